@@ -1,0 +1,113 @@
+/** IANA tables and issue codes: data only. https://www.iana.org/assignments/dns-parameters */
+
+/** Resource record types by number; an unknown one is written TYPE123 (RFC 3597). */
+export const TYPES: Record<number, string> = {
+  1: 'A',
+  2: 'NS',
+  5: 'CNAME',
+  6: 'SOA',
+  10: 'NULL',
+  11: 'WKS',
+  12: 'PTR',
+  13: 'HINFO',
+  14: 'MINFO',
+  15: 'MX',
+  16: 'TXT',
+  17: 'RP',
+  18: 'AFSDB',
+  24: 'SIG',
+  25: 'KEY',
+  28: 'AAAA',
+  29: 'LOC',
+  33: 'SRV',
+  35: 'NAPTR',
+  36: 'KX',
+  37: 'CERT',
+  39: 'DNAME',
+  41: 'OPT',
+  42: 'APL',
+  43: 'DS',
+  44: 'SSHFP',
+  45: 'IPSECKEY',
+  46: 'RRSIG',
+  47: 'NSEC',
+  48: 'DNSKEY',
+  49: 'DHCID',
+  50: 'NSEC3',
+  51: 'NSEC3PARAM',
+  52: 'TLSA',
+  53: 'SMIMEA',
+  55: 'HIP',
+  59: 'CDS',
+  60: 'CDNSKEY',
+  61: 'OPENPGPKEY',
+  62: 'CSYNC',
+  63: 'ZONEMD',
+  64: 'SVCB',
+  65: 'HTTPS',
+  99: 'SPF',
+  108: 'EUI48',
+  109: 'EUI64',
+  249: 'TKEY',
+  250: 'TSIG',
+  251: 'IXFR',
+  252: 'AXFR',
+  253: 'MAILB',
+  254: 'MAILA',
+  255: 'ANY',
+  256: 'URI',
+  257: 'CAA',
+}
+
+export const A = 1
+export const NS = 2
+export const CNAME = 5
+export const SOA = 6
+export const PTR = 12
+export const HINFO = 13
+export const MX = 15
+export const TXT = 16
+export const AAAA = 28
+export const SRV = 33
+export const OPT = 41
+
+export const CLASSES: Record<number, string> = { 1: 'IN', 3: 'CH', 4: 'HS', 254: 'NONE', 255: 'ANY' }
+
+export const RCODES: Record<number, string> = {
+  0: 'NOERROR',
+  1: 'FORMERR',
+  2: 'SERVFAIL',
+  3: 'NXDOMAIN',
+  4: 'NOTIMP',
+  5: 'REFUSED',
+  6: 'YXDOMAIN',
+  7: 'YXRRSET',
+  8: 'NXRRSET',
+  9: 'NOTAUTH',
+  10: 'NOTZONE',
+  16: 'BADVERS',
+  23: 'BADCOOKIE',
+}
+
+export const NOERROR = 0
+export const FORMERR = 1
+export const SERVFAIL = 2
+export const NXDOMAIN = 3
+export const NOTIMP = 4
+export const REFUSED = 5
+
+/** Bits of the header's second 16 (RFC 1035 4.1.1, RFC 4035). */
+export const QR = 0x8000
+export const AA = 0x0400
+export const TC = 0x0200
+export const RD = 0x0100
+export const RA = 0x0080
+export const AD = 0x0020
+export const CD = 0x0010
+
+export const typeName = (type: number): string => TYPES[type] ?? `TYPE${type}`
+export const className = (code: number): string => CLASSES[code] ?? `CLASS${code}`
+export const rcodeName = (rcode: number): string => RCODES[rcode] ?? `RCODE${rcode}`
+
+/** What an issue code means, in a sentence. A code is stable: people search for it. */
+export const ISSUES: Record<string, string> = {}

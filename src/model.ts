@@ -1,0 +1,456 @@
+/**
+ * The central types, in the order of the data's journey: bytes become messages, messages transactions, transactions lookups and
+ * hops, and these a report. Units are in the names or comments. Unknown is null in records that people and programs read, and
+ * NONE (-1) in the typed columns of the hot path.
+ *
+ * Times: `seconds` are whole seconds since 1970 (may be negative), `nanos` 0..999,999,999. Everywhere after the waist a time is
+ * one double: nanoseconds since the run's origin, exact for 104 days.
+ */
+
+/** Unknown, absent or not applicable, in the typed columns. */
+export const NONE = -1
+
+/** The user's mistake: cli.ts prints the message as one sentence and exits with 2. */
+export class UserError extends Error {}
+
+/** Index into Tables.addresses. */
+export type AddressId = number
+/** Index into Tables.names. */
+export type NameId = number
+/** Index into Tables.vantages. */
+export type VantageId = number
+/** Nanoseconds since the run's origin. */
+export type Time = number
+
+// -- Files ----------------------------------------------------------------------------------------------------------------
+
+/** One input as it was read. Counted while reading, complete when the input has ended. */
+export interface Capture {
+  /** As the user gave it; "-" for standard input. */
+  file: string
+  /** "pcap", "pcapng", ...; null while unknown. */
+  format: string | null
+  /** "gzip", ... where the file was compressed. */
+  compression: string | null
+  bytes: number
+  /** Every frame is exactly one of the next four: frames = dnsFrames + partFrames + otherFrames + issueFrames. */
+  frames: number
+  /** Frames that completed at least one DNS message (or an ICMP error about one). */
+  dnsFrames: number
+  /** Frames that carried a piece of DNS and completed nothing: fragments, TCP segments and acknowledgements. */
+  partFrames: number
+  /** Frames that are not DNS. */
+  otherFrames: number
+  /** Frames in which no layer could be read to its end. */
+  issueFrames: number
+  /** DNS messages found; several may stand in one frame. */
+  messages: number
+  /** mDNS (5353, multicast) and LLMNR messages: not counted as DNS. */
+  multicastDns: number
+  /** Messages of which the capture holds fewer bytes than the wire had. */
+  cutMessages: number
+  /** Of the first and the last frame in file order of time; null when there is no frame. */
+  first: { seconds: number; nanos: number } | null
+  last: { seconds: number; nanos: number } | null
+  /** Frames that the capturing machine says it lost; null where the format does not tell. */
+  dropped: number | null
+  /** Frames whose time lies before the time of the frame before, by more than a second. */
+  clockStepsBack: number
+  /** Largest snap length that the file declares; null where none. */
+  snapLength: number | null
+  /** True when reading ended before the input did (Ctrl-C). */
+  interrupted: boolean
+}
+
+/** Where a capture was taken: one interface of one file. */
+export interface Vantage {
+  /** Index into the run's captures. */
+  file: number
+  /** "eth0", "cali1234", ...; null where the file does not say. */
+  name: string | null
+  /** Interface index of SLL2, or the interface's number in a pcapng; NONE where the file has one interface. */
+  index: number
+  linkType: number
+}
+
+/** Something wrong with the bytes or the capture: counted, with the first frame that showed it. */
+export interface Issue {
+  code: string
+  file: string
+  count: number
+  /** Frame number; null where the issue is about the file as a whole. */
+  firstFrame: number | null
+  /** One sentence. */
+  what: string
+}
+
+// -- The waist: messages -----------------------------------------------------------------------------------------------------
+
+export const UDP = 0
+export const TCP = 1
+
+/** Messages.kind */
+export const DNS_MESSAGE = 0
+/** An ICMP or ICMPv6 "unreachable" that quotes a DNS query; addresses and ports are those of the quoted datagram. */
+export const UNREACHABLE = 1
+/** A TCP reset on a DNS connection; from and to as the reset was sent. */
+export const TCP_RESET = 2
+
+/** Messages.direction, as the Linux cooked header tells it. */
+export const UNKNOWN_DIRECTION = 0
+export const INCOMING = 1
+export const OUTGOING = 2
+/** Seen by a promiscuous interface (a bridge port), addressed to somebody else. */
+export const OTHER_HOST = 3
+
+/** Messages.state bits. */
+export const CUT = 1
+export const MALFORMED = 2
+/** The question's name was cut by the capture: `qname` holds the whole labels that are there. */
+export const NAME_CUT = 4
+
+/** Messages.content bits: what the answer and authority sections of a response hold. */
+export const HAS_A = 1
+export const HAS_AAAA = 2
+export const HAS_CNAME = 4
+/** A record of the type that was asked, where that is neither A nor AAAA. */
+export const HAS_ASKED_TYPE = 8
+export const HAS_SOA = 16
+/** The sections could not be read to their end (cut or malformed). */
+export const CONTENT_CUT = 32
+
+/** Messages.edns: NONE without OPT, else the UDP size in the low 16 bits and these. */
+export const EDNS_DO = 1 << 16
+export const EDNS_COOKIE = 1 << 17
+export const EDNS_OTHER_OPTION = 1 << 18
+
+/**
+ * A block of messages in the order of their capture: one typed column per field, row i in every column. The reader reuses its block,
+ * so a consumer copies what it keeps before it asks for the next one.
+ */
+export interface Messages {
+  length: number
+  kind: Uint8Array
+  seconds: Float64Array
+  nanos: Int32Array
+  file: Uint16Array
+  frame: Uint32Array
+  vantage: Int32Array
+  direction: Uint8Array
+  transport: Uint8Array
+  /** AddressId of sender and receiver, innermost IP layer. */
+  from: Int32Array
+  to: Int32Array
+  fromPort: Uint16Array
+  toPort: Uint16Array
+  /** IPv4 identification; NONE for IPv6 and TCP. */
+  ipId: Int32Array
+  /** TTL or hop limit. */
+  ttl: Uint8Array
+  /** Bytes at the IP layer: the whole datagram; for TCP the message with its length prefix. */
+  size: Int32Array
+  state: Uint8Array
+  /** DNS id; NONE where it is not known (an ICMP error that quotes too little, Hubble). */
+  dnsId: Int32Array
+  /** The header's second 16 bits; NONE where unknown. */
+  flags: Int32Array
+  /** Response code with the bits of an OPT record; NONE in queries. */
+  rcode: Int16Array
+  qdcount: Uint16Array
+  ancount: Uint16Array
+  nscount: Uint16Array
+  arcount: Uint16Array
+  /** NameId of the first question; NONE where there is none to read. */
+  qname: Int32Array
+  qtype: Int32Array
+  qclass: Int32Array
+  edns: Int32Array
+  content: Uint8Array
+  /** Address records of the type that was asked. */
+  addresses: Uint16Array
+  /** NameId of the target of the first CNAME, NONE without. */
+  cname: Int32Array
+  /** NameId of the owner of the SOA in the authority section, NONE without. */
+  soa: Int32Array
+  /** Smallest TTL of the answers, in a negative response the negative TTL (RFC 2308); NONE where there is none. */
+  recordTtl: Int32Array
+  /** Nanoseconds from the SYN to this message, for the first query of a TCP connection whose SYN was captured; NaN elsewhere. */
+  sinceSyn: Float64Array
+  /** The messages' bytes (no TCP length prefix): row i is bytes[start[i] .. start[i] + bytesLength[i]). Only with `keepBytes`. */
+  bytes: Uint8Array
+  start: Int32Array
+  bytesLength: Int32Array
+}
+
+// -- Transactions ------------------------------------------------------------------------------------------------------------
+
+/** answered by a response, by "unreachable" (ICMP, RST), not at all, or not yet when the capture ended. */
+export const OPEN = 0
+export const ANSWERED = 1
+export const REFUSED_BY_NETWORK = 2
+export const GIVEN_UP = 3
+
+export const OUTCOMES = [
+  'answered',
+  'nodata',
+  'nxdomain',
+  'servfail',
+  'refused',
+  'unanswered',
+  'capture-ended',
+  'truncated',
+  'unreachable',
+  'other',
+] as const
+export type Outcome = (typeof OUTCOMES)[number]
+
+export const ROLES = ['pod', 'host', 'node-local-cache', 'coredns', 'upstream', 'unknown'] as const
+export type Role = (typeof ROLES)[number]
+
+export const SERVED_FROM = ['cache', 'stale', 'forwarded', 'shared', 'authoritative'] as const
+export type ServedFrom = (typeof SERVED_FROM)[number]
+
+export const WASTE_KINDS = ['search', 'fanOut', 'retransmission', 'truncation', 'family'] as const
+export type WasteKind = (typeof WASTE_KINDS)[number]
+
+// -- What people and programs read: plain records, strings and numbers, null for unknown ----------------------------------------
+
+/** A frame that somebody can open in Wireshark. */
+export interface FrameRef {
+  file: string
+  number: number
+}
+
+/** One end of a hop, or the client of a lookup. `port` and `seen` only in hops, `asked` only where a server is meant. */
+export interface EndpointRecord {
+  address: string
+  role: Role
+  node: string | null
+  namespace: string | null
+  pod: string | null
+  workload: string | null
+}
+
+export interface CandidateRecord {
+  name: string
+  /** The search domain that made it; null for the as-is name. */
+  suffix: string | null
+  outcome: Outcome
+  waitMs: number | null
+  /** Ids of its hops. */
+  hops: string[]
+}
+
+export interface LookupWaste {
+  search: number
+  fanOut: number
+  retransmission: number
+  truncation: number
+  family: number
+  nxdomain: number
+  /** null where sizes are unknown. */
+  bytes: number | null
+  waitMs: number
+  /** null where that part of the path was not captured. */
+  reachedCoredns: number | null
+  leftCluster: number | null
+}
+
+/** `dnstrail lookups -o ndjson`, one a line. */
+export interface LookupRecord {
+  id: string
+  client: EndpointRecord
+  name: string
+  nameCertain: boolean
+  alternatives: string[]
+  qtypes: string[]
+  /** RFC 3339, UTC, nanoseconds. */
+  start: string
+  end: string | null
+  waitMs: number | null
+  waitInferred: boolean
+  outcome: Outcome
+  answers: string[]
+  resolver: string | null
+  searchList: string[]
+  ndots: { min: number | null; max: number | null }
+  candidates: CandidateRecord[]
+  queries: number
+  waste: LookupWaste
+  frames: FrameRef[]
+}
+
+/** `dnstrail hops -o ndjson`, one a line: a transaction after its sightings are merged. */
+export interface HopRecord {
+  id: string
+  lookup: string | null
+  causedBy: string[]
+  from: EndpointRecord & { port: number; seen: { address: string; port: number } | null }
+  to: EndpointRecord & { port: number; asked: string }
+  transport: 'udp' | 'tcp'
+  dnsId: number | null
+  qname: string | null
+  qtype: string | null
+  outcome: Outcome
+  rcode: number | null
+  start: string
+  waitMs: number | null
+  serverMs: number | null
+  ownMs: number | null
+  retransmissions: number
+  servedFrom: ServedFrom | null
+  sightings: number
+  frames: FrameRef[]
+}
+
+/** `dnstrail messages -o ndjson`, one a line: a DNS message as the wire has it. */
+export interface MessageRecord {
+  file: string
+  frame: number
+  time: string
+  transport: 'udp' | 'tcp'
+  from: { address: string; port: number }
+  to: { address: string; port: number }
+  dnsId: number | null
+  flags: number | null
+  response: boolean
+  opcode: number
+  rcode: number | null
+  qname: string | null
+  qnameWire: string | null
+  qtype: string | null
+  qclass: string | null
+  counts: [number, number, number, number]
+  size: number
+  cut: boolean
+  malformed: boolean
+}
+
+// -- The report ---------------------------------------------------------------------------------------------------------------
+
+/** Quantiles of a duration in milliseconds, from a histogram with a relative error of at most 1 %; null with no sample. */
+export interface Quantiles {
+  p50: number | null
+  p90: number | null
+  p99: number | null
+  max: number | null
+}
+
+/** Who somebody is, and why we think so. `address` may stand several times: once per node. */
+export interface EndpointRow extends EndpointRecord {
+  /** The name of the pod or service or host, where known. */
+  name: string | null
+  /** Sentences. */
+  evidence: string[]
+  /** Transactions as client and as server. */
+  asked: number
+  served: number
+}
+
+/** Latency per hop: from a role to a role (`server` null), or to one server address of that role. */
+export interface EdgeRow {
+  from: Role
+  to: Role
+  /** Null in the row that sums the edge. */
+  server: string | null
+  /** How many addresses of the role `from` asked. */
+  clients: number
+  count: number
+  unanswered: number
+  wait: Quantiles
+  own: Quantiles
+  rcodes: Record<string, number>
+  /** Served from cache; null where the far side was not captured. */
+  cacheHits: number | null
+  retransmissions: number
+  tcp: number
+}
+
+export interface WasteSum {
+  lookups: number
+  queries: number
+  needed: number
+  wasted: number
+  search: number
+  fanOut: number
+  retransmission: number
+  truncation: number
+  family: number
+  nxdomain: number
+  bytes: number | null
+  /** Bytes of all queries and responses, wasted or not. */
+  totalBytes: number | null
+  waitMs: number
+  reachedCoredns: number | null
+  leftCluster: number | null
+}
+
+export interface WasteRow extends WasteSum {
+  /** The pod's address, the name, the suffix, ... */
+  key: string
+  /** A word beside the key: the pod's name, role or namespace; for a suffix "answered 0 of 93"; null where there is nothing to say. */
+  note: string | null
+}
+
+export interface Report {
+  version: string
+  captures: (Omit<Capture, 'first' | 'last'> & {
+    first: string | null
+    last: string | null
+    seconds: number
+    vantages: string[]
+  })[]
+  quality: {
+    /** "good", "fair", "poor": the worst of the remarks. */
+    grade: 'good' | 'fair' | 'poor'
+    /** Sentences that a person understands, with what each means for the numbers below. */
+    remarks: string[]
+  }
+  totals: {
+    seconds: number
+    frames: number
+    messages: number
+    /** Messages of which another sighting was merged away. */
+    sightings: number
+    transactions: number
+    lookups: number
+    outcomes: Record<Outcome, number>
+    /** Lookups that did not get what was asked: everything but answered, nodata and capture-ended. */
+    failed: number
+    wait: Quantiles
+    /** Transactions that are no lookup of anybody: health checks, loop probes. */
+    infrastructure: number
+  }
+  endpoints: EndpointRow[]
+  edges: EdgeRow[]
+  waste: WasteSum & {
+    byClient: WasteRow[]
+    byName: WasteRow[]
+    bySuffix: WasteRow[]
+    byResolver: WasteRow[]
+    byNamespace: WasteRow[]
+    byWorkload: WasteRow[]
+  }
+  /** The slowest lookups, slowest first. */
+  slowest: LookupRecord[]
+  /** Service address -> addresses that served it (DNAT pairs seen). */
+  translations: { asked: string; served: string; count: number }[]
+  searchLists: {
+    client: string
+    searchList: string[]
+    ndots: { min: number | null; max: number | null }
+    chains: number
+  }[]
+  findings: Finding[]
+  issues: Issue[]
+}
+
+export interface Finding {
+  code: string
+  severity: 'info' | 'warning' | 'problem'
+  what: string
+  why: string
+  advice: string
+  count: number
+  frames: FrameRef[]
+}

@@ -1,0 +1,183 @@
+/**
+ * Addresses, names and vantage points as small numbers, so that the hot path holds and compares ids instead of strings.
+ * One set of tables serves a whole run, whatever the number of captures.
+ */
+import { type AddressId, type NameId, NONE, type Vantage, type VantageId } from '../model.ts'
+
+declare global {
+  interface Buffer {
+    /** Node's own fast path behind toString('latin1', start, end); present in every version, absent from its types. */
+    latin1Slice(start: number, end: number): string
+  }
+}
+
+export interface Tables {
+  addresses: Addresses
+  names: Names
+  vantages: Vantages
+}
+
+export const newTables = (): Tables => ({ addresses: new Addresses(), names: new Names(), vantages: new Vantages() })
+
+/** IPv4 and IPv6 addresses. An IPv4-mapped IPv6 address is its own address. */
+export class Addresses {
+  private readonly v4 = new Map<number, AddressId>()
+  private readonly v6 = new Map<string, AddressId>()
+  private readonly texts: string[] = []
+
+  /** The id of the 4 bytes at `offset`. The caller has checked the length. */
+  internV4(bytes: Uint8Array, offset: number): AddressId {
+    const key = (bytes[offset] << 24) | (bytes[offset + 1] << 16) | (bytes[offset + 2] << 8) | bytes[offset + 3]
+    const known = this.v4.get(key)
+    if (known !== undefined) return known
+    const id = this.texts.length
+    this.texts.push(`${(key >>> 24) & 255}.${(key >>> 16) & 255}.${(key >>> 8) & 255}.${key & 255}`)
+    this.v4.set(key, id)
+    return id
+  }
+
+  /** The id of the 16 bytes at `offset`. The caller has checked the length. */
+  internV6(bytes: Buffer, offset: number): AddressId {
+    const key = bytes.latin1Slice(offset, offset + 16)
+    const known = this.v6.get(key)
+    if (known !== undefined) return known
+    const id = this.texts.length
+    this.texts.push(textOfV6(bytes, offset))
+    this.v6.set(key, id)
+    return id
+  }
+
+  /** The id of an address written as text (a hint, a Hubble flow), NONE if it is not an address. */
+  internText(text: string): AddressId {
+    const v4 = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)
+    if (v4) {
+      const parts = v4.slice(1).map(Number)
+      return parts.every(part => part < 256) ? this.internV4(Uint8Array.from(parts), 0) : NONE
+    }
+    const bytes = bytesOfV6(text)
+    return bytes ? this.internV6(bytes, 0) : NONE
+  }
+
+  text(id: AddressId): string {
+    return this.texts[id]
+  }
+
+  get size(): number {
+    return this.texts.length
+  }
+}
+
+/**
+ * Names, lower-cased (RFC 4343). The key of the first look is the name's wire bytes as they came, so that a name in mixed case
+ * (0x20) costs one more entry and no more time.
+ */
+export class Names {
+  private readonly byWire = new Map<string, NameId>()
+  private readonly byText = new Map<string, NameId>()
+  private readonly texts: string[] = []
+
+  /** The id of an uncompressed wire name at [start, end), its final zero byte included or not. */
+  internWire(bytes: Buffer, start: number, end: number): NameId {
+    const key = bytes.latin1Slice(start, end)
+    const known = this.byWire.get(key)
+    if (known !== undefined) return known
+    const id = this.internText(textOfName(bytes, start, end))
+    this.byWire.set(key, id)
+    return id
+  }
+
+  /** The id of a name in presentation form, without a trailing dot; "" is the root. */
+  internText(text: string): NameId {
+    const name = text.toLowerCase()
+    const known = this.byText.get(name)
+    if (known !== undefined) return known
+    const id = this.texts.length
+    this.texts.push(name)
+    this.byText.set(name, id)
+    return id
+  }
+
+  text(id: NameId): string {
+    return this.texts[id]
+  }
+
+  get size(): number {
+    return this.texts.length
+  }
+}
+
+/** The interfaces at which frames were captured. */
+export class Vantages {
+  private readonly ids = new Map<number, VantageId>()
+  readonly list: Vantage[] = []
+
+  /** `index`: the interface's number in its file, NONE where the file has one interface without a number. */
+  intern(file: number, index: number, name: string | null, linkType: number): VantageId {
+    const key = file * 0x1_0000_0000 + (index + 1)
+    const known = this.ids.get(key)
+    if (known !== undefined) return known
+    const id = this.list.length
+    this.list.push({ file, index, name, linkType })
+    this.ids.set(key, id)
+    return id
+  }
+}
+
+/**
+ * A wire name in presentation form (RFC 1035 5.1, RFC 4343): a dot or backslash inside a label is escaped with a backslash, a byte
+ * outside printable ASCII is \DDD, so the text holds no control character and can be split at its bare dots.
+ */
+function textOfName(bytes: Uint8Array, start: number, end: number): string {
+  let text = ''
+  let at = start
+  while (at < end) {
+    const length = bytes[at++]
+    if (length === 0) break
+    if (text !== '') text += '.'
+    const labelEnd = Math.min(at + length, end)
+    for (; at < labelEnd; at++) {
+      const byte = bytes[at]
+      if (byte === 0x2e || byte === 0x5c) text += `\\${String.fromCharCode(byte)}`
+      else if (byte > 0x20 && byte < 0x7f) text += String.fromCharCode(byte)
+      else text += `\\${String(byte).padStart(3, '0')}`
+    }
+  }
+  return text
+}
+
+/** RFC 5952: lower case, the longest run of zero groups (the first of equals, at least two) as "::". */
+function textOfV6(bytes: Uint8Array, offset: number): string {
+  const groups: number[] = []
+  for (let i = 0; i < 16; i += 2) groups.push((bytes[offset + i] << 8) | bytes[offset + i + 1])
+  let best = -1
+  let bestLength = 1
+  for (let i = 0; i < 8; i++) {
+    let n = 0
+    while (i + n < 8 && groups[i + n] === 0) n++
+    if (n > bestLength) {
+      best = i
+      bestLength = n
+    }
+    if (n > 0) i += n
+  }
+  const hex = groups.map(group => group.toString(16))
+  if (best < 0) return hex.join(':')
+  return `${hex.slice(0, best).join(':')}::${hex.slice(best + bestLength).join(':')}`
+}
+
+function bytesOfV6(text: string): Buffer | null {
+  if (!/^[0-9a-fA-F:]+$/.test(text) || !text.includes(':')) return null
+  const halves = text.split('::')
+  if (halves.length > 2) return null
+  const left = halves[0].split(':').filter(Boolean)
+  const right = halves.length === 2 ? halves[1].split(':').filter(Boolean) : []
+  const missing = 8 - left.length - right.length
+  if (halves.length === 2 ? missing < 1 : missing !== 0) return null
+  const groups = [...left, ...Array<string>(missing).fill('0'), ...right]
+  if (groups.some(group => group.length > 4)) return null
+  const bytes = Buffer.alloc(16)
+  groups.forEach((group, i) => {
+    bytes.writeUInt16BE(Number.parseInt(group, 16), 2 * i)
+  })
+  return bytes
+}
