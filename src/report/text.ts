@@ -1,0 +1,36 @@
+/** The report for people: a pure function from the report to the text of a terminal. */
+import type { Report } from '../model.ts'
+import { paint } from './paint.ts'
+import { captured } from './text/captured.ts'
+import { latency } from './text/latency.ts'
+import { more } from './text/more.ts'
+import type { Page } from './text/page.ts'
+import { path } from './text/path.ts'
+import { servers } from './text/servers.ts'
+import { slowest } from './text/slowest.ts'
+import { totals } from './text/totals.ts'
+import { findings, issues } from './text/troubles.ts'
+import { wasteTable } from './text/waste.ts'
+
+/** The sections in the order of the page. One with nothing to say gives no lines and is left out. */
+const SECTIONS: readonly ((report: Report, page: Page) => string[])[] = [
+  captured,
+  path,
+  totals,
+  wasteTable,
+  latency,
+  slowest,
+  findings,
+  issues,
+  servers,
+  more,
+]
+
+/** Narrower than this no table can be read; the terminal may wrap. */
+const NARROWEST = 60
+
+export function reportText(report: Report, options: { width: number; color: boolean }): string {
+  const page: Page = { width: Math.max(NARROWEST, options.width), paint: paint(options.color) }
+  const blocks = SECTIONS.map(section => section(report, page)).filter(lines => lines.length > 0)
+  return `${blocks.map(lines => lines.join('\n')).join('\n\n')}\n`
+}

@@ -1,0 +1,63 @@
+/** What was captured: time span, frames, messages, vantage points, what could not be read, and how far the numbers can be trusted. */
+import type { Report } from '../../model.ts'
+import { count, dateAndTime, duration, plural } from '../quantities.ts'
+import { labelled, type Page } from './page.ts'
+
+/** More names than this say nothing on one line. */
+const MOST_VANTAGES = 6
+
+export function captured(report: Report, page: Page): string[] {
+  const { captures, totals, quality } = report
+  const starts = captures.flatMap(capture => capture.first ?? []).sort()
+  const span = starts.length > 0 ? `${duration(totals.seconds * 1000)} from ${dateAndTime(starts[0]!)}` : 'no frames'
+  const amounts = `${plural(totals.frames, 'frame')}, ${plural(totals.messages, 'DNS message')}`
+  const sentences: string[] = []
+  if (captures.length === 1) {
+    sentences.push(`${fileName(captures[0]!.file)}: ${span}`, amounts + vantagePoints(captures[0]!.vantages))
+  } else {
+    sentences.push(`${captures.length} files: ${span}, ${amounts}`)
+    for (const capture of captures) {
+      const own = `${plural(capture.frames, 'frame')}, ${plural(capture.messages, 'DNS message')}`
+      sentences.push(`${fileName(capture.file)}: ${own}${vantagePoints(capture.vantages)}`)
+    }
+  }
+  if (totals.sightings > 0) {
+    sentences.push(
+      `${count(totals.messages - totals.sightings)} different messages; ` +
+        `${count(totals.sightings)} are the same seen again at another interface`,
+    )
+  }
+  sentences.push(...unread(report))
+  const [first, ...rest] = quality.remarks
+  sentences.push(first === undefined ? `Quality: ${quality.grade}` : `Quality: ${quality.grade}. ${first}`, ...rest)
+  return labelled('Capture', sentences, page)
+}
+
+const fileName = (file: string) => (file === '-' ? 'standard input' : file)
+
+function vantagePoints(names: string[]): string {
+  if (names.length < 2) return names.length === 1 ? ` at ${names[0]}` : ''
+  const more = names.length > MOST_VANTAGES ? ` and ${names.length - MOST_VANTAGES} more` : ''
+  return ` at ${names.length} vantage points: ${names.slice(0, MOST_VANTAGES).join(', ')}${more}`
+}
+
+/** What is missing from the numbers below. */
+function unread({ captures }: Report): string[] {
+  const sum = (value: (capture: Report['captures'][number]) => number | null) =>
+    captures.reduce((total, capture) => total + (value(capture) ?? 0), 0)
+  const issueFrames = sum(capture => capture.issueFrames)
+  const cut = sum(capture => capture.cutMessages)
+  const dropped = sum(capture => capture.dropped)
+  const multicast = sum(capture => capture.multicastDns)
+  const sentences: string[] = []
+  if (issueFrames > 0) sentences.push(`Not readable: ${plural(issueFrames, 'frame')} (see Issues)`)
+  if (cut > 0) sentences.push(`Cut by the capture: ${plural(cut, 'message')} (snap length too small)`)
+  if (dropped > 0) sentences.push(`Lost by the capturing machine: ${plural(dropped, 'frame')}`)
+  if (multicast > 0) sentences.push(`Left out: ${plural(multicast, 'multicast message')} (mDNS, LLMNR)`)
+  const interrupted = captures.filter(capture => capture.interrupted)
+  if (interrupted.length > 0) {
+    const where = captures.length > 1 ? ` of ${interrupted.map(capture => fileName(capture.file)).join(', ')}` : ''
+    sentences.push(`Stopped by hand: the rest${where} was not read`)
+  }
+  return sentences
+}

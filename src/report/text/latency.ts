@@ -1,0 +1,60 @@
+/** Latency per hop: one row an edge, and one per server address where an edge has several. */
+import type { EdgeRow, Report } from '../../model.ts'
+import type { Column } from '../columns.ts'
+import { count, milliseconds, share } from '../quantities.ts'
+import { type TableRow, tableLines } from '../table.ts'
+import { ROLE_WORDS } from '../words.ts'
+import { note, type Page } from './page.ts'
+
+const MOST_SERVERS = 4
+
+/** An edge by the role that is asked; who asks stands in the line above. */
+const asked = (edge: EdgeRow) => (edge.server === null ? `  ${ROLE_WORDS[edge.to]}` : `    ${edge.server}`)
+
+const COLUMNS: readonly Column<EdgeRow>[] = [
+  { key: 'server', title: 'Latency per hop (ms)', value: asked, keep: 'head' },
+  { key: 'count', title: 'queries', value: e => e.count, text: e => count(e.count), align: 'right' },
+  {
+    key: 'unanswered',
+    title: 'no reply',
+    value: e => e.unanswered,
+    text: e => count(e.unanswered),
+    align: 'right',
+    color: e => (e.unanswered > 0 ? 'bad' : null),
+  },
+  { key: 'p50', title: 'p50', value: e => e.wait.p50, text: e => milliseconds(e.wait.p50), align: 'right' },
+  { key: 'p90', title: 'p90', value: e => e.wait.p90, text: e => milliseconds(e.wait.p90), align: 'right' },
+  { key: 'p99', title: 'p99', value: e => e.wait.p99, text: e => milliseconds(e.wait.p99), align: 'right' },
+  { key: 'max', title: 'max', value: e => e.wait.max, text: e => milliseconds(e.wait.max), align: 'right' },
+  { key: 'own', title: 'own p50', value: e => e.own.p50, text: e => milliseconds(e.own.p50), align: 'right', drop: 1 },
+  { key: 'cache', title: 'cache', value: e => e.cacheHits, text: e => share(e.cacheHits, e.count), align: 'right' },
+]
+
+export function latency(report: Report, page: Page): string[] {
+  const edges = report.edges.filter(edge => edge.server === null && edge.count > 0)
+  if (edges.length === 0) return []
+  const rows: TableRow<EdgeRow>[] = []
+  for (const from of new Set(edges.map(edge => edge.from))) {
+    rows.push({ group: `${ROLE_WORDS[from]} asks` })
+    for (const edge of edges.filter(edge => edge.from === from)) {
+      rows.push({ row: edge })
+      const servers = report.edges
+        .filter(row => row.server !== null && row.from === from && row.to === edge.to)
+        .sort((a, b) => b.count - a.count)
+      if (servers.length < 2) continue
+      for (const row of servers.slice(0, MOST_SERVERS)) rows.push({ row })
+      if (servers.length > MOST_SERVERS) rows.push({ group: `    and ${servers.length - MOST_SERVERS} more` })
+    }
+  }
+  const hasOwn = edges.some(edge => edge.own.p50 !== null)
+  const hasCache = edges.some(edge => edge.cacheHits !== null)
+  const columns = COLUMNS.filter(({ key }) => (key === 'own' ? hasOwn : key === 'cache' ? hasCache : true))
+  const meaning = [
+    hasOwn ? 'own: without the hops behind it' : '',
+    hasCache ? 'cache: answered from its cache' : '',
+  ].filter(Boolean)
+  return [
+    ...tableLines(columns, rows, page.width, page.paint),
+    ...(meaning.length > 0 ? note(meaning.join('; '), page) : []),
+  ]
+}

@@ -1,0 +1,23 @@
+/** Which command shows more. */
+import type { Report } from '../../model.ts'
+import { labelled, type Page } from './page.ts'
+
+export function more({ captures, totals }: Report, page: Page): string[] {
+  if (totals.messages === 0) return []
+  const files =
+    captures.length > 0 && captures.every(capture => capture.file !== '-')
+      ? captures.map(c => quoted(c.file)).join(' ')
+      : 'CAPTURE'
+  return labelled(
+    'More',
+    [
+      ...(totals.lookups > 0 ? [`dnstrail lookups ${files}   (every lookup)`] : []),
+      `dnstrail hops ${files}   (every query, server by server)`,
+      'with evidence and all rows: -o json',
+    ],
+    page,
+  )
+}
+
+/** As a shell takes it. */
+const quoted = (file: string) => (/^[\w./@%+=:,~-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`)

@@ -1,0 +1,48 @@
+/** The screen that the report is written for, and the two shapes of its text: a labelled paragraph, and a note under a table. */
+import { escapeText } from '../escape.ts'
+import type { Paint } from '../paint.ts'
+
+export interface Page {
+  width: number
+  paint: Paint
+}
+
+/** Longer lines are hard to read, however wide the screen is. */
+const LONGEST_LINE = 110
+const LABEL = 10
+
+/** The lines of a text, broken between words, all but the first one indented; a word that is wider than a line is cut. */
+export function wrap(text: string, width: number, indent = ''): string[] {
+  const lines: string[] = []
+  let line = ''
+  let empty = true
+  for (const word of escapeText(text).split(' ')) {
+    if (!empty && line.length + 1 + word.length > width) {
+      lines.push(line)
+      line = indent
+      empty = true
+    }
+    line += (empty ? '' : ' ') + word
+    empty = false
+    while (line.length > width) {
+      lines.push(line.slice(0, width))
+      line = indent + line.slice(width)
+    }
+  }
+  return empty ? lines : [...lines, line]
+}
+
+/** A label on the left and sentences beside it, each beginning its own line. */
+export function labelled(label: string, sentences: readonly string[], page: Page): string[] {
+  const lines = sentences.flatMap(sentence => wrap(sentence, textWidth(page) - LABEL, '  '))
+  return lines.map((line, i) => (i === 0 ? page.paint.head(label.padEnd(LABEL)) : ' '.repeat(LABEL)) + line)
+}
+
+/** Explains a table in a faint line beneath it. */
+export function note(text: string, page: Page): string[] {
+  return wrap(text, textWidth(page)).map(line => page.paint.faint(line))
+}
+
+export function textWidth(page: Page): number {
+  return Math.min(page.width, LONGEST_LINE)
+}

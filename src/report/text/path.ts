@@ -1,0 +1,120 @@
+/** The path that the cluster's DNS takes: who asks whom, with how many queries, drawn as a tree from the edges. */
+import type { EdgeRow, Report, Role } from '../../model.ts'
+import { escapeText } from '../escape.ts'
+import { count, share } from '../quantities.ts'
+import { shorten } from '../shorten.ts'
+import { ROLE_WORDS, roleCount } from '../words.ts'
+import type { Page } from './page.ts'
+
+const LABEL = 'Path      '
+
+interface Line {
+  /** Branches and role, or the askers. */
+  left: string
+  edge: EdgeRow | null
+}
+
+export function path(report: Report, page: Page): string[] {
+  const edges = report.edges.filter(edge => edge.server === null && edge.count > 0)
+  if (edges.length === 0) return []
+  const lines: Line[] = []
+  for (const [askers, group] of askerGroups(edges)) {
+    lines.push({ left: askers, edge: null })
+    branch(lines, edges, group, '')
+  }
+  return fitted(lines, report, page).map(
+    (line, i) => (i === 0 ? page.paint.head(LABEL) : ' '.repeat(LABEL.length)) + line,
+  )
+}
+
+/** The first rank: who asks and is asked by nobody. Those who ask the same servers stand together. */
+function askerGroups(edges: EdgeRow[]): Map<string, EdgeRow[]> {
+  const asked = new Set(edges.filter(edge => edge.from !== edge.to).map(edge => edge.to))
+  const isClient = (role: Role) => role === 'pod' || role === 'host' || role === 'unknown' || !asked.has(role)
+  const groups = new Map<string, EdgeRow[]>()
+  for (const edge of byCount(edges.filter(edge => isClient(edge.from)))) {
+    const more = edge.clients > edge.askers.length ? ', …' : ''
+    const names = edge.askers.length > 0 ? `: ${edge.askers.join(', ')}${more}` : ''
+    const key = roleCount(edge.from, edge.clients) + names
+    groups.set(key, [...(groups.get(key) ?? []), edge])
+  }
+  return groups
+}
+
+/**
+ * One line an edge, and beneath it what its server asks in turn. The same server may be asked by several; what it asks is drawn once,
+ * where it is asked most, because the edges do not tell on whose behalf it asked.
+ */
+function branch(lines: Line[], edges: EdgeRow[], group: EdgeRow[], indent: string): void {
+  group.forEach((edge, i) => {
+    const last = i === group.length - 1
+    lines.push({ left: `${indent}${last ? '└─ ' : '├─ '}${ROLE_WORDS[edge.to]}`, edge })
+    const busiest = byCount(edges.filter(other => other.to === edge.to && other.from !== edge.to))[0]
+    if (busiest !== edge) return
+    const onward = byCount(edges.filter(other => other.from === edge.to && other.to !== edge.to && isBehind(other)))
+    branch(lines, edges, onward, indent + (last ? '   ' : '│  '))
+  })
+}
+
+const RANK: Record<Role, number> = { unknown: 0, pod: 0, host: 0, 'node-local-cache': 1, coredns: 2, upstream: 3 }
+
+/** Only forward, so that the tree ends: a health check of CoreDNS back to the node-local cache is no path. */
+const isBehind = (edge: EdgeRow) => RANK[edge.to] > RANK[edge.from]
+
+const byCount = (edges: EdgeRow[]) => [...edges].sort((a, b) => b.count - a.count)
+
+function servers(report: Report, edge: EdgeRow, most: number): string {
+  const rows = byCount(report.edges.filter(row => row.server !== null && row.from === edge.from && row.to === edge.to))
+  const more = rows.length > most ? ` and ${rows.length - most} more` : ''
+  const addresses = rows.slice(0, most).map(row => row.server)
+  return addresses.length === 0 ? '' : ` ${addresses.join(', ')}${more}`
+}
+
+/** "2 unanswered, 1 SERVFAIL (1.4 %)", or in few words "3 failed (1.4 %)"; an NXDOMAIN is an answer. */
+function trouble(edge: EdgeRow, inFewWords: boolean): string {
+  const failures = Object.entries(edge.rcodes).filter(([rcode]) => rcode !== 'NOERROR' && rcode !== 'NXDOMAIN')
+  if (edge.unanswered > 0) failures.unshift(['unanswered', edge.unanswered])
+  const sum = failures.reduce((total, [, times]) => total + times, 0)
+  if (sum === 0) return ''
+  const words = inFewWords
+    ? `${count(sum)} failed`
+    : failures.map(([what, times]) => `${count(times)} ${what}`).join(', ')
+  return `${words} (${share(sum, edge.count)})`
+}
+
+/** Says less until it fits: first in fewer words what failed, then fewer addresses. */
+const DETAIL: readonly { servers: number; inFewWords: boolean }[] = [
+  { servers: 3, inFewWords: false },
+  { servers: 3, inFewWords: true },
+  { servers: 2, inFewWords: true },
+  { servers: 1, inFewWords: true },
+]
+
+/** The lines with their counts below each other, close to what they count. */
+function fitted(lines: Line[], report: Report, page: Page): string[] {
+  const room = page.width - LABEL.length
+  const digits = Math.max(...lines.map(({ edge }) => (edge === null ? 0 : count(edge.count).length)))
+  const right = ({ edge }: Line) =>
+    edge === null ? '' : `${count(edge.count).padStart(digits)} ${edge.count === 1 ? 'query' : 'queries'}`
+  const RIGHT = digits + ' queries'.length
+
+  for (const [i, detail] of DETAIL.entries()) {
+    const cells = lines.map(line => ({
+      line,
+      left: escapeText(line.edge === null ? line.left : line.left + servers(report, line.edge, detail.servers)),
+      trouble: line.edge === null ? '' : escapeText(trouble(line.edge, detail.inFewWords)),
+    }))
+    const branches = cells.filter(cell => cell.line.edge !== null)
+    const tail = Math.max(...branches.map(cell => cell.trouble.length))
+    const most = room - 2 - RIGHT - (tail > 0 ? 2 + tail : 0)
+    const wanted = Math.max(...branches.map(cell => cell.left.length))
+    if (wanted > most && i < DETAIL.length - 1) continue
+    const width = Math.min(wanted, most)
+    return cells.map(({ line, left, trouble }) => {
+      if (line.edge === null) return shorten(left, room, 'start')
+      const start = `${shorten(left, width, 'head').padEnd(width)}  ${right(line)}`
+      return trouble === '' ? start : `${start.padEnd(width + 2 + RIGHT)}  ${page.paint.bad(trouble)}`
+    })
+  }
+  return []
+}

@@ -1,0 +1,65 @@
+/** How many lookups, how many failed and how, how long people waited, and what of it was waste. */
+import { OUTCOMES, type Report, WASTE_KINDS } from '../../model.ts'
+import { bytes, count, duration, plural, roughDuration, share } from '../quantities.ts'
+import { OUTCOME_WORDS, WASTE_WORDS } from '../words.ts'
+import { labelled, type Page } from './page.ts'
+
+export function totals(report: Report, page: Page): string[] {
+  return [
+    ...labelled('Lookups', lookups(report), page),
+    ...labelled('Waits', waits(report), page),
+    ...labelled('Waste', waste(report), page),
+  ]
+}
+
+function lookups({ totals }: Report): string[] {
+  if (totals.lookups === 0) {
+    return [totals.messages === 0 ? 'none: there is no DNS message in the capture' : 'none']
+  }
+  const outcomes = OUTCOMES.filter(outcome => totals.outcomes[outcome] > 0)
+    .sort((a, b) => totals.outcomes[b] - totals.outcomes[a])
+    .map(outcome => `${count(totals.outcomes[outcome])} ${OUTCOME_WORDS[outcome]}`)
+  const failed =
+    totals.failed === 0 ? 'none failed' : `${count(totals.failed)} failed (${share(totals.failed, totals.lookups)})`
+  const sentences = [`${count(totals.lookups)} in total, ${failed}: ${outcomes.join(', ')}`]
+  if (totals.infrastructure > 0) {
+    sentences.push(
+      `not counted: ${plural(totals.infrastructure, 'query', 'queries')} by the DNS servers to check each other`,
+    )
+  }
+  return sentences
+}
+
+function waits({ totals: { wait, lookups } }: Report): string[] {
+  if (wait.max === null) return []
+  if (lookups === 1) return [`${duration(wait.max)}`]
+  const parts = [
+    wait.p50 === null ? '' : `half took up to ${roughDuration(wait.p50)}`,
+    wait.p90 === null ? '' : `90 % up to ${roughDuration(wait.p90)}`,
+    wait.p99 === null ? '' : `99 % up to ${roughDuration(wait.p99)}`,
+    `the longest ${duration(wait.max)}`,
+  ]
+  return [parts.filter(Boolean).join(', ')]
+}
+
+function waste({ waste }: Report): string[] {
+  if (waste.queries === 0) return []
+  const queries = plural(waste.queries, 'query', 'queries')
+  if (waste.wasted === 0) return [`none: all ${queries} were needed`]
+  const nxdomain = waste.nxdomain > 0 ? `; ${count(waste.nxdomain)} of them got "no such name" (NXDOMAIN)` : ''
+  const sentences = [
+    `${count(waste.wasted)} of ${queries} (${share(waste.wasted, waste.queries)}) were not needed${nxdomain}`,
+  ]
+  const cost = [
+    waste.bytes === null
+      ? ''
+      : bytes(waste.bytes) + (waste.totalBytes === null ? '' : ` of ${bytes(waste.totalBytes)}`),
+    waste.waitMs > 0 ? `${roughDuration(waste.waitMs)} of waiting` : '',
+    waste.reachedCoredns === null ? '' : `${count(waste.reachedCoredns)} reached CoreDNS`,
+    waste.leftCluster === null ? '' : `${count(waste.leftCluster)} left the cluster`,
+  ]
+  sentences.push(`cost: ${cost.filter(Boolean).join(', ')}`)
+  const kinds = WASTE_KINDS.filter(kind => waste[kind] > 0).sort((a, b) => waste[b] - waste[a])
+  sentences.push(`why: ${kinds.map(kind => `${count(waste[kind])} ${WASTE_WORDS[kind]}`).join(', ')}`)
+  return sentences
+}

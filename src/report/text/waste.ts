@@ -1,0 +1,48 @@
+/** By whom the waste is: the worst pods, names and search domains. */
+import type { Report, WasteRow } from '../../model.ts'
+import type { Column } from '../columns.ts'
+import { bytes, count, roughDuration, share } from '../quantities.ts'
+import { type TableRow, tableLines } from '../table.ts'
+import { who } from '../words.ts'
+import type { Page } from './page.ts'
+
+const MOST_ROWS = 3
+
+const COLUMNS: readonly Column<WasteRow>[] = [
+  { key: 'key', title: 'Waste', value: w => w.key, text: w => `  ${w.key}`, keep: 'tail', least: 26 },
+  { key: 'lookups', title: 'lookups', value: w => w.lookups, text: w => count(w.lookups), align: 'right', drop: 1 },
+  { key: 'queries', title: 'queries', value: w => w.queries, text: w => count(w.queries), align: 'right' },
+  { key: 'wasted', title: 'wasted', value: w => w.wasted, text: w => count(w.wasted), align: 'right' },
+  { key: 'share', title: '', value: w => w.wasted / w.queries, text: w => share(w.wasted, w.queries), align: 'right' },
+  { key: 'nxdomain', title: 'NXDOMAIN', value: w => w.nxdomain, text: w => count(w.nxdomain), align: 'right' },
+  { key: 'bytes', title: 'bytes', value: w => w.bytes, text: w => bytes(w.bytes), align: 'right' },
+  { key: 'waitMs', title: 'waited', value: w => w.waitMs, text: w => roughDuration(w.waitMs), align: 'right' },
+  { key: 'note', title: '', value: w => w.note, keep: 'head', drop: 2 },
+]
+
+export function wasteTable(report: Report, page: Page): string[] {
+  const { waste } = report
+  const lists: [title: string, list: WasteRow[]][] = [
+    ['by client', waste.byClient],
+    ['by name', waste.byName],
+    ['by search domain', waste.bySuffix],
+  ]
+  const rows: TableRow<WasteRow>[] = []
+  for (const [title, list] of lists) {
+    const worst = list.filter(row => row.wasted > 0)
+    if (worst.length === 0) continue
+    const more = worst.length > MOST_ROWS ? ` (${MOST_ROWS} of ${count(worst.length)})` : ''
+    rows.push({ group: title + more })
+    for (const row of worst.slice(0, MOST_ROWS)) rows.push({ row: list === waste.byClient ? named(row, report) : row })
+  }
+  if (rows.length === 0) return []
+  const withNotes = rows.some(row => 'row' in row && row.row.note !== null)
+  const columns = withNotes ? COLUMNS : COLUMNS.filter(column => column.key !== 'note')
+  return tableLines(columns, rows, page.width, page.paint)
+}
+
+/** A client by the name of its pod where that is known, with the address beside it. */
+function named(row: WasteRow, { endpoints }: Report): WasteRow {
+  const pod = endpoints.find(endpoint => endpoint.address === row.key && endpoint.pod !== null)
+  return pod === undefined ? row : { ...row, key: who(pod), note: row.key }
+}

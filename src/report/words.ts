@@ -1,0 +1,63 @@
+/** What people call the outcomes, roles and kinds of waste; the short codes stay in json and csv. */
+import type { EndpointRecord, Outcome, Role, WasteKind } from '../model.ts'
+import { plural } from './quantities.ts'
+
+export const OUTCOME_WORDS: Record<Outcome, string> = {
+  answered: 'answered',
+  nodata: 'empty answer',
+  nxdomain: 'no such name',
+  servfail: 'server failure',
+  refused: 'refused',
+  unanswered: 'unanswered',
+  'capture-ended': 'capture ended',
+  truncated: 'cut short (TC)',
+  unreachable: 'unreachable',
+  other: 'other error',
+}
+
+/** Outcomes with which the application got no usable reply; worth a warning colour. "No such name" is a reply. */
+export const BROKEN_OUTCOMES: ReadonlySet<Outcome> = new Set([
+  'servfail',
+  'refused',
+  'unanswered',
+  'unreachable',
+  'other',
+])
+
+export const ROLE_WORDS: Record<Role, string> = {
+  pod: 'pod',
+  host: 'host',
+  'node-local-cache': 'node-local cache',
+  coredns: 'CoreDNS',
+  upstream: 'upstream',
+  unknown: 'unknown',
+}
+
+const ROLE_PLURALS: Record<Role, [one: string, many: string]> = {
+  pod: ['pod', 'pods'],
+  host: ['host', 'hosts'],
+  'node-local-cache': ['node-local cache', 'node-local caches'],
+  coredns: ['CoreDNS server', 'CoreDNS servers'],
+  upstream: ['upstream server', 'upstream servers'],
+  unknown: ['client of unknown role', 'clients of unknown role'],
+}
+
+/** "2 pods", "1 client of unknown role". */
+export function roleCount(role: Role, count: number): string {
+  return plural(count, ...ROLE_PLURALS[role])
+}
+
+export const WASTE_WORDS: Record<WasteKind, string> = {
+  search: 'tried other search domains',
+  fanOut: 'asked several servers at once',
+  retransmission: 'asked again after silence or an error',
+  truncation: 'repeated over TCP because the answer was too long',
+  family: 'asked for an address family that the name does not have',
+}
+
+/** Somebody in one word: "namespace/pod", the node where a host is meant, else the address. */
+export function who(endpoint: EndpointRecord): string {
+  if (endpoint.pod !== null) return endpoint.namespace === null ? endpoint.pod : `${endpoint.namespace}/${endpoint.pod}`
+  if (endpoint.role === 'host' && endpoint.node !== null) return endpoint.node
+  return endpoint.address
+}
