@@ -1,0 +1,355 @@
+/**
+ * The command line: arguments become one plain `Options`, `analyze` does the work, what it gives is written. Alone knows `process`:
+ * streams, exit status, Ctrl-C, a broken pipe. Whatever is heavy is loaded when it is needed, so that --help is quick.
+ */
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { Options } from './analyze.ts'
+import {
+  type HopRecord,
+  type LookupRecord,
+  type MessageRecord,
+  type Report,
+  ROLES,
+  type Role,
+  UserError,
+} from './model.ts'
+import { OUTPUTS, type Output } from './report/output.ts'
+
+const ANALYSED = 0
+const COULD_NOT_ANALYSE = 2
+
+/** Below this many characters a write costs more than what it writes. */
+const WRITE_SIZE = 1 << 16
+/** A capture that is read sooner than this needs no progress. */
+const PROGRESS_AFTER_MS = 500
+const PROGRESS_EVERY_MS = 100
+
+const EXAMPLES = `
+Examples:
+  dnstrail node-a.pcap node-b.pcap                    one incident, seen from two nodes
+  tcpdump -i any -w - port 53 | dnstrail -            live; Ctrl-C ends it and reports
+  dnstrail lookups -n shop -o ndjson node-a.pcap      every lookup of a namespace
+  kubectl get pods,svc,endpointslices,nodes -A -o json > cluster.json
+  dnstrail --resources cluster.json node-a.pcap       with the names of pods
+
+Exit status: 0 analysed, 2 could not analyse.
+`
+
+/** What the command line needs of its process; tests give their own. */
+export interface Console {
+  stdin: { isTTY?: boolean | undefined }
+  stdout: Screen
+  stderr: Screen
+  env: Record<string, string | undefined>
+  /** Calls back once, on the first Ctrl-C; the second one kills. */
+  onInterrupt: (stop: () => void) => void
+}
+
+interface Screen {
+  isTTY?: boolean | undefined
+  columns?: number | undefined
+  write: (text: string) => unknown
+}
+
+/** Runs `dnstrail` for the process; `argv` as in process.argv. */
+export async function main(argv: string[]): Promise<void> {
+  // `dnstrail capture | head`: whoever reads has seen enough.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(ANALYSED)
+    throw error
+  })
+  const { stdin, stdout, stderr, env } = process
+  const onInterrupt = (stop: () => void) => process.once('SIGINT', stop)
+  // Not process.exit: what is still to be written has to leave first.
+  process.exitCode = await run(argv, { stdin, stdout, stderr, env, onInterrupt })
+}
+
+/** Gives the exit status. */
+export async function run(argv: string[], console: Console): Promise<number> {
+  try {
+    await program(console).parseAsync(argv)
+    return ANALYSED
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return ANALYSED
+      if (error.code !== 'commander.help') complain(console, error.message.replace(/^error: /, ''))
+      return COULD_NOT_ANALYSE
+    }
+    if (!(error instanceof UserError)) throw error
+    complain(console, error.message)
+    return COULD_NOT_ANALYSE
+  }
+}
+
+// -- Arguments ------------------------------------------------------------------------------------------------------------
+
+interface Flags {
+  output: Output
+  namespace?: string
+  pod?: string
+  name?: string
+  since?: string
+  until?: string
+  resources?: string
+  role: Options['hints']['roles']
+  resolvConf?: string
+  clusterDomain?: string
+  color?: boolean
+}
+
+function program(console: Console): Command {
+  const root = new Command('dnstrail')
+  root
+    .description(
+      'Follows every DNS lookup of a Kubernetes cluster through search domains, caches and servers,\nfrom packet captures.',
+    )
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .exitOverride()
+    .configureOutput({
+      writeOut: text => console.stdout.write(text),
+      writeErr: text => console.stderr.write(text),
+      // Said once, by `run`.
+      outputError: () => {},
+      getOutHelpWidth: () => screenWidth(console),
+      getErrHelpWidth: () => screenWidth(console),
+    })
+    .configureHelp({ showGlobalOptions: true })
+    .argument('[capture...]', 'pcap or pcapng files; "-" is standard input')
+    .addOption(new Option('-o, --output <form>', 'how it is written').choices(OUTPUTS).default('text'))
+    .optionsGroup('Filters:')
+    .option('-n, --namespace <name>', 'lookups by this namespace')
+    .option('--pod <name>', 'lookups by this pod, its workload or its address')
+    .option('--name <name>', 'lookups of this name')
+    .option('--since <time>', 'from this time on, as in 2026-11-21T02:51:09Z')
+    .option('--until <time>', 'up to this time')
+    .optionsGroup('Hints (without them everything is inferred):')
+    .option('--resources <file>', 'kubectl get pods,svc,endpointslices,nodes -A -o json')
+    .option(
+      '--role <role=address,...>',
+      `${ROLES.filter(role => role !== 'unknown').join(', ')}; repeatable`,
+      addRole,
+      [],
+    )
+    .option('--resolv-conf <file>', "/etc/resolv.conf of the cluster's pods")
+    .option('--cluster-domain <name>', 'where it is not cluster.local')
+    .optionsGroup('Other:')
+    .option('--color', 'colours even in a pipe')
+    .option('--no-color', 'no colours (also NO_COLOR=1)')
+    .addHelpText('after', EXAMPLES)
+    .action((files: string[]) => report(files, root, console))
+
+  const command = (name: string, description: string, action: (files: string[]) => Promise<void>) =>
+    root.command(name).description(description).argument('[capture...]').action(action)
+  root.commandsGroup('Commands:')
+  command('analyze', 'the report: what was captured, failures, waste, latency (the default)', files =>
+    report(files, root, console),
+  )
+  command('lookups', 'every question of an application, one a line', files => lookups(files, root, console))
+  command('hops', 'every query to every server, one a line', files => hops(files, root, console))
+  command('messages', 'every DNS message on the wire, one a line', files => messages(files, root, console))
+  return root
+}
+
+function addRole(text: string, roles: Options['hints']['roles']): Options['hints']['roles'] {
+  const [name, list = ''] = text.split('=')
+  const role = ROLES.find(role => role === name && role !== 'unknown') as Role | undefined
+  const addresses = list.split(',')
+  if (role === undefined)
+    throw new InvalidArgumentError(`It is ROLE=ADDRESS, and ROLE one of ${ROLES.slice(0, -1).join(', ')}.`)
+  const bad = addresses.find(address => isIP(address) === 0)
+  if (bad !== undefined)
+    throw new InvalidArgumentError(bad === '' ? 'An address is missing.' : `"${bad}" is no IP address.`)
+  return [...roles, { role, addresses }]
+}
+
+/** What analyze is told. `interrupt` stops the reading; progress is shown where it disturbs nobody. */
+function analyzeOptions(files: string[], root: Command, console: Console, progress: Progress): Options {
+  const flags = root.opts<Flags>()
+  if (files.length === 0) {
+    if (console.stdin.isTTY) root.help({ error: true })
+    files = ['-']
+  }
+  if (files.filter(file => file === '-').length > 1) throw new UserError('standard input ("-") can be read only once.')
+  const stop = new AbortController()
+  console.onInterrupt(() => stop.abort())
+  return {
+    files,
+    filters: {
+      namespace: flags.namespace ?? null,
+      pod: flags.pod ?? null,
+      name: flags.name ?? null,
+      since: flags.since ?? null,
+      until: flags.until ?? null,
+    },
+    hints: {
+      resources: flags.resources ?? null,
+      roles: flags.role,
+      resolvConf: flags.resolvConf ?? null,
+      clusterDomain: flags.clusterDomain ?? null,
+    },
+    signal: stop.signal,
+    onProgress: progress.show,
+  }
+}
+
+// -- Commands -------------------------------------------------------------------------------------------------------------
+
+async function report(files: string[], root: Command, console: Console): Promise<void> {
+  const { output } = root.opts<Flags>()
+  if (output === 'csv')
+    throw new UserError('the report comes as text, json or ndjson; csv is for lookups, hops and messages.')
+  const progress = progressLine(console, true)
+  const options = analyzeOptions(files, root, console, progress)
+  const { analyze } = await import('./analyze.ts')
+  const report = await analyze(options).finally(progress.erase)
+  if (output === 'text') {
+    const { reportText } = await import('./report/text.ts')
+    console.stdout.write(reportText(report, { width: screenWidth(console), color: colorful(root, console) }))
+  } else {
+    const { jsonLine, jsonText } = await import('./report/json.ts')
+    console.stdout.write(output === 'json' ? jsonText(report) : `${jsonLine(report)}\n`)
+  }
+}
+
+async function lookups(files: string[], root: Command, console: Console): Promise<void> {
+  const { LOOKUP_COLUMNS } = await import('./report/lookup-columns.ts')
+  await stream<LookupRecord>('lookup', LOOKUP_COLUMNS, files, root, console, async (options, lookup) => {
+    const { analyze } = await import('./analyze.ts')
+    return (await analyze(options, { lookup })).issues
+  })
+}
+
+async function hops(files: string[], root: Command, console: Console): Promise<void> {
+  const { HOP_COLUMNS } = await import('./report/hop-columns.ts')
+  await stream<HopRecord>('hop', HOP_COLUMNS, files, root, console, async (options, hop) => {
+    const { analyze } = await import('./analyze.ts')
+    return (await analyze(options, { hop })).issues
+  })
+}
+
+async function messages(files: string[], root: Command, console: Console): Promise<void> {
+  const { MESSAGE_COLUMNS } = await import('./report/message-columns.ts')
+  await stream<MessageRecord>('message', MESSAGE_COLUMNS, files, root, console, async (options, message) => {
+    const analysis = await import('./analyze.ts')
+    const captures = await analysis.messages(options, message)
+    return captures
+      .filter(capture => capture.issueFrames > 0)
+      .map(({ file, issueFrames }) => ({ file, count: issueFrames, what: 'Frames that could not be read' }))
+  })
+}
+
+type Trouble = Pick<Report['issues'][number], 'file' | 'count' | 'what'>
+
+/** Writes records as they come; what was wrong with the capture is said on stderr, since no report says it. */
+async function stream<Row>(
+  noun: string,
+  columns: readonly import('./report/columns.ts').Column<Row>[],
+  files: string[],
+  root: Command,
+  console: Console,
+  read: (options: Options, sink: (record: Row) => void) => Promise<Trouble[]>,
+): Promise<void> {
+  const { recordsFormat } = await import('./report/records-format.ts')
+  const { output } = root.opts<Flags>()
+  const progress = progressLine(console, !console.stdout.isTTY)
+  const options = analyzeOptions(files, root, console, progress)
+  const screen = { width: console.stdout.isTTY ? screenWidth(console) : null, color: colorful(root, console) }
+  const format = recordsFormat(output, columns, screen)
+  const out = batched(console.stdout)
+  let records = 0
+  let begun = false
+  const begin = () => {
+    if (!begun) out.write(format.before)
+    begun = true
+  }
+  const troubles = await read(options, record => {
+    begin()
+    out.write(format.record(record, records++))
+  }).finally(() => {
+    progress.erase()
+    out.flush()
+  })
+  // Only now, so that a capture that cannot be read prints nothing on stdout.
+  begin()
+  out.write(format.after(records))
+  out.flush()
+  for (const { file, count, what } of troubles) {
+    complain(console, `${file}: ${what.replace(/\.$/, '')}${count > 1 ? ` (${count} times)` : ''}.`)
+  }
+  if (records === 0 && output === 'text') {
+    const filtered = Object.values(options.filters).some(filter => filter !== null)
+    complain(console, filtered ? `no ${noun} matches the filters.` : `there is no ${noun} in the capture.`)
+  }
+}
+
+// -- The terminal -----------------------------------------------------------------------------------------------------------
+
+/** Gathers small texts into big writes. Writes to files, pipes and terminals block in Node on Unix, so nothing piles up behind them. */
+function batched(screen: Screen): { write: (text: string) => void; flush: () => void } {
+  // Who watches a live capture wants each line at once.
+  const size = screen.isTTY ? 1 : WRITE_SIZE
+  let waiting = ''
+  const flush = () => {
+    if (waiting !== '') screen.write(waiting)
+    waiting = ''
+  }
+  return {
+    write: text => {
+      waiting += text
+      if (waiting.length >= size) flush()
+    },
+    flush,
+  }
+}
+
+interface Progress {
+  show: (bytes: number, total: number | null) => void
+  erase: () => void
+}
+
+/** One line on stderr that refreshes itself and disappears; only on a terminal and only when reading takes long. */
+function progressLine(console: Console, wanted: boolean): Progress {
+  if (!wanted || !console.stderr.isTTY) return { show: () => {}, erase: () => {} }
+  let next = performance.now() + PROGRESS_AFTER_MS
+  let shown = false
+  return {
+    show: (bytes, total) => {
+      const now = performance.now()
+      if (now < next) return
+      next = now + PROGRESS_EVERY_MS
+      shown = true
+      const part = total !== null && total > 0 ? `, ${Math.min(100, Math.floor((100 * bytes) / total))} %` : ''
+      console.stderr.write(`\r\x1b[Kreading: ${(bytes / 1e6).toFixed(1)} MB${part} (Ctrl-C ends and reports)`)
+    },
+    erase: () => {
+      if (shown) console.stderr.write('\r\x1b[K')
+      shown = false
+    },
+  }
+}
+
+function complain(console: Console, sentence: string): void {
+  console.stderr.write(`dnstrail: ${sentence.replace(/\s*\n\s*/g, ' ')}\n`)
+}
+
+/** The option decides, then NO_COLOR and FORCE_COLOR (https://no-color.org), then whether somebody looks. */
+function colorful(root: Command, { stdout, env }: Console): boolean {
+  const { color } = root.opts<Flags>()
+  if (color !== undefined) return color
+  if (env.NO_COLOR) return false
+  if (env.FORCE_COLOR) return env.FORCE_COLOR !== '0'
+  return stdout.isTTY === true && env.TERM !== 'dumb'
+}
+
+const WIDTH_OF_A_PIPE = 80
+
+function screenWidth({ stdout, env }: Console): number {
+  return stdout.columns || Number(env.COLUMNS) || WIDTH_OF_A_PIPE
+}
+
+function version(): string {
+  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
+}
