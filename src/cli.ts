@@ -28,11 +28,10 @@ const PROGRESS_EVERY_MS = 100
 
 const EXAMPLES = `
 Examples:
-  dnstrail node-a.pcap node-b.pcap                    one incident, seen from two nodes
-  tcpdump -i any -w - port 53 | dnstrail -            live; Ctrl-C ends it and reports
-  dnstrail lookups -n shop -o ndjson node-a.pcap      every lookup of a namespace
-  kubectl get pods,svc,endpointslices,nodes -A -o json > cluster.json
-  dnstrail --resources cluster.json node-a.pcap       with the names of pods
+  dnstrail node-a.pcap node-b.pcap             an incident seen from two nodes
+  tcpdump -i any -w - port 53 | dnstrail -     live; Ctrl-C ends it and reports
+  dnstrail lookups -n shop -o csv node-a.pcap  every lookup of a namespace
+  dnstrail --resources all.json node-a.pcap    with names of pods and services
 
 Exit status: 0 analysed, 2 could not analyse.
 `
@@ -93,7 +92,7 @@ interface Flags {
   since?: string
   until?: string
   resources?: string
-  role: Options['hints']['roles']
+  role?: Options['hints']['roles']
   resolvConf?: string
   clusterDomain?: string
   color?: boolean
@@ -103,7 +102,7 @@ function program(console: Console): Command {
   const root = new Command('dnstrail')
   root
     .description(
-      'Follows every DNS lookup of a Kubernetes cluster through search domains, caches and servers,\nfrom packet captures.',
+      'Follows every DNS lookup of a Kubernetes cluster through search domains, caches and servers, from packet captures.',
     )
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
@@ -127,12 +126,7 @@ function program(console: Console): Command {
     .option('--until <time>', 'up to this time')
     .optionsGroup('Hints (without them everything is inferred):')
     .option('--resources <file>', 'kubectl get pods,svc,endpointslices,nodes -A -o json')
-    .option(
-      '--role <role=address,...>',
-      `${ROLES.filter(role => role !== 'unknown').join(', ')}; repeatable`,
-      addRole,
-      [],
-    )
+    .option('--role <role=address,...>', `${ROLES.filter(role => role !== 'unknown').join(', ')}; repeatable`, addRole)
     .option('--resolv-conf <file>', "/etc/resolv.conf of the cluster's pods")
     .option('--cluster-domain <name>', 'where it is not cluster.local')
     .optionsGroup('Other:')
@@ -153,7 +147,7 @@ function program(console: Console): Command {
   return root
 }
 
-function addRole(text: string, roles: Options['hints']['roles']): Options['hints']['roles'] {
+function addRole(text: string, roles: Options['hints']['roles'] = []): Options['hints']['roles'] {
   const [name, list = ''] = text.split('=')
   const role = ROLES.find(role => role === name && role !== 'unknown') as Role | undefined
   const addresses = list.split(',')
@@ -186,7 +180,7 @@ function analyzeOptions(files: string[], root: Command, console: Console, progre
     },
     hints: {
       resources: flags.resources ?? null,
-      roles: flags.role,
+      roles: flags.role ?? [],
       resolvConf: flags.resolvConf ?? null,
       clusterDomain: flags.clusterDomain ?? null,
     },
