@@ -110,4 +110,15 @@ export const className = (code: number): string => CLASSES[code] ?? `CLASS${code
 export const rcodeName = (rcode: number): string => RCODES[rcode] ?? `RCODE${rcode}`
 
 /** What an issue code means, in a sentence. A code is stable: people search for it. */
-export const ISSUES: Record<string, string> = {}
+export const ISSUES: Record<string, string> = {
+  'file-cut':
+    'The file ends in the middle of a record: it was cut, or its writer had not finished; what came before was read.',
+  'record-length': 'A record claims a length that cannot be; reading went on at the next record that makes sense.',
+  'block-length': 'A block of the pcapng contradicts its own lengths.',
+  'pcapng-section':
+    'A section header of the pcapng does not tell its byte order; reading went on at the next block that makes sense.',
+  'interface-unknown': 'A packet names an interface that the pcapng has not described, so it cannot be decoded.',
+  'no-time': 'Packets without a time (simple packet blocks) were given that of the packet before.',
+  'compression-damaged': 'The compressed file is damaged or cut; what could be unpacked was read.',
+  'read-failed': 'The operating system stopped reading the file with an error; what came before was read.',
+}

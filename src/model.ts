@@ -60,6 +60,12 @@ export interface Capture {
   snapLength: number | null
   /** True when reading ended before the input did (Ctrl-C). */
   interrupted: boolean
+  /** Address -> name, from the name resolution blocks of a pcapng. */
+  names: Record<string, string>
+  /** What people wrote into the file. */
+  comments: string[]
+  /** The capture filters that the file declares. */
+  filters: string[]
 }
 
 /** Where a capture was taken: one interface of one file. */

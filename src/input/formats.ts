@@ -1,0 +1,119 @@
+/**
+ * What an input is, told from its first bytes: one row per format. A row either opens a parser or says in one sentence what to do
+ * instead. A new input is a new row.
+ */
+import { UserError } from '../model.ts'
+import type { CaptureParser, ParserContext } from './parser.ts'
+import { MICROS, MODIFIED, NANOS, PcapParser } from './pcap.ts'
+import { PcapngParser, SECTION } from './pcapng.ts'
+
+export interface Format {
+  name: string
+  matches: (head: Buffer) => boolean
+  open?: (context: ParserContext) => CaptureParser
+  /** Of formats that are not read: completes "FILE ...". */
+  instead?: string
+}
+
+/** Enough first bytes to tell all of them. */
+export const HEAD = 16
+
+const big = (head: Buffer) => (head.length < 4 ? 0 : head.readUInt32BE(0))
+const little = (head: Buffer) => (head.length < 4 ? 0 : head.readUInt32LE(0))
+const either = (head: Buffer, ...magics: number[]) => magics.includes(big(head)) || magics.includes(little(head))
+const text = (head: Buffer) => head.toString('latin1').replace(/^\xef\xbb\xbf/, '')
+
+const convert = 'convert it with "editcap -F pcapng IN OUT" and analyze OUT.'
+
+export const FORMATS: Format[] = [
+  {
+    name: 'pcap',
+    matches: head => either(head, MICROS, NANOS, MODIFIED),
+    open: context => new PcapParser(context),
+  },
+  { name: 'pcapng', matches: head => big(head) === SECTION, open: context => new PcapngParser(context) },
+  {
+    name: 'Hubble flows',
+    matches: head => text(head).trimStart().startsWith('{'),
+    instead: 'looks like JSON; flows that Hubble printed are not read yet: give a packet capture of the same time.',
+  },
+  {
+    name: 'JSON',
+    matches: head => text(head).trimStart().startsWith('['),
+    instead: 'is JSON, not a packet capture: give the capture that it was made from.',
+  },
+  { name: 'snoop', matches: head => text(head).startsWith('snoop\0\0\0'), instead: `is a snoop file: ${convert}` },
+  {
+    name: 'Network Monitor',
+    matches: head => /^(GMBU|RTSS)/.test(text(head)),
+    instead: `is a Microsoft Network Monitor file: ${convert}`,
+  },
+  {
+    name: 'NetXray',
+    matches: head => /^(XCP\0|VL\0\0)/.test(text(head)),
+    instead: `is a NetXray or Sniffer file: ${convert}`,
+  },
+  { name: 'Sniffer', matches: head => text(head).startsWith('TRSNIFF'), instead: `is a Sniffer file: ${convert}` },
+  {
+    name: 'btsnoop',
+    matches: head => text(head).startsWith('btsnoop\0'),
+    instead: 'is a Bluetooth capture: no DNS in it.',
+  },
+  {
+    name: 'Event Trace Log',
+    matches: head => /^.\0\0\0.\0\0\0/s.test(text(head)) && head.length >= 12 && head.readUInt16LE(4) === 0x7878,
+    instead: 'is a Windows trace (ETL): convert it with "pktmon etl2pcap IN --out OUT" and analyze OUT.',
+  },
+  {
+    name: 'pcap, old variant',
+    matches: head => either(head, 0xa1b2cd34, 0xa1e2cb12, 0x1c0001ac, 0x1c0001ad, 0xa1b234cd, 0x2a53505a),
+    instead: `is an unusual variant of pcap: ${convert}`,
+  },
+  {
+    name: 'ERF',
+    // | time stamp 8 | type 1 | flags 1 | record length 2 |: a record's length is at least its header's.
+    matches: head => head.length >= 16 && head[8] > 0 && (head[8] & 0x7f) < 50 && looksLikeErf(head),
+    instead: `may be an ERF file: ${convert}`,
+  },
+  {
+    name: 'zip',
+    matches: head => text(head).startsWith('PK\x03\x04'),
+    instead: 'is a zip archive: unpack it and analyze the captures in it.',
+  },
+  {
+    name: 'bzip2',
+    matches: head => /^BZh[1-9]/.test(text(head)),
+    instead: 'is compressed with bzip2: unpack it with "bunzip2 -k" and analyze the result.',
+  },
+  {
+    name: '7z',
+    matches: head => text(head).startsWith('7z\xbc\xaf'),
+    instead: 'is a 7z archive: unpack it and analyze the captures in it.',
+  },
+  {
+    name: 'text',
+    matches: head => head.length > 0 && /^[\t\r\n\x20-\x7e\x80-\xff]*$/.test(text(head)),
+    instead:
+      'is a text file, not a packet capture: record one with "tcpdump -w FILE", not by redirecting what tcpdump prints.',
+  },
+  {
+    name: 'unknown',
+    matches: () => true,
+    instead: `is no capture that dnstrail knows (it reads pcap and pcapng): if Wireshark opens it, ${convert}`,
+  },
+]
+
+/** The row that opens a parser for these first bytes; a UserError with its sentence where there is none. */
+export function formatOf(head: Buffer, file: string): Format & { open: (context: ParserContext) => CaptureParser } {
+  if (head.length === 0) throw new UserError(`${file} is empty: nothing was captured, or the capture was not copied.`)
+  const format = FORMATS.find(row => row.matches(head))!
+  if (!format.open) throw new UserError(`${file === '-' ? 'Standard input' : file} ${format.instead}`)
+  return { ...format, open: format.open }
+}
+
+/** The time is little-endian 32.32, the length big-endian: a time of this century and a length that fits tell it well enough. */
+function looksLikeErf(head: Buffer): boolean {
+  const seconds = head.readUInt32LE(4)
+  const recordLength = head.readUInt16BE(10)
+  return seconds > 0x3800_0000 && seconds < 0x8000_0000 && recordLength >= 16 && recordLength < 0x4000
+}

@@ -1,0 +1,109 @@
+/**
+ * Several captures become one stream of messages in the order of their times. Each capture hands over a block of rows and waits, so
+ * the memory does not depend on their length. A ring-buffer set (tcpdump -C, -W) needs no rule of its own: its times tell its order.
+ */
+import { type Capture, type Messages, UserError } from '../model.ts'
+import { type CaptureReader, openCapture, type ReadOptions } from './read.ts'
+
+/**
+ * Reads all captures and calls `consume` for every message: one capture's in file order, several by time, and where times are equal
+ * in the order of the files. The row is valid during the call. Returns the captures in the order that they were given.
+ */
+export async function readCaptures(
+  files: string[],
+  options: ReadOptions,
+  consume: (messages: Messages, row: number) => void,
+): Promise<Capture[]> {
+  const twice = files.find((file, i) => files.indexOf(file) !== i)
+  if (twice !== undefined) throw new UserError(`${twice === '-' ? 'Standard input' : twice} is named twice.`)
+  const readers = await openAll(files, options)
+  const progress = progressOf(readers, options)
+  try {
+    if (readers.length === 1) await passThrough(readers[0], progress, consume)
+    else await mergeByTime(readers, progress, consume)
+  } finally {
+    await Promise.all(readers.map(reader => reader.close()))
+  }
+  return readers.map(reader => reader.capture)
+}
+
+/** All or none: where one cannot be opened the others are closed again. */
+async function openAll(files: string[], options: ReadOptions): Promise<CaptureReader[]> {
+  const results = await Promise.allSettled(files.map((file, index) => openCapture(file, index, options)))
+  const readers = results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
+  const failure = results.find(result => result.status === 'rejected')
+  if (failure === undefined) return readers
+  await Promise.all(readers.map(reader => reader.close()))
+  throw failure.reason
+}
+
+function progressOf(readers: CaptureReader[], options: ReadOptions): () => void {
+  const { onProgress } = options
+  if (!onProgress) return () => undefined
+  let total: number | null = 0
+  for (const { totalBytes } of readers) total = total === null || totalBytes === null ? null : total + totalBytes
+  return () => {
+    let read = 0
+    for (const { capture } of readers) read += capture.bytes
+    onProgress(read, total)
+  }
+}
+
+async function passThrough(
+  reader: CaptureReader,
+  progress: () => void,
+  consume: (messages: Messages, row: number) => void,
+): Promise<void> {
+  while (await reader.next()) {
+    const { messages } = reader
+    for (let row = 0; row < messages.length; row++) consume(messages, row)
+    progress()
+  }
+}
+
+/** One capture's block and how far it has been handed on. */
+interface Lane {
+  reader: CaptureReader
+  messages: Messages
+  row: number
+}
+
+async function mergeByTime(
+  readers: CaptureReader[],
+  progress: () => void,
+  consume: (messages: Messages, row: number) => void,
+): Promise<void> {
+  const started = await Promise.all(readers.map(reader => reader.next()))
+  /** In the order of the files, so that the first of equals is the right one. */
+  let lanes: Lane[] = readers
+    .filter((_, i) => started[i])
+    .map(reader => ({ reader, messages: reader.messages, row: 0 }))
+  while (lanes.length > 0) {
+    const next = earliest(lanes, null)!
+    const rival = earliest(lanes, next)
+    const wins = rival !== null && lanes.indexOf(next) < lanes.indexOf(rival)
+    const { messages } = next
+    do consume(messages, next.row++)
+    while (next.row < messages.length && (rival === null || comesBefore(next, rival, wins)))
+    if (next.row < messages.length) continue
+    next.row = 0
+    if (!(await next.reader.next())) lanes = lanes.filter(lane => lane !== next)
+    progress()
+  }
+}
+
+function earliest(lanes: Lane[], except: Lane | null): Lane | null {
+  let best: Lane | null = null
+  for (const lane of lanes) {
+    if (lane !== except && (best === null || comesBefore(lane, best, false))) best = lane
+  }
+  return best
+}
+
+/** Whether a's row is earlier than b's; `wins` decides where they are equal. */
+function comesBefore(a: Lane, b: Lane, wins: boolean): boolean {
+  const difference = a.messages.seconds[a.row] - b.messages.seconds[b.row]
+  if (difference !== 0) return difference < 0
+  const nanos = a.messages.nanos[a.row] - b.messages.nanos[b.row]
+  return nanos === 0 ? wins : nanos < 0
+}

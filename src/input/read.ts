@@ -1,0 +1,233 @@
+/**
+ * One capture, from its path to blocks of messages: opened, decompressed, recognised, parsed, decoded, and counted in its Capture
+ * record. Blocks are pulled: nothing is read while nobody asks, so several captures can be merged in bounded memory.
+ */
+import type { Readable } from 'node:stream'
+import { type Capture, type Messages, UserError } from '../model.ts'
+import type { Frame } from '../wire/frame.ts'
+import type { Issues } from '../wire/issues.ts'
+import type { Tables } from '../wire/tables.ts'
+import { type Chunks, openSource, peek } from './chunks.ts'
+import { COMPRESSIONS } from './compression.ts'
+import { Feed } from './feed.ts'
+import { formatOf, HEAD } from './formats.ts'
+
+export interface ReadOptions {
+  /** Messages keep their bytes, for those who print them whole. */
+  keepBytes: boolean
+  tables: Tables
+  issues: Issues
+  /** Aborted (Ctrl-C): reading stops, and what was read counts. */
+  signal?: AbortSignal | undefined
+  /** Bytes of all inputs together, as they are stored; the total is null where one is a pipe. */
+  onProgress?: ((bytesRead: number, totalBytes: number | null) => void) | undefined
+  /** In place of the process's standard input. */
+  stdin?: Readable | undefined
+  /** In place of the decoder of wire/: tests and measurements. */
+  newDecoder?: NewDecoder | undefined
+}
+
+/** What reading needs of a decoder: it appends rows to `messages` and counts each frame as DNS, part, other or issue. */
+export interface FrameDecoder {
+  messages: Messages
+  decode: (frame: Frame) => void
+  /** The capture has ended: what still waits for its rest goes out. */
+  flush: () => void
+}
+
+export type NewDecoder = (about: {
+  file: number
+  capture: Capture
+  tables: Tables
+  issues: Issues
+  keepBytes: boolean
+}) => FrameDecoder
+
+/** Rows after which a block is handed over. */
+const ENOUGH = 4096
+
+/** Starts reading `file`, the run's capture number `index`. A UserError where it cannot be opened or is no capture. */
+export async function openCapture(file: string, index: number, options: ReadOptions): Promise<CaptureReader> {
+  const reader = new CaptureReader(file, index, options)
+  await reader.open()
+  return reader
+}
+
+export class CaptureReader {
+  readonly capture: Capture
+  /** null where the input is a pipe. */
+  totalBytes: number | null = null
+  private readonly index: number
+  private readonly options: ReadOptions
+  private chunks!: Chunks
+  private feed!: Feed
+  private decoder!: FrameDecoder
+  private state: 'reading' | 'flushing' | 'ended' = 'reading'
+  private atEnd = false
+  private lastSeconds = Number.NEGATIVE_INFINITY
+  private lastNanos = 0
+
+  constructor(file: string, index: number, options: ReadOptions) {
+    this.capture = newCapture(file)
+    this.index = index
+    this.options = options
+  }
+
+  /** The rows that the last `next` brought. */
+  get messages(): Messages {
+    return this.decoder.messages
+  }
+
+  async open(): Promise<void> {
+    const { capture, options } = this
+    const { issues, tables, keepBytes, newDecoder } = options
+    if (!newDecoder) throw new Error('no decoder')
+    this.decoder = newDecoder({ file: this.index, capture, tables, issues, keepBytes })
+    const source = await openSource(capture.file, {
+      signal: options.signal,
+      stdin: options.stdin,
+      onError: () => issues.add('read-failed', capture.file, null),
+    })
+    this.totalBytes = source.totalBytes
+    this.chunks = counted(source.chunks, capture)
+    try {
+      let opening = await peek(this.chunks, HEAD)
+      this.chunks = opening.chunks
+      const compression = COMPRESSIONS.find(row => row.matches(opening.head))
+      if (compression) {
+        capture.compression = compression.name
+        opening = await peek(
+          compression.decompress(opening.chunks, () => issues.add('compression-damaged', capture.file, null)),
+          HEAD,
+        )
+        this.chunks = opening.chunks
+        if (opening.head.length === 0)
+          throw new UserError(
+            `${capture.file} is compressed with ${compression.name}, and nothing can be unpacked of it.`,
+          )
+      }
+      if (opening.head.length === 0 && options.signal?.aborted) {
+        capture.interrupted = true
+        this.state = 'ended'
+        return
+      }
+      const format = formatOf(opening.head, capture.file)
+      capture.format = format.name
+      const parser = format.open({ capture, issues, onFrame: this.onFrame, onOther: this.onOther })
+      this.feed = new Feed(parser)
+    } catch (error) {
+      await this.chunks.return()
+      throw error
+    }
+  }
+
+  /** Gives back what is open, when reading ends early. */
+  async close(): Promise<void> {
+    this.state = 'ended'
+    await this.chunks.return()
+  }
+
+  /** Brings the next rows into `messages`, whose old ones are gone then. False: there are no more. */
+  async next(): Promise<boolean> {
+    if (this.state === 'ended') return false
+    const { messages } = this.decoder
+    messages.length = 0
+    for (;;) {
+      if (this.state === 'flushing') {
+        this.state = 'ended'
+        this.decoder.flush()
+        await this.chunks.return()
+        return messages.length > 0
+      }
+      if (this.feed.run(this.enough)) return true
+      // What a pipe brought is handed over before waiting for more.
+      if (messages.length > 0 && !this.atEnd) return true
+      if (this.atEnd) {
+        this.state = 'flushing'
+        if (messages.length > 0) return true
+        continue
+      }
+      await this.readChunk()
+    }
+  }
+
+  private async readChunk(): Promise<void> {
+    const { signal } = this.options
+    const { value, done } = signal?.aborted ? { value: undefined, done: true as const } : await this.chunks.next()
+    if (signal?.aborted) this.capture.interrupted = true
+    if (!done && !signal?.aborted) return this.feed.give(value)
+    this.atEnd = true
+    // Interrupted, the input has no end: what is unfinished then is no fault of the file.
+    if (this.capture.interrupted) this.feed.give(Buffer.alloc(0))
+    else this.feed.end()
+  }
+
+  private readonly enough = (): boolean => this.decoder.messages.length >= ENOUGH
+
+  private readonly onFrame = (frame: Frame): boolean => {
+    this.capture.frames++
+    this.noteTime(frame.seconds, frame.nanos)
+    this.decoder.decode(frame)
+    return this.decoder.messages.length < ENOUGH
+  }
+
+  private readonly onOther = (): void => {
+    this.capture.frames++
+    this.capture.otherFrames++
+  }
+
+  private noteTime(seconds: number, nanos: number): void {
+    const { capture } = this
+    const before = this.lastSeconds - 1
+    if (seconds < before || (seconds === before && nanos < this.lastNanos)) capture.clockStepsBack++
+    this.lastSeconds = seconds
+    this.lastNanos = nanos
+    const { first, last } = capture
+    if (first === null || last === null) {
+      capture.first = { seconds, nanos }
+      capture.last = { seconds, nanos }
+    } else if (seconds > last.seconds || (seconds === last.seconds && nanos > last.nanos)) {
+      last.seconds = seconds
+      last.nanos = nanos
+    } else if (seconds < first.seconds || (seconds === first.seconds && nanos < first.nanos)) {
+      first.seconds = seconds
+      first.nanos = nanos
+    }
+  }
+}
+
+/** The record of a capture of which nothing is known yet. */
+export const newCapture = (file: string): Capture => ({
+  file,
+  format: null,
+  compression: null,
+  bytes: 0,
+  frames: 0,
+  dnsFrames: 0,
+  partFrames: 0,
+  otherFrames: 0,
+  issueFrames: 0,
+  messages: 0,
+  multicastDns: 0,
+  cutMessages: 0,
+  first: null,
+  last: null,
+  dropped: null,
+  clockStepsBack: 0,
+  snapLength: null,
+  interrupted: false,
+  names: {},
+  comments: [],
+  filters: [],
+})
+
+async function* counted(chunks: Chunks, capture: Capture): Chunks {
+  try {
+    for await (const chunk of chunks) {
+      capture.bytes += chunk.length
+      yield chunk
+    }
+  } finally {
+    await chunks.return()
+  }
+}
