@@ -123,7 +123,7 @@ function checksum(text) {
 }
 
 /**
- * One run. Output goes to the null device; peak memory comes from GNU time where it is installed, else from looking at the process.
+ * One run, in the folder of the captures: dnsscope leaves files where it runs. Output goes to the null device; peak memory comes from GNU time where it is installed, else from looking at the process.
  * @param {Tool} tool @param {string} file
  * @returns {Promise<{ seconds: number, peak: number, problem: string | null }>}
  */
@@ -133,7 +133,7 @@ function run(tool, file) {
   const args = timed ? ['-q', '-f', '%M', '-o', peakFile, tool.program, ...tool.args(file)] : tool.args(file)
   return new Promise((resolve, reject) => {
     const started = process.hrtime.bigint()
-    const child = spawn(timed ? GNU_TIME : tool.program, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+    const child = spawn(timed ? GNU_TIME : tool.program, args, { cwd: CACHE, stdio: ['ignore', 'ignore', 'pipe'] })
     let peak = 0
     let errors = ''
     child.stderr.on('data', data => {

@@ -13,16 +13,7 @@
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { ETHERNET, frameWriter, IN, OTHER_HOST, OUT, SLL2, TCP_FLAGS } from './frames.js'
-import {
-  CANDIDATES,
-  CLUSTER_DOMAIN,
-  HAS_AAAA,
-  HAS_CNAME,
-  HOST_DOMAIN,
-  headNames,
-  NAMESPACES,
-  wire,
-} from './names.js'
+import { CANDIDATES, CLUSTER_DOMAIN, HAS_AAAA, HAS_CNAME, HOST_DOMAIN, headNames, NAMESPACES, wire } from './names.js'
 import { draw, exponentialTable, lognormalTable, randomSource, zipfTable } from './random.js'
 
 export const SHAPES = ['pod', 'any', 'busy']

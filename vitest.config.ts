@@ -1,0 +1,7 @@
+import { defineConfig } from 'vitest/config'
+import { closingLine } from './test/closing-line.ts'
+
+// biome-ignore lint/style/noDefaultExport: vitest reads its configuration from the default export
+export default defineConfig({
+  test: { include: ['test/**/*.test.ts'], reporters: ['default', closingLine] },
+})
