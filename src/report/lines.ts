@@ -1,9 +1,8 @@
 /** Records as lines of text with fixed columns: a stream cannot measure the rows that are still to come. */
 import { type Column, cellText } from './columns.ts'
+import { GAP, type Layout, layout } from './layout.ts'
 import type { Paint } from './paint.ts'
 import { shorten } from './shorten.ts'
-
-const GAP = '  '
 
 export interface LineFormat<Row> {
   head: string
@@ -15,51 +14,48 @@ export interface LineFormat<Row> {
  * shortened, so that grep finds the whole name.
  */
 export function lineFormat<Row>(columns: readonly Column<Row>[], width: number | null, paint: Paint): LineFormat<Row> {
-  let shown = columns.filter(column => column.width !== undefined)
-  const widths = new Map(shown.map(column => [column, Math.max(column.width!, column.title.length)]))
-  if (width !== null) shown = layout(shown, widths, width)
-
-  const pad = (column: Column<Row>, text: string, last: boolean) => {
-    const size = widths.get(column)!
-    if (column.align === 'right') return text.padStart(size)
-    return last ? text : text.padEnd(size)
+  const { shown, widths } = fixed(columns, width)
+  const line = (
+    cell: (column: Column<Row>, size: number) => string,
+    color: (column: Column<Row>) => keyof Paint | null,
+  ) => {
+    let text = ''
+    for (let i = 0; i < shown.length; i++) {
+      const column = shown[i]!
+      const size = widths[i]!
+      const plain = cell(column, size)
+      const padded =
+        column.align === 'right' ? plain.padStart(size) : i === shown.length - 1 ? plain : plain.padEnd(size)
+      const name = color(column)
+      text += (i === 0 ? '' : ' '.repeat(GAP)) + (name === null ? padded : paint[name](padded))
+    }
+    return text.trimEnd()
   }
-  const join = (cells: string[]) => cells.join(GAP).trimEnd()
-  const lastIndex = shown.length - 1
   return {
-    head: join(shown.map((column, i) => paint.head(pad(column, column.title, i === lastIndex)))),
+    head: line(
+      (column, size) => shorten(column.title, size, 'start'),
+      () => 'head',
+    ),
     line: row =>
-      join(
-        shown.map((column, i) => {
-          let text = cellText(column, row)
-          if (width !== null) text = shorten(text, widths.get(column)!, column.keep ?? 'head')
-          text = pad(column, text, i === lastIndex)
-          const color = column.color?.(row)
-          return color ? paint[color](text) : text
-        }),
+      line(
+        (column, size) => {
+          const text = cellText(column, row)
+          return width === null ? text : shorten(text, size, column.keep ?? 'start')
+        },
+        column => column.color?.(row) ?? null,
       ),
   }
 }
 
-/** Drops and narrows columns (in `widths`) until they fit; a wider screen widens the names again. */
-function layout<Row>(columns: Column<Row>[], widths: Map<Column<Row>, number>, width: number): Column<Row>[] {
-  const MINIMUM = 14
-  const total = (list: Column<Row>[], size: (column: Column<Row>) => number) =>
-    list.reduce((sum, column) => sum + size(column), 0) + GAP.length * (list.length - 1)
-  const least = (column: Column<Row>) => (column.keep ? Math.min(MINIMUM, widths.get(column)!) : widths.get(column)!)
-
-  let shown = columns
-  while (total(shown, least) > width) {
-    const leaving = shown.reduce((a, b) => ((b.drop ?? 0) > (a.drop ?? 0) ? b : a))
-    if (leaving.drop === undefined) break
-    shown = shown.filter(column => column !== leaving)
-  }
-  const elastic = shown.filter(column => column.keep)
-  const wanted = elastic.reduce((sum, column) => sum + widths.get(column)! - least(column), 0)
-  const spare = Math.max(0, width - total(shown, least))
-  for (const column of elastic) {
-    const floor = least(column)
-    widths.set(column, floor + Math.floor((spare * (widths.get(column)! - floor)) / Math.max(1, wanted)))
-  }
-  return shown
+/** The declared widths, fitted to the screen; what a wide screen has to spare goes to the widest name. */
+function fixed<Row>(columns: readonly Column<Row>[], width: number | null): Layout<Row> {
+  const declared = (column: Column<Row>) => Math.max(column.width!, column.title.length)
+  const inText = columns.filter(column => column.width !== undefined)
+  if (width === null) return { shown: inText, widths: inText.map(declared) }
+  const fitted = layout(inText, declared, width)
+  const { shown, widths } = fitted
+  const spare = width - widths.reduce((sum, size) => sum + size, 0) - GAP * (shown.length - 1)
+  const widest = shown.reduce((best, column, i) => (column.keep && widths[i]! > (widths[best] ?? 0) ? i : best), -1)
+  if (spare > 0 && widest >= 0) widths[widest]! += spare
+  return fitted
 }

@@ -1,15 +1,12 @@
 /** A table for the terminal, borderless like that of kubectl or ss, never wider than the screen. Drawn by cli-table3. */
 import CliTable from 'cli-table3'
 import { type Column, cellText } from './columns.ts'
+import { GAP, layout } from './layout.ts'
 import type { Paint } from './paint.ts'
 import { shorten } from './shorten.ts'
 
 /** A row of the table, or a line of its own that names the rows below it. */
 export type TableRow<Row> = { row: Row } | { group: string }
-
-const GAP = 2
-/** Below this many characters a shortened name tells nothing. */
-const LEAST = 12
 
 const NO_BORDERS = Object.fromEntries(
   'top top-mid top-left top-right bottom bottom-mid bottom-left bottom-right left left-mid mid mid-mid right right-mid'
@@ -28,7 +25,7 @@ export function tableLines<Row>(
   const full = new Map(
     columns.map(c => [c, Math.max(c.title.length, ...plain.map(cells => cells?.get(c)?.length ?? 0))]),
   )
-  const { shown, widths } = layout(columns, full, width)
+  const { shown, widths } = layout(columns, column => full.get(column)!, width)
 
   const table = new CliTable({
     chars: { ...NO_BORDERS, middle: ' '.repeat(GAP) },
@@ -55,27 +52,4 @@ export function tableLines<Row>(
     .toString()
     .split('\n')
     .map(line => line.trimEnd())
-}
-
-/** Which columns stay and how wide they are: first names are shortened, then columns leave. */
-function layout<Row>(columns: readonly Column<Row>[], full: Map<Column<Row>, number>, width: number) {
-  let shown = [...columns]
-  for (;;) {
-    const widths = shown.map(column => full.get(column)!)
-    let excess = widths.reduce((sum, size) => sum + size, 0) + GAP * (shown.length - 1) - width
-    // The widest elastic column gives first, so that no short name suffers for a long one.
-    while (excess > 0) {
-      let widest = -1
-      shown.forEach((column, i) => {
-        if (column.keep && widths[i]! > (column.least ?? LEAST) && (widest < 0 || widths[i]! > widths[widest]!))
-          widest = i
-      })
-      if (widest < 0) break
-      widths[widest]!--
-      excess--
-    }
-    const leaving = shown.reduce((a, b) => ((b.drop ?? 0) > (a.drop ?? 0) ? b : a))
-    if (excess <= 0 || leaving.drop === undefined) return { shown, widths }
-    shown = shown.filter(column => column !== leaving)
-  }
 }

@@ -42,6 +42,11 @@ const ROLE_PLURALS: Record<Role, [one: string, many: string]> = {
   unknown: ['client of unknown role', 'clients of unknown role'],
 }
 
+/** Who asks, as the subject of a sentence. */
+export function asker(role: Role): string {
+  return ROLE_PLURALS[role][0]
+}
+
 /** "2 pods", "1 client of unknown role". */
 export function roleCount(role: Role, count: number): string {
   return plural(count, ...ROLE_PLURALS[role])

@@ -1,10 +1,13 @@
 /** What was captured: time span, frames, messages, vantage points, what could not be read, and how far the numbers can be trusted. */
 import type { Report } from '../../model.ts'
 import { count, dateAndTime, duration, plural } from '../quantities.ts'
+import { shorten } from '../shorten.ts'
 import { labelled, type Page } from './page.ts'
 
 /** More names than this say nothing on one line. */
 const MOST_VANTAGES = 6
+const MOST_COMMENTS = 2
+const LONGEST_COMMENT = 200
 
 export function captured(report: Report, page: Page): string[] {
   const { captures, totals, quality } = report
@@ -13,7 +16,8 @@ export function captured(report: Report, page: Page): string[] {
   const amounts = `${plural(totals.frames, 'frame')}, ${plural(totals.messages, 'DNS message')}`
   const sentences: string[] = []
   if (captures.length === 1) {
-    sentences.push(`${fileName(captures[0]!.file)}: ${span}`, amounts + vantagePoints(captures[0]!.vantages))
+    sentences.push(`${fileName(captures[0]!.file)}: ${span}`)
+    if (totals.frames > 0) sentences.push(amounts + vantagePoints(captures[0]!.vantages))
   } else {
     sentences.push(`${captures.length} files: ${span}, ${amounts}`)
     for (const capture of captures) {
@@ -27,6 +31,10 @@ export function captured(report: Report, page: Page): string[] {
         `${count(totals.sightings)} are the same seen again at another interface`,
     )
   }
+  const filters = [...new Set(captures.flatMap(capture => capture.filters))]
+  if (filters.length > 0) sentences.push(`Captured with the filter: ${filters.join('; ')}`)
+  const comments = [...new Set(captures.flatMap(capture => capture.comments))].slice(0, MOST_COMMENTS)
+  sentences.push(...comments.map(comment => `Comment in the file: ${shorten(comment, LONGEST_COMMENT, 'start')}`))
   sentences.push(...unread(report))
   const [first, ...rest] = quality.remarks
   sentences.push(first === undefined ? `Quality: ${quality.grade}` : `Quality: ${quality.grade}. ${first}`, ...rest)

@@ -3,7 +3,7 @@ import type { EdgeRow, Report } from '../../model.ts'
 import type { Column } from '../columns.ts'
 import { count, milliseconds, share } from '../quantities.ts'
 import { type TableRow, tableLines } from '../table.ts'
-import { ROLE_WORDS } from '../words.ts'
+import { asker, ROLE_WORDS } from '../words.ts'
 import { note, type Page } from './page.ts'
 
 const MOST_SERVERS = 4
@@ -35,7 +35,7 @@ export function latency(report: Report, page: Page): string[] {
   if (edges.length === 0) return []
   const rows: TableRow<EdgeRow>[] = []
   for (const from of new Set(edges.map(edge => edge.from))) {
-    rows.push({ group: `${ROLE_WORDS[from]} asks` })
+    rows.push({ group: `${asker(from)} asks` })
     for (const edge of edges.filter(edge => edge.from === from)) {
       rows.push({ row: edge })
       const servers = report.edges

@@ -96,7 +96,7 @@ function fitted(lines: Line[], report: Report, page: Page): string[] {
   const digits = Math.max(...lines.map(({ edge }) => (edge === null ? 0 : count(edge.count).length)))
   const right = ({ edge }: Line) =>
     edge === null ? '' : `${count(edge.count).padStart(digits)} ${edge.count === 1 ? 'query' : 'queries'}`
-  const RIGHT = digits + ' queries'.length
+  const rightWidth = Math.max(...lines.map(line => right(line).length))
 
   for (const [i, detail] of DETAIL.entries()) {
     const cells = lines.map(line => ({
@@ -106,14 +106,14 @@ function fitted(lines: Line[], report: Report, page: Page): string[] {
     }))
     const branches = cells.filter(cell => cell.line.edge !== null)
     const tail = Math.max(...branches.map(cell => cell.trouble.length))
-    const most = room - 2 - RIGHT - (tail > 0 ? 2 + tail : 0)
+    const most = room - 2 - rightWidth - (tail > 0 ? 2 + tail : 0)
     const wanted = Math.max(...branches.map(cell => cell.left.length))
     if (wanted > most && i < DETAIL.length - 1) continue
     const width = Math.min(wanted, most)
     return cells.map(({ line, left, trouble }) => {
       if (line.edge === null) return shorten(left, room, 'start')
       const start = `${shorten(left, width, 'head').padEnd(width)}  ${right(line)}`
-      return trouble === '' ? start : `${start.padEnd(width + 2 + RIGHT)}  ${page.paint.bad(trouble)}`
+      return trouble === '' ? start : `${start.padEnd(width + 2 + rightWidth)}  ${page.paint.bad(trouble)}`
     })
   }
   return []

@@ -45,7 +45,8 @@ function waits({ totals: { wait, lookups } }: Report): string[] {
 function waste({ waste }: Report): string[] {
   if (waste.queries === 0) return []
   const queries = plural(waste.queries, 'query', 'queries')
-  if (waste.wasted === 0) return [`none: all ${queries} were needed`]
+  if (waste.wasted === 0)
+    return [waste.queries === 1 ? 'none: the only query was needed' : `none: all ${queries} were needed`]
   const nxdomain = waste.nxdomain > 0 ? `; ${count(waste.nxdomain)} of them got "no such name" (NXDOMAIN)` : ''
   const sentences = [
     `${count(waste.wasted)} of ${queries} (${share(waste.wasted, waste.queries)}) were not needed${nxdomain}`,

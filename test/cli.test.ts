@@ -1,0 +1,243 @@
+/** The command line: what is understood, what is refused, where it is written and with which exit status. Analysis is played. */
+import { afterEach, expect, test, vi } from 'vitest'
+import type { Options } from '../src/analyze.ts'
+import { run } from '../src/cli.ts'
+import { type HopRecord, type LookupRecord, type MessageRecord, UserError } from '../src/model.ts'
+import { CAPTURE, HOP, MESSAGE, REPORT } from './fixtures/report.ts'
+
+const played = vi.hoisted(() => ({
+  options: null as Options | null,
+  records: 1,
+  fail: null as Error | null,
+  progress: 0,
+}))
+
+vi.mock('../src/analyze.ts', () => ({
+  analyze: async (
+    options: Options,
+    sinks: { lookup?: (l: LookupRecord) => void; hop?: (h: HopRecord) => void } = {},
+  ) => {
+    played.options = options
+    if (played.fail) throw played.fail
+    options.onProgress?.(50_000_000, 100_000_000)
+    if (played.progress > 0) {
+      vi.advanceTimersByTime(played.progress)
+      options.onProgress?.(60_000_000, 100_000_000)
+    }
+    for (let i = 0; i < played.records; i++) {
+      sinks.lookup?.(REPORT.slowest[i % REPORT.slowest.length]!)
+      sinks.hop?.(HOP)
+    }
+    return REPORT
+  },
+  messages: async (options: Options, sink: (m: MessageRecord) => void) => {
+    played.options = options
+    for (let i = 0; i < played.records; i++) sink(MESSAGE)
+    return [CAPTURE]
+  },
+}))
+
+afterEach(() => {
+  Object.assign(played, { options: null, records: 1, fail: null, progress: 0 })
+  vi.useRealTimers()
+})
+
+interface Terminal {
+  stdin?: boolean
+  stdout?: boolean
+  stderr?: boolean
+  env?: Record<string, string>
+}
+
+async function dnstrail(line: string, { stdin = false, stdout = false, stderr = false, env = {} }: Terminal = {}) {
+  const out: string[] = []
+  const err: string[] = []
+  let interrupt = () => {}
+  const status = await run(['node', 'dnstrail', ...line.split(' ').filter(Boolean)], {
+    stdin: { isTTY: stdin },
+    stdout: { isTTY: stdout, columns: stdout ? 100 : undefined, write: text => out.push(text) },
+    stderr: { isTTY: stderr, write: text => err.push(text) },
+    env,
+    onInterrupt: stop => {
+      interrupt = stop
+    },
+  })
+  return { status, out: out.join(''), writes: out.length, err: err.join(''), interrupt }
+}
+
+test('a capture alone is analysed', async () => {
+  const { status, out, err } = await dnstrail('a.pcap b.pcap')
+  expect({ status, err }).toEqual({ status: 0, err: '' })
+  expect(out).toContain('Latency per hop')
+  expect(out).not.toContain('\x1b')
+  expect(played.options).toMatchObject({
+    files: ['a.pcap', 'b.pcap'],
+    filters: { namespace: null, pod: null, name: null, since: null, until: null },
+    hints: { resources: null, roles: [], resolvConf: null, clusterDomain: null },
+  })
+})
+
+test('"analyze" is the same', async () => {
+  expect((await dnstrail('analyze a.pcap')).out).toBe((await dnstrail('a.pcap')).out)
+})
+
+test('options stand before or after the command', async () => {
+  const after = await dnstrail('lookups a.pcap -o ndjson -n shop')
+  const before = await dnstrail('-o ndjson -n shop lookups a.pcap')
+  expect(after.out).toBe(before.out)
+  expect(JSON.parse(after.out)).toEqual(REPORT.slowest[0])
+  expect(played.options?.filters.namespace).toBe('shop')
+})
+
+test('filters and hints reach the analysis', async () => {
+  await dnstrail(
+    'hops --pod cart --name google.com --since 2026-11-21T02:51:09Z --until 2026-11-21T02:52:00Z --resources all.json ' +
+      '--role coredns=10.244.1.5,10.244.1.6 --role upstream=fd00::35 --resolv-conf resolv.conf --cluster-domain k8s.example a.pcap',
+  )
+  expect(played.options).toMatchObject({
+    files: ['a.pcap'],
+    filters: { pod: 'cart', name: 'google.com', since: '2026-11-21T02:51:09Z', until: '2026-11-21T02:52:00Z' },
+    hints: {
+      resources: 'all.json',
+      roles: [
+        { role: 'coredns', addresses: ['10.244.1.5', '10.244.1.6'] },
+        { role: 'upstream', addresses: ['fd00::35'] },
+      ],
+      resolvConf: 'resolv.conf',
+      clusterDomain: 'k8s.example',
+    },
+  })
+})
+
+test('a pipe on stdin is read without being named', async () => {
+  await dnstrail('')
+  expect(played.options?.files).toEqual(['-'])
+})
+
+test('nothing to read on a terminal prints the help and fails', async () => {
+  const { status, out, err } = await dnstrail('', { stdin: true })
+  expect({ status, out }).toEqual({ status: 2, out: '' })
+  expect(err).toMatch(/^Usage: dnstrail /)
+})
+
+test.each([
+  ['--wat a.pcap', "dnstrail: unknown option '--wat'"],
+  ['--outptu json a.pcap', "dnstrail: unknown option '--outptu' (Did you mean --output?)"],
+  [
+    '-o xml a.pcap',
+    "dnstrail: option '-o, --output <form>' argument 'xml' is invalid. Allowed choices are text, json, ndjson, csv.",
+  ],
+  ['-o csv a.pcap', 'dnstrail: the report comes as text, json or ndjson; csv is for lookups, hops and messages.'],
+  [
+    '--role dns=10.0.0.1 a.pcap',
+    "dnstrail: option '--role <role=address,...>' argument 'dns=10.0.0.1' is invalid. It is ROLE=ADDRESS, and ROLE one of pod, host, node-local-cache, coredns, upstream.",
+  ],
+  [
+    '--role coredns=10.0.0 a.pcap',
+    `dnstrail: option '--role <role=address,...>' argument 'coredns=10.0.0' is invalid. "10.0.0" is no IP address.`,
+  ],
+  [
+    '--role coredns a.pcap',
+    "dnstrail: option '--role <role=address,...>' argument 'coredns' is invalid. An address is missing.",
+  ],
+  ['lookups - -', 'dnstrail: standard input ("-") can be read only once.'],
+  ['a.pcap -n', "dnstrail: option '-n, --namespace <name>' argument missing"],
+])('%s is refused in one sentence', async (line, sentence) => {
+  expect(await dnstrail(line)).toMatchObject({ status: 2, out: '', err: `${sentence}\n` })
+  expect(played.options).toBeNull()
+})
+
+test("the user's mistake is one sentence", async () => {
+  played.fail = new UserError('no.pcap: no such file.')
+  for (const command of ['', 'lookups ', 'lookups -o csv ', 'lookups -o json ']) {
+    expect(await dnstrail(`${command}no.pcap`)).toMatchObject({
+      status: 2,
+      out: '',
+      err: 'dnstrail: no.pcap: no such file.\n',
+    })
+  }
+})
+
+test('our own mistake is thrown', async () => {
+  played.fail = new TypeError('x is not a function')
+  await expect(dnstrail('a.pcap')).rejects.toThrow(TypeError)
+})
+
+test.each([
+  ['a.pcap -o json', 'slowest'],
+  ['a.pcap -o ndjson', 'slowest'],
+])('%s is the report', async (line, field) => {
+  const { out } = await dnstrail(line)
+  expect(JSON.parse(out)).toEqual(REPORT)
+  expect(out).toContain(field)
+  expect(out.endsWith('}\n')).toBe(true)
+})
+
+test('each kind of record has its head', async () => {
+  expect((await dnstrail('lookups a.pcap')).out.split('\n')[0]).toContain('client')
+  expect((await dnstrail('hops a.pcap')).out.split('\n')[0]).toContain('served from')
+  expect((await dnstrail('messages a.pcap')).out.split('\n')[0]).toContain('kind')
+  expect((await dnstrail('messages -o csv a.pcap')).out.split('\r\n')[0]).toMatch(/^file,frame,time,/)
+})
+
+test('many records leave in few writes', async () => {
+  played.records = 10_000
+  const { out, writes } = await dnstrail('lookups -o ndjson a.pcap')
+  expect(out.split('\n')).toHaveLength(10_001)
+  expect(writes).toBeLessThan(out.length / 60_000)
+})
+
+test('what a stream of records cannot say is said on stderr', async () => {
+  expect((await dnstrail('lookups a.pcap')).err).toBe(
+    'dnstrail: node-a-any.pcap: A name in a DNS message points forward or to itself (3 times).\n' +
+      'dnstrail: node-a-any.pcap: The file ends in the middle of a record.\n',
+  )
+  expect((await dnstrail('messages a.pcap')).err).toBe(
+    'dnstrail: node-a-any.pcap: Frames that could not be read (3 times).\n',
+  )
+})
+
+test('no record is said too', async () => {
+  played.records = 0
+  expect((await dnstrail('messages a.pcap')).err).toContain('dnstrail: there is no message in the capture.\n')
+  expect((await dnstrail('hops -n shop a.pcap')).err).toContain('dnstrail: no hop matches the filters.\n')
+  expect((await dnstrail('lookups -o json a.pcap')).out).toBe('[]\n')
+})
+
+test.each([
+  ['a terminal', 'a.pcap', { stdout: true }, true],
+  ['a pipe', 'a.pcap', {}, false],
+  ['NO_COLOR', 'a.pcap', { stdout: true, env: { NO_COLOR: '1' } }, false],
+  ['an empty NO_COLOR', 'a.pcap', { stdout: true, env: { NO_COLOR: '' } }, true],
+  ['FORCE_COLOR', 'a.pcap', { env: { FORCE_COLOR: '1' } }, true],
+  ['--color over NO_COLOR', 'a.pcap --color', { env: { NO_COLOR: '1' } }, true],
+  ['--no-color', 'a.pcap --no-color', { stdout: true }, false],
+  ['a dumb terminal', 'a.pcap', { stdout: true, env: { TERM: 'dumb' } }, false],
+])('colour with %s', async (_case, line, terminal, colored) => {
+  expect((await dnstrail(line, terminal)).out.includes('\x1b[')).toBe(colored)
+})
+
+test('Ctrl-C ends the reading, not the report', async () => {
+  const { interrupt } = await dnstrail('a.pcap')
+  expect(played.options?.signal?.aborted).toBe(false)
+  interrupt()
+  expect(played.options?.signal?.aborted).toBe(true)
+})
+
+test('progress is one line that disappears, on a terminal and after a while', async () => {
+  vi.useFakeTimers()
+  played.progress = 600
+  expect((await dnstrail('a.pcap')).err).toBe('')
+  expect((await dnstrail('a.pcap', { stderr: true })).err).toBe(
+    '\r\x1b[Kreading: 60.0 MB, 60 % (Ctrl-C ends and reports)\r\x1b[K',
+  )
+  played.progress = 100
+  expect((await dnstrail('a.pcap', { stderr: true })).err).toBe('')
+})
+
+test('the help has examples and fits 80 columns', async () => {
+  const { status, out } = await dnstrail('--help')
+  expect(status).toBe(0)
+  await expect(out).toMatchFileSnapshot('fixtures/help.txt')
+  expect(Math.max(...out.split('\n').map(text => text.length))).toBeLessThanOrEqual(80)
+})

@@ -1,0 +1,72 @@
+/** The documented JSON is the JSON that is written: nothing missing, and nothing that the schema does not describe. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { expect, test } from 'vitest'
+import { EMPTY_REPORT, FINDING, HOP, lookup, MESSAGE, REPORT } from './fixtures/report.ts'
+
+const FOLDER = new URL('../docs/schema/', import.meta.url)
+const schemas = readdirSync(FOLDER).map(name => JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8')))
+
+/** A reader may meet new fields in a later version, so the schemas are open; our own tests close them. */
+function closed(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(closed)
+  if (typeof schema !== 'object' || schema === null) return schema
+  const copy = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, closed(value)]))
+  return 'properties' in copy && 'required' in copy ? { ...copy, additionalProperties: false } : copy
+}
+
+const ajv = new Ajv2020({
+  strict: true,
+  allowUnionTypes: true,
+  allErrors: true,
+  schemas: schemas.map(closed) as object[],
+})
+
+function errors(schema: string, value: unknown): unknown {
+  const validate = ajv.getSchema(`${schema}.schema.json`)!
+  validate(JSON.parse(JSON.stringify(value)))
+  return validate.errors ?? []
+}
+
+test.each([
+  [
+    'report',
+    { ...REPORT, findings: [FINDING], translations: [{ asked: '10.96.0.10', served: '10.244.1.5', count: 93 }] },
+  ],
+  ['report', EMPTY_REPORT],
+  ['lookup', lookup({ id: 'L1' })],
+  ['lookup', lookup({ id: 'L1', end: null, waitMs: null, resolver: null, outcome: 'capture-ended' })],
+  ['hop', HOP],
+  [
+    'hop',
+    { ...HOP, lookup: null, rcode: null, waitMs: null, serverMs: null, ownMs: null, servedFrom: null, dnsId: null },
+  ],
+  ['message', MESSAGE],
+])('a %s is as documented', (schema, value) => {
+  expect(errors(schema, value)).toEqual([])
+})
+
+test.each([
+  ['lookup', { ...lookup({ id: 'L1' }), outcome: 'no such name' }],
+  ['lookup', { ...lookup({ id: 'L1' }), start: '2026-11-21 02:51:09' }],
+  ['lookup', { ...lookup({ id: 'L1' }), waitMs: '43 ms' }],
+  ['lookup', { ...lookup({ id: 'L1' }), secret: 1 }],
+  ['hop', { ...HOP, frames: [{ file: 'a.pcap', number: 0 }] }],
+  ['message', { ...MESSAGE, counts: [1, 0, 0] }],
+])('a %s that is not as documented is noticed', (schema, value) => {
+  expect(errors(schema, value)).not.toEqual([])
+})
+
+test('every field is described', () => {
+  const walk = (schema: unknown, path: string): string[] => {
+    if (typeof schema !== 'object' || schema === null) return []
+    return Object.entries(schema).flatMap(([key, value]) => {
+      if (key !== 'properties') return walk(value, `${path}/${key}`)
+      return Object.entries(value as Record<string, object>).flatMap(([name, field]) => [
+        ...('description' in field || '$ref' in field ? [] : [`${path}/${name}`]),
+        ...walk(field, `${path}/${name}`),
+      ])
+    })
+  }
+  expect(schemas.flatMap(schema => walk(schema, schema.$id))).toEqual([])
+})

@@ -1,0 +1,163 @@
+/** The report for people. The two snapshots are pages to read; the rest are laws that hold for every report. */
+import { stripVTControlCharacters } from 'node:util'
+import { expect, test } from 'vitest'
+import type { Report } from '../src/model.ts'
+import { reportText } from '../src/report/text.ts'
+import { CAPTURE, EMPTY_REPORT, edge, FINDING, lookup, REPORT } from './fixtures/report.ts'
+
+const plain = (report: Report, width = 80) => reportText(report, { width, color: false })
+
+for (const width of [80, 120]) {
+  test(`reads well at ${width} columns`, async () => {
+    await expect(plain(REPORT, width)).toMatchFileSnapshot(`fixtures/report-${width}.txt`)
+  })
+}
+
+test('no line is wider than the screen', () => {
+  const report: Report = {
+    ...REPORT,
+    captures: [CAPTURE, { ...CAPTURE, file: `${'deep/'.repeat(30)}node-b.pcap` }],
+    findings: [FINDING],
+  }
+  for (let width = 72; width <= 200; width++) {
+    const wide = plain(report, width)
+      .split('\n')
+      // A command is to be copied, not cut.
+      .filter(line => line.length > width && !line.includes('dnstrail '))
+    expect(wide, `at ${width}`).toEqual([])
+  }
+})
+
+test('no line ends in blanks', () => {
+  expect(plain(REPORT)).not.toMatch(/[ \t]\n/)
+})
+
+test('colour only adds to the text', () => {
+  const report = { ...REPORT, findings: [FINDING] }
+  const coloured = reportText(report, { width: 80, color: true })
+  expect(coloured).toContain('\x1b[31m')
+  const clean = stripVTControlCharacters(coloured).replace(/ +$/gm, '')
+  expect(clean).toBe(plain(report))
+})
+
+test('an empty capture is said in a few lines', () => {
+  const file = {
+    ...CAPTURE,
+    frames: 0,
+    messages: 0,
+    issueFrames: 0,
+    cutMessages: 0,
+    first: null,
+    last: null,
+    seconds: 0,
+    vantages: [],
+  }
+  expect(plain({ ...EMPTY_REPORT, captures: [file] })).toMatchInlineSnapshot(`
+    "Capture   node-a-any.pcap: no frames
+              Quality: good
+
+    Lookups   none: there is no DNS message in the capture
+    "
+  `)
+})
+
+test('one is not several', () => {
+  const report: Report = {
+    ...EMPTY_REPORT,
+    captures: [{ ...CAPTURE, vantages: ['eth0'], cutMessages: 1, issueFrames: 1 }],
+    totals: {
+      ...EMPTY_REPORT.totals,
+      frames: 1,
+      messages: 1,
+      lookups: 1,
+      outcomes: { ...EMPTY_REPORT.totals.outcomes, unanswered: 1 },
+      failed: 1,
+      infrastructure: 1,
+    },
+    waste: { ...EMPTY_REPORT.waste, lookups: 1, queries: 1, needed: 1 },
+    edges: [edge('unknown', 'coredns', { count: 1, unanswered: 1, askers: ['10.0.0.1'] })],
+  }
+  expect(plain(report)).toMatchInlineSnapshot(`
+    "Capture   node-a-any.pcap: 0 ms from 2026-11-21 02:51:09 UTC
+              1 frame, 1 DNS message at eth0
+              Not readable: 1 frame (see Issues)
+              Cut by the capture: 1 message (snap length too small)
+              Quality: good
+
+    Path      1 client of unknown role: 10.0.0.1
+              └─ CoreDNS  1 query  1 unanswered (100 %)
+
+    Lookups   1 in total, 1 failed (100 %): 1 unanswered
+              not counted: 1 query by the DNS servers to check each other
+    Waste     none: the only query was needed
+
+    Latency per hop (ms)  queries  no reply  p50  p90  p99  max
+    client of unknown role asks
+      CoreDNS                   1         1
+
+    More      dnstrail lookups node-a-any.pcap   (every lookup)
+              dnstrail hops node-a-any.pcap   (every query, server by server)
+              with evidence and all rows: -o json
+    "
+  `)
+})
+
+test('pods that go past CoreDNS are drawn apart', () => {
+  const edges = [
+    edge('pod', 'coredns', { clients: 2, askers: ['shop/a', 'shop/b'], count: 90 }),
+    edge('pod', 'coredns', { clients: 2, askers: ['shop/a'], count: 60, server: '10.244.1.5' }),
+    edge('pod', 'coredns', { clients: 2, askers: ['shop/b'], count: 30, server: '10.244.1.6' }),
+    edge('pod', 'upstream', { askers: ['shop/c'], count: 12, server: '8.8.8.8' }),
+    edge('pod', 'upstream', { askers: ['shop/c'], count: 12 }),
+    edge('coredns', 'upstream', { count: 40, rcodes: { NOERROR: 39, REFUSED: 1 } }),
+    edge('coredns', 'upstream', { count: 40, server: '172.18.0.53' }),
+  ]
+  const tree = plain({ ...EMPTY_REPORT, edges }).split('\n\n')[1]
+  expect(tree).toMatchInlineSnapshot(`
+    "Path      2 pods: shop/a, shop/b
+              └─ CoreDNS 10.244.1.5, 10.244.1.6  90 queries
+                 └─ upstream 172.18.0.53         40 queries  1 REFUSED (2.5 %)
+              1 pod: shop/c
+              └─ upstream 8.8.8.8                12 queries"
+  `)
+})
+
+test('two servers that ask each other do not draw for ever', () => {
+  const edges = [
+    edge('coredns', 'node-local-cache', { count: 2 }),
+    edge('node-local-cache', 'coredns', { count: 5 }),
+    edge('coredns', 'coredns', { count: 1 }),
+    edge('pod', 'node-local-cache', { count: 9, askers: ['shop/a'] }),
+  ]
+  expect(plain({ ...EMPTY_REPORT, edges })).toContain('└─ CoreDNS')
+})
+
+test('names of interfaces and files cannot play tricks with the terminal', () => {
+  const file = { ...CAPTURE, file: 'a\x1b[2J\u202efdp.pcap', vantages: ['eth\x070', '\x9b31m'] }
+  const text = plain({ ...REPORT, captures: [file] })
+  expect(text).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/)
+  expect(text).toContain('a\\x1b[2J\\u{202e}fdp.pcap')
+})
+
+test('several files name the file of a frame', () => {
+  const report = { ...REPORT, captures: [CAPTURE, { ...CAPTURE, file: 'b.pcap' }] }
+  expect(plain(report, 120)).toContain('node-a-any.pcap:812')
+})
+
+test('findings stand with what, why and what to do', () => {
+  const section = plain({ ...REPORT, findings: [FINDING] })
+    .split('\n\n')
+    .find(block => block.startsWith('Findings'))
+  expect(section).toMatchInlineSnapshot(`
+    "Findings
+      problem  unanswered-upstream
+        172.18.0.53 did not answer 1 of 20 queries.
+        The node-local cache waits 2 s before it asks another upstream.
+        Look at the path from the node to 172.18.0.53.
+        Frames 812, 1044"
+  `)
+})
+
+test('an unknown wait is no row of the slowest', () => {
+  expect(plain({ ...EMPTY_REPORT, slowest: [lookup({ id: 'L1', waitMs: null })] })).not.toContain('Slowest')
+})
