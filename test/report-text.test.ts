@@ -80,14 +80,14 @@ test('one is not several', () => {
   expect(plain(report)).toMatchInlineSnapshot(`
     "Capture   node-a-any.pcap: 0 ms from 2026-11-21 02:51:09 UTC
               1 frame, 1 DNS message at eth0
-              Not readable: 1 frame (see Issues)
-              Cut by the capture: 1 message (snap length too small)
+              Missing: 1 frame not readable (see Issues), 1 message cut by the snap
+                length
               Quality: good
 
     Path      1 client of unknown role: 10.0.0.1
               └─ CoreDNS  1 query  1 unanswered (100 %)
 
-    Lookups   1 in total, 1 failed (100 %): 1 unanswered
+    Lookups   1 of 1 failed (100 %): 1 unanswered
               not counted: 1 query by the DNS servers to check each other
     Waste     none: the only query was needed
 

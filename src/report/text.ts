@@ -6,6 +6,7 @@ import { latency } from './text/latency.ts'
 import { more } from './text/more.ts'
 import type { Page } from './text/page.ts'
 import { path } from './text/path.ts'
+import { searchLists } from './text/search-lists.ts'
 import { servers } from './text/servers.ts'
 import { slowest } from './text/slowest.ts'
 import { totals } from './text/totals.ts'
@@ -23,6 +24,7 @@ const SECTIONS: readonly ((report: Report, page: Page) => string[])[] = [
   findings,
   issues,
   servers,
+  searchLists,
   more,
 ]
 

@@ -55,9 +55,9 @@ export function roleCount(role: Role, count: number): string {
 export const WASTE_WORDS: Record<WasteKind, string> = {
   search: 'tried other search domains',
   fanOut: 'asked several servers at once',
-  retransmission: 'asked again after silence or an error',
-  truncation: 'repeated over TCP because the answer was too long',
-  family: 'asked for an address family that the name does not have',
+  retransmission: 'asked again',
+  truncation: 'repeated over TCP',
+  family: 'asked for an address family the name has not',
 }
 
 /** Somebody in one word: "namespace/pod", the node where a host is meant, else the address. */

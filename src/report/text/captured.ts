@@ -13,7 +13,8 @@ export function captured(report: Report, page: Page): string[] {
   const { captures, totals, quality } = report
   const starts = captures.flatMap(capture => capture.first ?? []).sort()
   const span = starts.length > 0 ? `${duration(totals.seconds * 1000)} from ${dateAndTime(starts[0]!)}` : 'no frames'
-  const amounts = `${plural(totals.frames, 'frame')}, ${plural(totals.messages, 'DNS message')}`
+  const different = totals.sightings > 0 ? ` (${count(totals.messages - totals.sightings)} different)` : ''
+  const amounts = `${plural(totals.frames, 'frame')}, ${plural(totals.messages, 'DNS message')}${different}`
   const sentences: string[] = []
   if (captures.length === 1) {
     sentences.push(`${fileName(captures[0]!.file)}: ${span}`)
@@ -24,12 +25,6 @@ export function captured(report: Report, page: Page): string[] {
       const own = `${plural(capture.frames, 'frame')}, ${plural(capture.messages, 'DNS message')}`
       sentences.push(`${fileName(capture.file)}: ${own}${vantagePoints(capture.vantages)}`)
     }
-  }
-  if (totals.sightings > 0) {
-    sentences.push(
-      `${count(totals.messages - totals.sightings)} different messages; ` +
-        `${count(totals.sightings)} are the same seen again at another interface`,
-    )
   }
   const filters = [...new Set(captures.flatMap(capture => capture.filters))]
   if (filters.length > 0) sentences.push(`Captured with the filter: ${filters.join('; ')}`)
@@ -57,11 +52,13 @@ function unread({ captures }: Report): string[] {
   const cut = sum(capture => capture.cutMessages)
   const dropped = sum(capture => capture.dropped)
   const multicast = sum(capture => capture.multicastDns)
-  const sentences: string[] = []
-  if (issueFrames > 0) sentences.push(`Not readable: ${plural(issueFrames, 'frame')} (see Issues)`)
-  if (cut > 0) sentences.push(`Cut by the capture: ${plural(cut, 'message')} (snap length too small)`)
-  if (dropped > 0) sentences.push(`Lost by the capturing machine: ${plural(dropped, 'frame')}`)
-  if (multicast > 0) sentences.push(`Left out: ${plural(multicast, 'multicast message')} (mDNS, LLMNR)`)
+  const missing = [
+    issueFrames > 0 ? `${plural(issueFrames, 'frame')} not readable (see Issues)` : '',
+    cut > 0 ? `${plural(cut, 'message')} cut by the snap length` : '',
+    dropped > 0 ? `${plural(dropped, 'frame')} lost by the capturing machine` : '',
+    multicast > 0 ? `${plural(multicast, 'mDNS or LLMNR message')} left out` : '',
+  ].filter(Boolean)
+  const sentences = missing.length > 0 ? [`Missing: ${missing.join(', ')}`] : []
   const interrupted = captures.filter(capture => capture.interrupted)
   if (interrupted.length > 0) {
     const where = captures.length > 1 ? ` of ${interrupted.map(capture => fileName(capture.file)).join(', ')}` : ''

@@ -11,12 +11,15 @@ export interface Page {
 const LONGEST_LINE = 110
 const LABEL = 10
 
+/** A blank at which a line may end: not the one between a number and its unit. */
+const BREAK = / (?!(?:µs|ms|s|min|h|%|B|KB|MB|GB)(?![a-zA-Z]))/
+
 /** The lines of a text, broken between words, all but the first one indented; a word that is wider than a line is cut. */
 export function wrap(text: string, width: number, indent = ''): string[] {
   const lines: string[] = []
   let line = ''
   let empty = true
-  for (const word of escapeText(text).split(' ')) {
+  for (const word of escapeText(text).split(BREAK)) {
     if (!empty && line.length + 1 + word.length > width) {
       lines.push(line)
       line = indent

@@ -1,8 +1,11 @@
 /** How many lookups, how many failed and how, how long people waited, and what of it was waste. */
-import { OUTCOMES, type Report, WASTE_KINDS } from '../../model.ts'
+import { OUTCOMES, type Outcome, type Report, WASTE_KINDS } from '../../model.ts'
 import { bytes, count, duration, plural, roughDuration, share } from '../quantities.ts'
 import { OUTCOME_WORDS, WASTE_WORDS } from '../words.ts'
 import { labelled, type Page } from './page.ts'
+
+/** The rest of the outcomes are failures, as totals.failed counts them. */
+const NO_FAILURES: ReadonlySet<Outcome> = new Set(['answered', 'nodata', 'capture-ended'])
 
 export function totals(report: Report, page: Page): string[] {
   return [
@@ -16,12 +19,18 @@ function lookups({ totals }: Report): string[] {
   if (totals.lookups === 0) {
     return [totals.messages === 0 ? 'none: there is no DNS message in the capture' : 'none']
   }
-  const outcomes = OUTCOMES.filter(outcome => totals.outcomes[outcome] > 0)
-    .sort((a, b) => totals.outcomes[b] - totals.outcomes[a])
-    .map(outcome => `${count(totals.outcomes[outcome])} ${OUTCOME_WORDS[outcome]}`)
+  const list = (wanted: (outcome: Outcome) => boolean) =>
+    OUTCOMES.filter(outcome => totals.outcomes[outcome] > 0 && wanted(outcome))
+      .sort((a, b) => totals.outcomes[b] - totals.outcomes[a])
+      .map(outcome => `${count(totals.outcomes[outcome])} ${OUTCOME_WORDS[outcome]}`)
+      .join(', ')
+  const failures = list(outcome => !NO_FAILURES.has(outcome))
+  const others = list(outcome => NO_FAILURES.has(outcome))
   const failed =
-    totals.failed === 0 ? 'none failed' : `${count(totals.failed)} failed (${share(totals.failed, totals.lookups)})`
-  const sentences = [`${count(totals.lookups)} in total, ${failed}: ${outcomes.join(', ')}`]
+    totals.failed === 0
+      ? `${count(totals.lookups)}, none failed`
+      : `${count(totals.failed)} of ${count(totals.lookups)} failed (${share(totals.failed, totals.lookups)})`
+  const sentences = [`${failed}: ${[failures, others].filter(Boolean).join('; ')}`]
   if (totals.infrastructure > 0) {
     sentences.push(
       `not counted: ${plural(totals.infrastructure, 'query', 'queries')} by the DNS servers to check each other`,
@@ -31,13 +40,12 @@ function lookups({ totals }: Report): string[] {
 }
 
 function waits({ totals: { wait, lookups } }: Report): string[] {
-  if (wait.max === null) return []
+  if (wait.max === null || wait.p50 === null) return []
   if (lookups === 1) return [`${duration(wait.max)}`]
   const parts = [
-    wait.p50 === null ? '' : `half took up to ${roughDuration(wait.p50)}`,
-    wait.p90 === null ? '' : `90 % up to ${roughDuration(wait.p90)}`,
-    wait.p99 === null ? '' : `99 % up to ${roughDuration(wait.p99)}`,
-    `the longest ${duration(wait.max)}`,
+    `longest ${duration(wait.max)}; half within ${roughDuration(wait.p50)}`,
+    wait.p90 === null ? '' : `90 % ${roughDuration(wait.p90)}`,
+    wait.p99 === null ? '' : `99 % ${roughDuration(wait.p99)}`,
   ]
   return [parts.filter(Boolean).join(', ')]
 }
@@ -47,10 +55,8 @@ function waste({ waste }: Report): string[] {
   const queries = plural(waste.queries, 'query', 'queries')
   if (waste.wasted === 0)
     return [waste.queries === 1 ? 'none: the only query was needed' : `none: all ${queries} were needed`]
-  const nxdomain = waste.nxdomain > 0 ? `; ${count(waste.nxdomain)} of them got "no such name" (NXDOMAIN)` : ''
-  const sentences = [
-    `${count(waste.wasted)} of ${queries} (${share(waste.wasted, waste.queries)}) were not needed${nxdomain}`,
-  ]
+  const nxdomain = waste.nxdomain > 0 ? `, ${count(waste.nxdomain)} with NXDOMAIN (no such name)` : ''
+  const sentences = [`${count(waste.wasted)} of ${queries} (${share(waste.wasted, waste.queries)}) wasted${nxdomain}`]
   const cost = [
     waste.bytes === null
       ? ''
