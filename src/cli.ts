@@ -15,7 +15,9 @@ import {
   type Role,
   UserError,
 } from './model.ts'
+import { escapeText } from './report/escape.ts'
 import { OUTPUTS, type Output } from './report/output.ts'
+import { plural } from './report/quantities.ts'
 
 const ANALYSED = 0
 const COULD_NOT_ANALYSE = 2
@@ -212,7 +214,7 @@ async function lookups(files: string[], root: Command, console: Console): Promis
   const { LOOKUP_COLUMNS } = await import('./report/lookup-columns.ts')
   await stream<LookupRecord>('lookup', LOOKUP_COLUMNS, files, root, console, async (options, lookup) => {
     const { analyze } = await import('./analyze.ts')
-    return (await analyze(options, { lookup })).issues
+    return issueSentences(await analyze(options, { lookup }))
   })
 }
 
@@ -220,7 +222,7 @@ async function hops(files: string[], root: Command, console: Console): Promise<v
   const { HOP_COLUMNS } = await import('./report/hop-columns.ts')
   await stream<HopRecord>('hop', HOP_COLUMNS, files, root, console, async (options, hop) => {
     const { analyze } = await import('./analyze.ts')
-    return (await analyze(options, { hop })).issues
+    return issueSentences(await analyze(options, { hop }))
   })
 }
 
@@ -231,11 +233,16 @@ async function messages(files: string[], root: Command, console: Console): Promi
     const captures = await analysis.messages(options, message)
     return captures
       .filter(capture => capture.issueFrames > 0)
-      .map(({ file, issueFrames }) => ({ file, count: issueFrames, what: 'Frames that could not be read' }))
+      .map(({ file, issueFrames }) => `${file}: ${plural(issueFrames, 'frame')} could not be read.`)
   })
 }
 
-type Trouble = Pick<Report['issues'][number], 'file' | 'count' | 'what'>
+function issueSentences({ issues }: Report): string[] {
+  return issues.map(({ file, what, count }) => {
+    const times = count > 1 ? ` (${plural(count, 'time')})` : ''
+    return `${file}: ${what.replace(/\.$/, '')}${times}.`
+  })
+}
 
 /** Writes records as they come; what was wrong with the capture is said on stderr, since no report says it. */
 async function stream<Row>(
@@ -244,7 +251,7 @@ async function stream<Row>(
   files: string[],
   root: Command,
   console: Console,
-  read: (options: Options, sink: (record: Row) => void) => Promise<Trouble[]>,
+  read: (options: Options, sink: (record: Row) => void) => Promise<string[]>,
 ): Promise<void> {
   const { recordsFormat } = await import('./report/records-format.ts')
   const { output } = root.opts<Flags>()
@@ -270,9 +277,7 @@ async function stream<Row>(
   begin()
   out.write(format.after(records))
   out.flush()
-  for (const { file, count, what } of troubles) {
-    complain(console, `${file}: ${what.replace(/\.$/, '')}${count > 1 ? ` (${count} times)` : ''}.`)
-  }
+  for (const trouble of troubles) complain(console, escapeText(trouble))
   if (records === 0 && output === 'text') {
     const filtered = Object.values(options.filters).some(filter => filter !== null)
     complain(console, filtered ? `no ${noun} matches the filters.` : `there is no ${noun} in the capture.`)

@@ -29,7 +29,11 @@ export function captured(report: Report, page: Page): string[] {
   const filters = [...new Set(captures.flatMap(capture => capture.filters))]
   if (filters.length > 0) sentences.push(`Captured with the filter: ${filters.join('; ')}`)
   const comments = [...new Set(captures.flatMap(capture => capture.comments))].slice(0, MOST_COMMENTS)
-  sentences.push(...comments.map(comment => `Comment in the file: ${shorten(comment, LONGEST_COMMENT, 'start')}`))
+  sentences.push(
+    ...comments.map(
+      comment => `Comment in the file: ${shorten(comment.replace(/\s+/g, ' '), LONGEST_COMMENT, 'start')}`,
+    ),
+  )
   sentences.push(...unread(report))
   const [first, ...rest] = quality.remarks
   sentences.push(first === undefined ? `Quality: ${quality.grade}` : `Quality: ${quality.grade}. ${first}`, ...rest)

@@ -4,15 +4,13 @@ import { labelled, type Page } from './page.ts'
 
 export function more({ captures, totals }: Report, page: Page): string[] {
   if (totals.messages === 0) return []
-  const files =
-    captures.length > 0 && captures.every(capture => capture.file !== '-')
-      ? captures.map(c => quoted(c.file)).join(' ')
-      : 'CAPTURE'
+  const [capture] = captures
+  const file = captures.length === 1 && capture!.file !== '-' ? quoted(capture!.file) : 'CAPTURE...'
   return labelled(
     'More',
     [
-      ...(totals.lookups > 0 ? [`dnstrail lookups ${files}   (every lookup)`] : []),
-      `dnstrail hops ${files}   (every query, server by server)`,
+      ...(totals.lookups > 0 ? [`dnstrail lookups ${file}   (every lookup)`] : []),
+      `dnstrail hops ${file}   (every query, server by server)`,
       'with evidence and all rows: -o json',
     ],
     page,

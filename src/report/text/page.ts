@@ -21,7 +21,7 @@ export function wrap(text: string, width: number, indent = ''): string[] {
   let empty = true
   for (const word of escapeText(text).split(BREAK)) {
     if (!empty && line.length + 1 + word.length > width) {
-      lines.push(line)
+      lines.push(line.trimEnd())
       line = indent
       empty = true
     }

@@ -1,4 +1,5 @@
 /** The slowest lookups: what was asked, by whom, how it ended, and the frame to open. */
+import { basename } from 'node:path'
 import type { LookupRecord, Report } from '../../model.ts'
 import { type Column, select } from '../columns.ts'
 import { LOOKUP_COLUMNS } from '../lookup-columns.ts'
@@ -10,11 +11,11 @@ const MOST_ROWS = 5
 export function slowest(report: Report, page: Page): string[] {
   const lookups = report.slowest.filter(lookup => lookup.waitMs !== null).slice(0, MOST_ROWS)
   if (lookups.length === 0) return []
-  const [name, ...others] = select(LOOKUP_COLUMNS, ['name', 'waitMs', 'outcome', 'queries', 'client'])
+  const [name, ...others] = select(LOOKUP_COLUMNS, ['name', 'waitMs', 'outcome', 'queries', 'client', 'frame'])
   const columns = [
     { ...name!, title: 'Slowest lookups', least: 24 },
     ...others.map(column => (column.key === 'client' ? { ...column, least: 16 } : column)),
-    frame(report.captures.length > 1),
+    ...(report.captures.length > 1 ? [FILE] : []),
   ]
   const notes = [
     lookups.some(lookup => lookup.waitInferred)
@@ -33,14 +34,12 @@ export function slowest(report: Report, page: Page): string[] {
   ]
 }
 
-/** With its file where there are several. */
-function frame(severalFiles: boolean): Column<LookupRecord> {
-  const [column] = select(LOOKUP_COLUMNS, ['frame'])
-  if (!severalFiles) return column!
-  return {
-    key: 'frame',
-    title: 'frame',
-    value: ({ frames: [first] }) => (first === undefined ? null : `${first.file}:${first.number}`),
-    keep: 'tail',
-  }
+/** Only where there are several. */
+const FILE: Column<LookupRecord> = {
+  key: 'file',
+  title: 'of file',
+  value: ({ frames }) => frames[0]?.file ?? null,
+  text: ({ frames }) => basename(frames[0]?.file ?? ''),
+  keep: 'start',
+  least: 8,
 }

@@ -30,12 +30,11 @@ export function issues({ issues, captures }: Report, page: Page): string[] {
   if (issues.length === 0) return []
   const lines = [page.paint.head('Issues')]
   for (const issue of issues) {
-    const file = captures.length > 1 ? ` of ${issue.file}` : ''
-    const where = [
-      issue.count > 1 ? plural(issue.count, 'time') : '',
-      issue.firstFrame === null ? file.trim() : `${issue.count > 1 ? 'first ' : ''}in frame ${issue.firstFrame}${file}`,
-    ].filter(Boolean)
-    const sentence = [issue.what.replace(/\.$/, ''), where.join(', ')].filter(Boolean).join(': ')
+    const several = captures.length > 1
+    const frame = issue.firstFrame === null ? '' : `${issue.count > 1 ? 'first ' : ''}in frame ${issue.firstFrame}`
+    const where = [frame, several ? `${frame === '' ? 'in' : 'of'} ${issue.file}` : ''].filter(Boolean).join(' ')
+    const evidence = [issue.count > 1 ? plural(issue.count, 'time') : '', where].filter(Boolean).join(', ')
+    const sentence = issue.what.replace(/\.$/, '') + (evidence === '' ? '' : `: ${evidence}`)
     lines.push(...wrap(`  ${sentence} [${issue.code}]`, textWidth(page), '    '))
   }
   return lines
