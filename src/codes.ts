@@ -116,7 +116,7 @@ export const ISSUES: Record<string, string> = {
   'record-length': 'A record claims a length that cannot be; reading went on at the next record that makes sense.',
   'block-length': 'A block of the pcapng contradicts its own lengths.',
   'pcapng-section':
-    'A section header of the pcapng does not tell its byte order; reading went on at the next block that makes sense.',
+    'A section of the pcapng has an unknown version or byte order; reading went on at the next one that makes sense.',
   'interface-unknown': 'A packet names an interface that the pcapng has not described, so it cannot be decoded.',
   'no-time': 'Packets without a time (simple packet blocks) were given that of the packet before.',
   'compression-damaged': 'The compressed file is damaged or cut; what could be unpacked was read.',

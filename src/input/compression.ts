@@ -2,7 +2,6 @@
  * Compressed captures: recognised from their first bytes, decompressed as a stream. A row per format; what needs a package loads
  * it when the first such file comes. gzip: RFC 1952. Zstandard: RFC 8878. xz: https://tukaani.org/xz/xz-file-format.txt. LZ4: lz4.ts.
  */
-import { createRequire } from 'node:module'
 import { createGunzip } from 'node:zlib'
 import type { Chunks } from './chunks.ts'
 import { LZ4_FRAME, LZ4_LEGACY, Lz4Decoder, SKIPPABLE } from './lz4.ts'
@@ -134,8 +133,9 @@ function attempt(call: () => boolean): boolean {
 }
 
 async function* unxz(chunks: Chunks, onDamage: () => void): Chunks {
-  // A CommonJS package whose types say otherwise.
-  const { XzReadableStream } = createRequire(import.meta.url)('xz-decompress') as typeof import('xz-decompress')
+  // A CommonJS package: node gives it as the default, its types do not say so.
+  const loaded = (await import('xz-decompress')) as unknown as { default: typeof import('xz-decompress') }
+  const { XzReadableStream } = loaded.default
   const compressed = new ReadableStream<Uint8Array>(
     {
       pull: async controller => {

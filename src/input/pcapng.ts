@@ -119,6 +119,12 @@ export class PcapngParser implements CaptureParser {
         return this.simplePacket(bytes, start, end)
       case SECTION:
         this.interfaces = []
+        if (end - start < 16 || u16(bytes, start + 4, this.little) !== 1) {
+          // Blocks of another version may look different: on to the next section.
+          this.loseTrack('pcapng-section')
+          this.inSection = false
+          return true
+        }
         readComments(bytes, start + 16, end, this.little, capture.comments)
         return true
       case INTERFACE:

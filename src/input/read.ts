@@ -43,8 +43,8 @@ export type NewDecoder = (about: {
   keepBytes: boolean
 }) => FrameDecoder
 
-/** Rows after which a block is handed over. */
-const ENOUGH = 4096
+/** Rows after which a block is handed over: a little less than it holds, since one frame may bring several. */
+const ENOUGH = 4000
 
 /** Starts reading `file`, the run's capture number `index`. A UserError where it cannot be opened or is no capture. */
 export async function openCapture(file: string, index: number, options: ReadOptions): Promise<CaptureReader> {
