@@ -1,5 +1,29 @@
-/** The story: inputs -> messages -> transactions -> lookups -> paths -> findings -> report. A stub until trace is there. */
-import { type HopRecord, type LookupRecord, type MessageRecord, type Report, type Role, UserError } from './model.ts'
+/** The story: captures -> messages -> transactions -> lookups and hops -> report. */
+import { basename } from 'node:path'
+import { readResolvConf, readResources } from './input/hints.ts'
+import { readCaptures } from './input/merge.ts'
+import {
+  type Capture,
+  type HopRecord,
+  type LookupRecord,
+  type MessageRecord,
+  type Messages,
+  NONE,
+  type Report,
+  type Role,
+  UserError,
+} from './model.ts'
+import { assemble } from './report/assemble.ts'
+import { lookupFilter } from './report/filter.ts'
+import { captureRecords, messageRecord } from './report/message-record.ts'
+import { hopRecord, lookupRecord, type RecordContext } from './report/records.ts'
+import type { Identities } from './trace/identity.ts'
+import { Trace } from './trace/trace.ts'
+import { sumWaste } from './trace/waste.ts'
+import { VERSION } from './version.ts'
+import { readAnswers } from './wire/answers.ts'
+import { Issues } from './wire/issues.ts'
+import { newTables, type Tables } from './wire/tables.ts'
 
 export interface Options {
   files: string[]
@@ -22,13 +46,109 @@ export interface Options {
   onProgress?: (bytes: number, total: number | null) => void
 }
 
-export async function analyze(
-  _options: Options,
-  _sinks?: { lookup?: (record: LookupRecord) => void; hop?: (record: HopRecord) => void },
-): Promise<Report> {
-  throw new UserError('nothing can be analysed yet.')
+export interface Sinks {
+  lookup?: (record: LookupRecord) => void
+  hop?: (record: HopRecord) => void
 }
 
-export async function messages(_options: Options, _sink: (record: MessageRecord) => void): Promise<Report['captures']> {
-  throw new UserError('nothing can be read yet.')
+/**
+ * Reads the captures and analyses them. The sinks get every lookup and every hop in order of start, while the captures are read.
+ * Throws a UserError where nothing can be analysed.
+ */
+export async function analyze(options: Options, sinks: Sinks = {}): Promise<Report> {
+  const tables = newTables()
+  const issues = new Issues()
+  const identities = await readIdentities(options)
+  const detailed = sinks.lookup !== undefined
+  const context: RecordContext = {
+    tables,
+    files: fileNames(options.files),
+    origin: () => trace.matching.origin ?? 0,
+    get endpoints() {
+      return trace.endpoints
+    },
+    get searchLists() {
+      return trace.searchLists
+    },
+    identities,
+  }
+  const trace: Trace = new Trace(tables, {
+    clusterDomain: options.hints.clusterDomain,
+    roles: roleHints(options, identities, tables),
+    searchLists: await searchListHints(options),
+    readAnswers: detailed ? answersOf : null,
+    wanted: lookupFilter(options.filters, context),
+    lookup: sinks.lookup
+      ? (lookup, waste, inward) => sinks.lookup?.(lookupRecord(context, lookup, waste, inward))
+      : null,
+    hop: sinks.hop ? hop => sinks.hop?.(hopRecord(context, hop)) : null,
+  })
+  const captures = await read(options, tables, issues, detailed, (m, i) => trace.add(m, i))
+  trace.finish()
+  const slowest = trace.sums.slowest.map(lookup =>
+    lookupRecord(context, lookup, sumWaste(lookup), trace.inward(lookup)),
+  )
+  return assemble({ version: VERSION, captures, trace, issues: issues.list, slowest, context })
+}
+
+/** Reads the captures and hands over every DNS message as the wire has it. */
+export async function messages(options: Options, sink: (record: MessageRecord) => void): Promise<Report['captures']> {
+  const tables = newTables()
+  const files = fileNames(options.files)
+  const captures = await read(options, tables, new Issues(), true, (m, i) => {
+    const record = messageRecord(m, i, tables, files)
+    if (record) sink(record)
+  })
+  return captureRecords(captures, tables)
+}
+
+const read = (
+  options: Options,
+  tables: Tables,
+  issues: Issues,
+  keepBytes: boolean,
+  consume: (m: Messages, i: number) => void,
+): Promise<Capture[]> =>
+  readCaptures(
+    options.files,
+    { keepBytes, tables, issues, signal: options.signal, onProgress: options.onProgress },
+    consume,
+  )
+
+const answersOf = (m: Messages, i: number): string[] =>
+  readAnswers(m.bytes as Buffer, m.start[i], m.start[i] + m.bytesLength[i])
+
+/** Base names, unless two files share one. */
+function fileNames(files: string[]): string[] {
+  const names = files.map(file => basename(file))
+  return new Set(names).size === names.length ? names : files
+}
+
+// -- Hints ----------------------------------------------------------------------------------------------------------------------------
+
+async function readIdentities({ hints }: Options): Promise<Identities> {
+  const identities: Identities = new Map()
+  if (hints.resources === null) return identities
+  for (const { address, ...identity } of await readResources(hints.resources)) identities.set(address, identity)
+  return identities
+}
+
+function roleHints({ hints }: Options, identities: Identities, tables: Tables): { role: Role; address: number }[] {
+  const fromFiles = [...identities].flatMap(([address, { role }]) =>
+    role ? [{ role, address: tables.addresses.internText(address) }] : [],
+  )
+  const given = hints.roles.flatMap(({ role, addresses }) =>
+    addresses.map(address => {
+      const id = tables.addresses.internText(address)
+      if (id === NONE) throw new UserError(`--role ${role}=${address}: "${address}" is not an address.`)
+      return { role, address: id }
+    }),
+  )
+  return [...fromFiles, ...given]
+}
+
+async function searchListHints({ hints }: Options): Promise<{ client: null; list: string[]; ndots: number }[]> {
+  if (hints.resolvConf === null) return []
+  const { search, ndots } = await readResolvConf(hints.resolvConf)
+  return [{ client: null, list: search, ndots }]
 }

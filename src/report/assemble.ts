@@ -1,0 +1,301 @@
+/** All that was added up becomes the report: roles are certain now, so sums per address become sums per role. */
+import { rcodeName } from '../codes.ts'
+import {
+  type AddressId,
+  type Capture,
+  type EdgeRow,
+  type EndpointRow,
+  type Issue,
+  type LookupRecord,
+  type Report,
+  ROLES,
+  type Role,
+  type WasteRow,
+  type WasteSum,
+} from '../model.ts'
+import { Histogram } from '../trace/quantiles.ts'
+import { addWaste, type EdgeSum, type KeyedWaste, newKeyedWaste, wastedOf } from '../trace/sums.ts'
+import type { Trace } from '../trace/trace.ts'
+import type { Tables } from '../wire/tables.ts'
+import { qualityOf } from './quality.ts'
+import { endpointOf, type RecordContext, timeText } from './records.ts'
+
+/** Rows of a table of the worst. */
+const TOP = 20
+const MAX_ASKERS = 5
+
+export interface Parts {
+  version: string
+  captures: Capture[]
+  trace: Trace
+  issues: Issue[]
+  slowest: LookupRecord[]
+  context: RecordContext
+}
+
+export function assemble({ version, captures, trace, issues, slowest, context }: Parts): Report {
+  const { sums } = trace
+  const messages = sum(captures, c => c.messages)
+  const { outcomes } = sums
+  return {
+    version,
+    captures: captures.map((capture, i) => captureOf(capture, context.tables, i)),
+    quality: qualityOf(captures, trace.matching.counts, sums.transactions),
+    totals: {
+      seconds: secondsOf(captures),
+      frames: sum(captures, c => c.frames),
+      messages,
+      sightings: trace.matching.counts.sightings,
+      transactions: sums.transactions,
+      lookups: sums.lookups,
+      outcomes,
+      failed: sums.lookups - outcomes.answered - outcomes.nodata - outcomes['capture-ended'],
+      wait: quantiles(sums.wait),
+      infrastructure: sums.infrastructure,
+    },
+    endpoints: endpointsOf(trace, context),
+    edges: edgesOf(trace, context),
+    waste: wasteOf(trace, context),
+    slowest,
+    translations: translationsOf(trace, context),
+    searchLists: searchListsOf(trace, context),
+    findings: [],
+    issues,
+  }
+}
+
+const sum = <T>(list: T[], value: (item: T) => number): number => list.reduce((n, item) => n + value(item), 0)
+
+const quantiles = (histogram: Histogram) => {
+  const { p50, p90, p99, max } = histogram.quantiles
+  const round = (ms: number | null): number | null => (ms === null ? null : Math.round(ms * 1e4) / 1e4)
+  return { p50: round(p50), p90: round(p90), p99: round(p99), max: round(max) }
+}
+
+// -- Captures -------------------------------------------------------------------------------------------------------------------------
+
+/** A capture as the report tells of it. */
+export function captureOf(capture: Capture, tables: Tables, file: number): Report['captures'][number] {
+  const { first, last, ...rest } = capture
+  const vantages = tables.vantages.list.filter(v => v.file === file && (v.name !== null || v.index >= 0))
+  return {
+    ...rest,
+    first: first && timeText(first.seconds, first.nanos),
+    last: last && timeText(last.seconds, last.nanos),
+    seconds: secondsOf([capture]),
+    vantages: vantages.map(v => v.name ?? `interface ${v.index}`),
+  }
+}
+
+/** From the first frame of all to the last. */
+function secondsOf(captures: Capture[]): number {
+  const time = (at: { seconds: number; nanos: number }, origin: number): number => at.seconds - origin + at.nanos / 1e9
+  const firsts = captures.map(c => c.first).filter(at => at !== null)
+  const lasts = captures.map(c => c.last).filter(at => at !== null)
+  if (firsts.length === 0 || lasts.length === 0) return 0
+  const origin = Math.min(...firsts.map(at => at.seconds))
+  const from = Math.min(...firsts.map(at => time(at, origin)))
+  const to = Math.max(...lasts.map(at => time(at, origin)))
+  return Math.max(0, Math.round((to - from) * 1e9) / 1e9)
+}
+
+// -- Endpoints ------------------------------------------------------------------------------------------------------------------------
+
+function endpointsOf(trace: Trace, context: RecordContext): EndpointRow[] {
+  const rows: EndpointRow[] = []
+  for (const { address, asked, served } of trace.endpoints.list) {
+    const server = trace.endpoints.serverRole(address)
+    const client = trace.endpoints.clientRole(address)
+    const row = (known: typeof server, asClient: number, asServer: number): EndpointRow => ({
+      ...endpointOf(context, address, known.role),
+      name: context.identities.get(context.tables.addresses.text(address))?.name ?? null,
+      evidence: known.evidence,
+      asked: asClient,
+      served: asServer,
+    })
+    // A node's address may be the host's as a client and something else as a server.
+    if (served > 0 && asked > 0 && server.role !== client.role) rows.push(row(server, 0, served), row(client, asked, 0))
+    else if (served > 0) rows.push(row(server, asked, served))
+    else rows.push(row(client, asked, 0))
+  }
+  return rows
+    .filter(row => row.asked + row.served > 0)
+    .sort((a, b) => ROLES.indexOf(a.role) - ROLES.indexOf(b.role) || b.asked + b.served - a.asked - a.served)
+}
+
+function translationsOf(trace: Trace, { tables }: RecordContext): Report['translations'] {
+  return trace.endpoints.list.flatMap(({ address, translatedTo }) =>
+    [...translatedTo].map(([served, count]) => ({
+      asked: tables.addresses.text(address),
+      served: tables.addresses.text(served),
+      count,
+    })),
+  )
+}
+
+function searchListsOf(trace: Trace, { tables }: RecordContext): Report['searchLists'] {
+  return trace.searchLists.clients
+    .map(client => ({ client: tables.addresses.text(client), ...trace.searchLists.of(client) }))
+    .filter(({ list }) => list.length > 0)
+    .map(({ client, list, ndotsMin, ndotsMax, walks }) => ({
+      client,
+      searchList: list,
+      ndots: { min: ndotsMin, max: ndotsMax },
+      chains: walks,
+    }))
+}
+
+// -- Edges ----------------------------------------------------------------------------------------------------------------------------
+
+function edgesOf(trace: Trace, context: RecordContext): EdgeRow[] {
+  const byEdge = new Map<string, EdgeSum[]>()
+  for (const edge of trace.sums.edges.values()) {
+    const from = fromRole(trace, edge)
+    const to = trace.endpoints.serverRole(edge.to).role
+    const key = `${from} ${to}`
+    const known = byEdge.get(key)
+    if (known) known.push(edge)
+    else byEdge.set(key, [edge])
+  }
+  const rows: EdgeRow[] = []
+  const order = [...byEdge.values()].sort((a, b) => edgeRank(trace, a[0]) - edgeRank(trace, b[0]))
+  for (const edges of order) {
+    const from = fromRole(trace, edges[0])
+    const to = trace.endpoints.serverRole(edges[0].to).role
+    rows.push(edgeRow(context, from, to, null, edges))
+    const servers = [...new Set(edges.map(edge => edge.to))]
+    const perServer = servers.map(server =>
+      edgeRow(
+        context,
+        from,
+        to,
+        context.tables.addresses.text(server),
+        edges.filter(edge => edge.to === server),
+      ),
+    )
+    rows.push(...perServer.sort((a, b) => b.count - a.count))
+  }
+  return rows
+}
+
+const fromRole = (trace: Trace, edge: EdgeSum): Role =>
+  edge.forwarder ? trace.endpoints.serverRole(edge.from).role : trace.endpoints.clientRole(edge.from).role
+
+/** Along the path: pods first, then hosts, then what the forwarders ask. */
+const edgeRank = (trace: Trace, edge: EdgeSum): number =>
+  ROLES.indexOf(fromRole(trace, edge)) * ROLES.length + ROLES.indexOf(trace.endpoints.serverRole(edge.to).role)
+
+function edgeRow(context: RecordContext, from: Role, to: Role, server: string | null, edges: EdgeSum[]): EdgeRow {
+  const wait = new Histogram()
+  const own = new Histogram()
+  const rcodes = new Map<number, number>()
+  const byAsker = new Map<AddressId, number>()
+  for (const edge of edges) {
+    wait.merge(edge.wait)
+    own.merge(edge.own)
+    for (const [rcode, n] of edge.rcodes) rcodes.set(rcode, (rcodes.get(rcode) ?? 0) + n)
+    byAsker.set(edge.from, (byAsker.get(edge.from) ?? 0) + edge.count)
+  }
+  const isForwarder = to === 'node-local-cache' || to === 'coredns'
+  const known = sum(edges, edge => edge.cacheKnown)
+  return {
+    from,
+    to,
+    server,
+    clients: byAsker.size,
+    askers: [...byAsker]
+      .sort((a, b) => b[1] - a[1])
+      .slice(0, MAX_ASKERS)
+      .map(([asker]) => nameOf(context, asker, from)),
+    count: sum(edges, edge => edge.count),
+    unanswered: sum(edges, edge => edge.unanswered),
+    wait: quantiles(wait),
+    own: quantiles(own),
+    rcodes: Object.fromEntries([...rcodes].sort((a, b) => b[1] - a[1]).map(([rcode, n]) => [rcodeName(rcode), n])),
+    cacheHits: isForwarder && known > 0 ? sum(edges, edge => edge.cacheHits) : null,
+    retransmissions: sum(edges, edge => edge.retransmissions),
+    tcp: sum(edges, edge => edge.tcp),
+  }
+}
+
+function nameOf(context: RecordContext, address: AddressId, role: Role): string {
+  const { namespace, pod, address: text } = endpointOf(context, address, role)
+  return pod ? `${namespace}/${pod}` : text
+}
+
+// -- Waste ----------------------------------------------------------------------------------------------------------------------------
+
+function wasteOf(trace: Trace, context: RecordContext): Report['waste'] {
+  const { sums } = trace
+  const clients = [...sums.byClient].map(([address, keyed]) => {
+    const { role } = trace.endpoints.clientRole(address)
+    return { keyed, ...endpointOf(context, address, role) }
+  })
+  const grouped = (key: (client: (typeof clients)[number]) => string | null): [string, KeyedWaste][] => {
+    const groups = new Map<string, KeyedWaste>()
+    for (const client of clients) {
+      const name = key(client)
+      if (name === null) continue
+      const group = groups.get(name) ?? newKeyedWaste()
+      groups.set(name, group)
+      merge(group, client.keyed)
+    }
+    return [...groups]
+  }
+  return {
+    ...wasteSum(sums.total),
+    byClient: rowsOf(
+      clients.map(({ address, keyed }) => [address, keyed] as const),
+      keyed => keyed,
+      address => clients.find(client => client.address === address)?.namespace ?? null,
+    ),
+    byName: rowsOf([...sums.byName]),
+    bySuffix: rowsOf(
+      [...sums.bySuffix],
+      keyed => keyed,
+      (_, keyed) => `answered ${keyed.answered} of ${keyed.lookups}`,
+    ),
+    byResolver: rowsOf([...sums.byResolver].map(([name, keyed]) => [name || 'not recognised', keyed] as const)),
+    byNamespace: rowsOf(grouped(client => client.namespace)),
+    byWorkload: rowsOf(grouped(client => client.workload && `${client.namespace}/${client.workload}`)),
+  }
+}
+
+function rowsOf(
+  keyed: (readonly [string, KeyedWaste])[],
+  pick: (keyed: KeyedWaste) => KeyedWaste = row => row,
+  note: (key: string, keyed: KeyedWaste) => string | null = () => null,
+): WasteRow[] {
+  return keyed
+    .map(([key, row]) => ({ key, note: note(key, row), ...wasteSum(pick(row)) }))
+    .sort((a, b) => b.wasted - a.wasted || b.queries - a.queries || (a.key < b.key ? -1 : 1))
+    .slice(0, TOP)
+}
+
+function wasteSum(keyed: KeyedWaste): WasteSum {
+  const { sums } = keyed
+  const wasted = wastedOf(sums)
+  return {
+    lookups: keyed.lookups,
+    queries: sums.queries,
+    needed: sums.queries - wasted,
+    wasted,
+    ...sums.kinds,
+    nxdomain: sums.nxdomain,
+    bytes: Number.isNaN(sums.bytes) ? null : sums.bytes,
+    totalBytes: Number.isNaN(sums.totalBytes) ? null : sums.totalBytes,
+    waitMs: Math.round(sums.wait / 1e3) / 1e3,
+    reachedCoredns: keyed.corednsKnown > 0 ? keyed.reachedCoredns : null,
+    leftCluster: keyed.clusterKnown > 0 ? keyed.leftCluster : null,
+  }
+}
+
+function merge(into: KeyedWaste, more: KeyedWaste): void {
+  into.lookups += more.lookups
+  into.answered += more.answered
+  addWaste(into.sums, more.sums)
+  into.reachedCoredns += more.reachedCoredns
+  into.leftCluster += more.leftCluster
+  into.corednsKnown += more.corednsKnown
+  into.clusterKnown += more.clusterKnown
+}

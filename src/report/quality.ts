@@ -1,0 +1,50 @@
+/** How far the capture can be trusted, in words: each remark says what was seen and what it means for the numbers. */
+import type { Capture, Report } from '../model.ts'
+import type { MatchingCounts } from '../trace/matching.ts'
+import { count, plural, share } from './quantities.ts'
+
+type Grade = Report['quality']['grade']
+
+/** Shares below these are not worth a word, or only make the capture fair. */
+const SOME = 0.01
+const MANY = 0.1
+
+export function qualityOf(captures: Capture[], matching: MatchingCounts, transactions: number): Report['quality'] {
+  const remarks: { grade: Grade; text: string }[] = []
+  const messages = captures.reduce((n, c) => n + c.messages, 0)
+  const remark = (part: number, whole: number, text: string): void => {
+    if (part > 0) remarks.push({ grade: part > MANY * whole ? 'poor' : part > SOME * whole ? 'fair' : 'good', text })
+  }
+  const dropped = captures.reduce((n, c) => n + (c.dropped ?? 0), 0)
+  const frames = captures.reduce((n, c) => n + c.frames, 0)
+  remark(
+    dropped,
+    frames,
+    `The capturing machine lost ${plural(dropped, 'frame')}: a query or response among them looks unanswered here.`,
+  )
+  remark(
+    matching.responsesAlone,
+    Math.max(1, messages),
+    `${plural(matching.responsesAlone, 'response')} (${share(matching.responsesAlone, messages)}) came to queries that are not in the capture: it began late, lost frames or saw one direction only.`,
+  )
+  const cut = captures.reduce((n, c) => n + c.cutMessages, 0)
+  remark(
+    cut,
+    messages,
+    `${plural(cut, 'message')} (${share(cut, messages)}) cut by the snap length: names and answers are incomplete. Capture with -s 0.`,
+  )
+  const back = captures.reduce((n, c) => n + c.clockStepsBack, 0)
+  remark(back, back * 50, `The clock stepped back ${plural(back, 'time')}: waits across these steps are wrong.`)
+  const interrupted = captures.filter(c => c.interrupted).length
+  if (interrupted)
+    remarks.push({ grade: 'good', text: 'Reading was interrupted: the report covers what was read until then.' })
+  if (messages > 0 && transactions === 0) {
+    remarks.push({
+      grade: 'poor',
+      text: `${count(messages)} DNS messages, but not one query: only responses were captured.`,
+    })
+  }
+  const grades: Grade[] = ['good', 'fair', 'poor']
+  const grade = grades[Math.max(0, ...remarks.map(r => grades.indexOf(r.grade)))]
+  return { grade, remarks: remarks.map(r => r.text) }
+}

@@ -1,0 +1,168 @@
+/** Internal objects become the records that people and programs read: ids become text, times RFC 3339, unknown null. */
+import { typeName } from '../codes.ts'
+import {
+  type AddressId,
+  type EndpointRecord,
+  type FrameRef,
+  type HopRecord,
+  type LookupRecord,
+  NONE,
+  type Role,
+  TCP,
+  type Time,
+} from '../model.ts'
+import type { Endpoints } from '../trace/endpoints.ts'
+import type { Identities } from '../trace/identity.ts'
+import { type Lookup, transactionsOf } from '../trace/lookup.ts'
+import { candidateOutcome, outcomeOf } from '../trace/outcome.ts'
+import { RESOLVERS, UNKNOWN_RESOLVER } from '../trace/resolvers.ts'
+import type { SearchLists } from '../trace/searchlist.ts'
+import { namespaceOf } from '../trace/suffix.ts'
+import type { Inward } from '../trace/sums.ts'
+import type { Hop } from '../trace/trace.ts'
+import { serverTimeOf, type Transaction, waitOf } from '../trace/transaction.ts'
+import type { LookupWasteSums } from '../trace/waste.ts'
+import type { Tables } from '../wire/tables.ts'
+
+export interface RecordContext {
+  tables: Tables
+  /** What to call each capture in a FrameRef. */
+  files: string[]
+  /** Whole seconds since 1970 at which the run's clock starts. */
+  origin: () => number
+  endpoints: Endpoints
+  searchLists: SearchLists
+  identities: Identities
+}
+
+/** RFC 3339, UTC, with nanoseconds. */
+export function timeText(seconds: number, nanos: number): string {
+  const date = new Date(seconds * 1000)
+  const text = Number.isNaN(date.getTime()) ? String(seconds) : date.toISOString().slice(0, 19)
+  return `${text}.${String(nanos).padStart(9, '0')}Z`
+}
+
+const timeOf = (context: RecordContext, time: Time): string => {
+  const seconds = Math.floor(time / 1e9)
+  return timeText(context.origin() + seconds, Math.round(time - seconds * 1e9))
+}
+
+/** Milliseconds with the nanoseconds that the capture has, and no noise behind them. */
+const rounded = (ms: number | null): number | null => (ms === null ? null : Math.round(ms * 1e6) / 1e6)
+
+const msOf = (time: Time): number | null => (Number.isNaN(time) ? null : rounded(time / 1e6))
+
+/** An endpoint with its role and what the user's files, or its search list, tell of it. */
+export function endpointOf(context: RecordContext, address: AddressId, role: Role): EndpointRecord {
+  const text = context.tables.addresses.text(address)
+  const identity = context.identities.get(text)
+  return {
+    address: text,
+    role,
+    node: identity?.node ?? null,
+    namespace: identity?.namespace ?? (role === 'pod' ? searchedNamespace(context, address) : null),
+    pod: identity?.pod ?? null,
+    workload: identity?.workload ?? null,
+  }
+}
+
+/** A pod searches its own namespace first. */
+function searchedNamespace({ searchLists }: RecordContext, address: AddressId): string | null {
+  const first = searchLists.of(address).list[0]
+  return first === undefined ? null : (namespaceOf(first)?.namespace ?? null)
+}
+
+export function lookupRecord(
+  context: RecordContext,
+  lookup: Lookup,
+  waste: LookupWasteSums,
+  inward: Inward,
+): LookupRecord {
+  const { endpoints } = context
+  const resolver = RESOLVERS.find(row => row.name === lookup.resolver) ?? UNKNOWN_RESOLVER
+  const all = [...transactionsOf(lookup)]
+  return {
+    id: `L${lookup.number}`,
+    client: endpointOf(context, lookup.client, endpoints.clientRole(lookup.client).role),
+    name: lookup.base,
+    nameCertain: lookup.certain,
+    alternatives: lookup.alternatives,
+    qtypes: [...new Set(all.map(t => typeName(t.qtype)))],
+    start: timeOf(context, lookup.start),
+    end: Number.isNaN(lookup.end) ? null : timeOf(context, lookup.end),
+    waitMs: msOf(lookup.wait),
+    waitInferred: lookup.waitInferred,
+    outcome: lookup.outcome,
+    answers: answersOf(lookup),
+    resolver: lookup.resolver,
+    searchList: lookup.searchList,
+    ndots: lookup.ndots,
+    candidates: lookup.candidates.map((candidate, i) => {
+      const ends = candidate.transactions.map(t => t.end).filter(end => !Number.isNaN(end))
+      return {
+        name: candidate.name,
+        suffix: lookup.suffixes[i],
+        outcome: candidateOutcome(candidate, resolver),
+        waitMs: ends.length === 0 ? null : msOf(Math.max(...ends) - candidate.transactions[0].start),
+        hops: candidate.transactions.map(t => `T${t.number}`),
+      }
+    }),
+    queries: waste.queries,
+    waste: {
+      ...waste.kinds,
+      nxdomain: waste.nxdomain,
+      bytes: Number.isNaN(waste.bytes) ? null : waste.bytes,
+      waitMs: rounded(waste.wait / 1e6) as number,
+      ...inward,
+    },
+    frames: all.map(t => frameOf(context, t, 0)),
+  }
+}
+
+function answersOf(lookup: Lookup): string[] {
+  if (lookup.outcome !== 'answered') return []
+  return [...new Set(lookup.candidates[lookup.deciding].transactions.flatMap(t => t.answers ?? []))]
+}
+
+export function hopRecord(context: RecordContext, hop: Hop): HopRecord {
+  const { endpoints, tables } = context
+  const t = hop.transaction
+  const translated = t.seen !== t.client || t.seenPort !== t.clientPort
+  const fromRole = hop.forwarder ? endpoints.serverRole(hop.from).role : endpoints.clientRole(t.client).role
+  const frames: FrameRef[] = []
+  for (let i = 0; i < t.frames.length; i += 2) frames.push(frameOf(context, t, i))
+  return {
+    id: `T${t.number}`,
+    lookup: hop.lookup ? `L${hop.lookup.number}` : null,
+    causedBy: (t.causes ?? []).map(cause => `T${cause.number}`),
+    from: {
+      ...endpointOf(context, t.client, fromRole),
+      port: t.clientPort,
+      seen: translated ? { address: tables.addresses.text(t.seen), port: t.seenPort } : null,
+    },
+    to: {
+      ...endpointOf(context, t.server, endpoints.serverRole(t.server).role),
+      port: t.serverPort,
+      asked: tables.addresses.text(t.asked),
+    },
+    transport: t.transport === TCP ? 'tcp' : 'udp',
+    dnsId: t.dnsId === NONE ? null : t.dnsId,
+    qname: t.qname === NONE ? null : tables.names.text(t.qname),
+    qtype: t.qtype === NONE ? null : typeName(t.qtype),
+    outcome: outcomeOf(t),
+    rcode: t.rcode === NONE ? null : t.rcode,
+    start: timeOf(context, t.start),
+    waitMs: rounded(waitOf(t)),
+    serverMs: rounded(serverTimeOf(t)),
+    ownMs: rounded(hop.ownMs),
+    retransmissions: t.retransmissions,
+    servedFrom: hop.servedFrom,
+    sightings: t.sightings,
+    frames,
+  }
+}
+
+const frameOf = ({ files }: RecordContext, t: Transaction, i: number): FrameRef => ({
+  file: files[t.frames[i]],
+  number: t.frames[i + 1],
+})

@@ -1,0 +1,322 @@
+/**
+ * Who is who: the role of each address, inferred from what it does, with the evidence in sentences. Hints given by the user come
+ * first. One address may be client and server with different roles (a node's address is the host's and NodeLocal DNSCache's), so
+ * the two are asked for apart.
+ */
+import { AA, RA } from '../codes.ts'
+import { type AddressId, INCOMING, NONE, OTHER_HOST, OUTGOING, type Role, TCP } from '../model.ts'
+import type { Tables } from '../wire/tables.ts'
+import type { Forwarding } from './forwarding.ts'
+import type { SearchLists } from './searchlist.ts'
+import { ANSWERED, type Transaction } from './transaction.ts'
+
+/** Resolvers of clouds and of the public, which no capture has to prove. https://kubernetes.io and the providers' documents name them. */
+const WELL_KNOWN: Record<string, string> = {
+  '168.63.129.16': "Azure's resolver",
+  '169.254.169.253': "AWS's VPC resolver",
+  'fd00:ec2::253': "AWS's VPC resolver",
+  '169.254.169.254': "Google Cloud's resolver",
+  '100.100.2.136': "Alibaba Cloud's resolver",
+  '100.100.2.138': "Alibaba Cloud's resolver",
+  '8.8.8.8': 'Google Public DNS',
+  '8.8.4.4': 'Google Public DNS',
+  '1.1.1.1': "Cloudflare's public resolver",
+  '1.0.0.1': "Cloudflare's public resolver",
+  '9.9.9.9': "Quad9's public resolver",
+}
+
+/** Linux sends with this TTL; a router lowers it. */
+const FULL_TTL = 64
+/** A server's clients beyond this number are not remembered: its forwarders are among the first. */
+const MAX_CLIENTS = 256
+
+interface Doings {
+  asked: number
+  served: number
+  /** First seen going out of the capturing host, or coming in. */
+  wentOut: number
+  cameIn: number
+  overTcp: number
+  /** Stands behind SNAT in front of these clients. */
+  masks: number
+  /** As the address that a client used: answers that came from another one. */
+  translatedTo: Map<AddressId, number>
+  /** As a server: how often another address was asked for it. */
+  standsFor: Map<AddressId, number>
+  /** Names of the cluster domain answered with authority, and answered at all. */
+  clusterAuthority: number
+  clusterAnswers: number
+  otherAnswers: number
+  /** Answers without "recursion available": CoreDNS' kubernetes plugin. */
+  noRecursion: number
+  /** Smallest TTL of its responses: 64 means that no router lies between. */
+  responseTtl: number
+  /** Who asked it, as far as MAX_CLIENTS go. */
+  clients: Set<AddressId>
+  /** All its clients sit on the same link as itself: queries and responses bear the full TTL. */
+  sameLink: number
+}
+
+export interface RoleEvidence {
+  role: Role
+  evidence: string[]
+}
+
+export class Endpoints {
+  private readonly doings = new Map<AddressId, Doings>()
+  private readonly hints = new Map<AddressId, Role>()
+  private readonly tables: Tables
+  private readonly searchLists: SearchLists
+  private readonly forwarding: Forwarding
+  private zone: string | null
+  private serverRoles = new Map<AddressId, RoleEvidence>()
+  private clientRoles = new Map<AddressId, RoleEvidence>()
+
+  constructor(tables: Tables, searchLists: SearchLists, forwarding: Forwarding, clusterDomain: string | null) {
+    this.tables = tables
+    this.searchLists = searchLists
+    this.forwarding = forwarding
+    this.zone = clusterDomain
+  }
+
+  hint(address: AddressId, role: Role): void {
+    this.hints.set(address, role)
+  }
+
+  /** The cluster domain; null while nothing showed it. */
+  get clusterDomain(): string | null {
+    return this.zone
+  }
+
+  /** Takes the evidence of a transaction whose response is known as far as it ever will be. */
+  observe(t: Transaction): void {
+    const client = this.of(t.client)
+    client.asked++
+    if (t.direction === OUTGOING) client.wentOut++
+    else if (t.direction === INCOMING || t.direction === OTHER_HOST) client.cameIn++
+    if (t.transport === TCP) client.overTcp++
+    if (t.seen !== t.client) this.of(t.seen).masks++
+    const server = this.of(t.server)
+    server.served++
+    if (server.clients.size < MAX_CLIENTS) server.clients.add(t.client)
+    if (t.asked !== t.server) {
+      count(this.of(t.asked).translatedTo, t.server)
+      count(server.standsFor, t.asked)
+    }
+    if (t.state !== ANSWERED) return
+    if (t.responseTtl > 0 && (server.responseTtl === 0 || t.responseTtl < server.responseTtl))
+      server.responseTtl = t.responseTtl
+    if (t.responseTtl === FULL_TTL && t.clientTtl === FULL_TTL) server.sameLink++
+    this.zone ??= this.searchLists.zone
+    if (this.zone !== null && t.qname !== NONE && isWithin(this.tables.names.text(t.qname), this.zone)) {
+      server.clusterAnswers++
+      if (t.responseFlags & AA) server.clusterAuthority++
+      if (!(t.responseFlags & RA)) server.noRecursion++
+    } else server.otherAnswers++
+  }
+
+  /** Decides all roles from what is known now. */
+  decide(): void {
+    this.zone ??= this.searchLists.zone
+    this.serverRoles = new Map()
+    this.clientRoles = new Map()
+    const served = [...this.doings].filter(([, d]) => d.served > 0)
+    for (const [address, d] of served)
+      this.serverRoles.set(address, this.hinted(address) ?? this.inferServer(address, d))
+    // Who is asked by a forwarder and is none of the cluster's own is upstream; this needs the forwarders first.
+    for (const [address] of served) {
+      const known = this.serverRoles.get(address) as RoleEvidence
+      if (known.role !== 'unknown') continue
+      this.serverRoles.set(address, this.inferUpstream(address))
+    }
+    for (const [address, d] of this.doings) {
+      if (d.asked > 0 || d.masks > 0)
+        this.clientRoles.set(address, this.hinted(address) ?? this.inferClient(address, d))
+    }
+  }
+
+  serverRole(address: AddressId): RoleEvidence {
+    return this.serverRoles.get(address) ?? NOTHING
+  }
+
+  /** The role of an address as one that asks for itself, not for others. */
+  clientRole(address: AddressId): RoleEvidence {
+    return this.clientRoles.get(address) ?? NOTHING
+  }
+
+  /** Every address with what it did, and the DNAT pairs. */
+  get list(): { address: AddressId; asked: number; served: number; translatedTo: Map<AddressId, number> }[] {
+    return [...this.doings].map(([address, d]) => ({
+      address,
+      asked: d.asked,
+      served: d.served,
+      translatedTo: d.translatedTo,
+    }))
+  }
+
+  // -- Rules, the certain ones first ---------------------------------------------------------------------------------------------
+
+  private hinted(address: AddressId): RoleEvidence | null {
+    const role = this.hints.get(address)
+    return role ? { role, evidence: ['given by the user'] } : null
+  }
+
+  private inferServer(address: AddressId, d: Doings): RoleEvidence {
+    const text = this.tables.addresses.text(address)
+    const known = WELL_KNOWN[text]
+    if (known) return { role: 'upstream', evidence: [`${text} is ${known}`] }
+    const sources = this.sourcesOf(address)
+    const stands = mostFrequent(d.standsFor)
+    const service = stands === null ? null : this.tables.addresses.text(stands)
+    if (this.forwarding.forwardsServices(address)) {
+      const from = sources.length > 0 ? sources.map(source => this.tables.addresses.text(source)).join(', ') : text
+      return {
+        role: 'node-local-cache',
+        evidence: [`asked for a name of ${this.zone ?? 'a service'} that it does not know, it asks on from ${from}`],
+      }
+    }
+    if (text.startsWith('169.254.')) return { role: 'node-local-cache', evidence: ['answers on a link-local address'] }
+    if (text.startsWith('127.')) return { role: 'unknown', evidence: ["a resolver on the client's own loopback"] }
+    const authority = d.clusterAnswers > 0 && (d.noRecursion > 0 || d.clusterAuthority > d.clusterAnswers / 2)
+    if (!service && authority && d.sameLink > d.clusterAnswers / 2) {
+      return {
+        role: 'node-local-cache',
+        evidence: [
+          `answers names of ${this.zone} from the client's own node: no router lowered the TTL of its answers`,
+        ],
+      }
+    }
+    if (service || authority) {
+      const evidence: string[] = []
+      if (authority) evidence.push(`answers names of ${this.zone} with authority`)
+      if (service) evidence.push(`serves what is asked of ${service} (DNAT)`)
+      else if (d.responseTtl > 0 && d.responseTtl < FULL_TTL)
+        evidence.push(
+          `its answers crossed ${FULL_TTL - d.responseTtl} router${FULL_TTL - d.responseTtl > 1 ? 's' : ''} (TTL ${d.responseTtl})`,
+        )
+      if (sources.length > 0)
+        evidence.push(`asks upstream from ${sources.map(s => this.tables.addresses.text(s)).join(', ')}`)
+      return { role: 'coredns', evidence }
+    }
+    if (sources.length > 0) {
+      const from = sources.map(source => this.tables.addresses.text(source)).join(', ')
+      return {
+        role: 'node-local-cache',
+        evidence: [`what it is asked leaves ${from} with the same question while the client waits`],
+      }
+    }
+    return NOTHING
+  }
+
+  private inferUpstream(address: AddressId): RoleEvidence {
+    const d = this.doings.get(address) as Doings
+    const askers = this.askersOf(address)
+    const forwarders = askers.filter(asker => {
+      const role = this.serverRoles.get(asker)?.role
+      return role === 'coredns' || role === 'node-local-cache'
+    })
+    if (forwarders.length > 0) {
+      const who = forwarders.map(asker => this.tables.addresses.text(asker)).join(', ')
+      return { role: 'upstream', evidence: [`asked by ${who} for names that it does not know itself`] }
+    }
+    if (d.clusterAuthority === 0 && d.otherAnswers > 0) {
+      return {
+        role: 'upstream',
+        evidence: [
+          this.zone
+            ? `answered ${d.otherAnswers} names, none of ${this.zone} with authority`
+            : `answered ${d.otherAnswers} names`,
+        ],
+      }
+    }
+    return NOTHING
+  }
+
+  private inferClient(address: AddressId, d: Doings): RoleEvidence {
+    const text = this.tables.addresses.text(address)
+    if (text.startsWith('127.') || text === '::1') return { role: 'host', evidence: ['asks over its loopback'] }
+    const server = this.serverRoles.get(address)
+    if (server && server.role !== 'unknown' && d.served > 0) {
+      if (text.startsWith('169.254.') || server.role === 'node-local-cache')
+        return { role: 'host', evidence: [`asks from ${text}, an address of its own host`] }
+      return { role: server.role, evidence: server.evidence }
+    }
+    if (d.masks > 0) return { role: 'host', evidence: ['pods are masqueraded behind it (SNAT)'] }
+    const forwarders = this.forwarding.forwardersAt(address)
+    if (forwarders.length > 0) {
+      const who = forwarders.map(f => this.tables.addresses.text(f)).join(', ')
+      return { role: 'host', evidence: [`the forwarder at ${who} asks from it too`] }
+    }
+    if (d.wentOut > d.cameIn) return { role: 'host', evidence: ['its queries begin on the host that was captured'] }
+    const { list } = this.searchLists.of(address)
+    const namespace = list.find(suffix => suffix.includes('.svc.'))
+    if (namespace) return { role: 'pod', evidence: [`searches ${namespace}`] }
+    if (d.cameIn > 0 && d.clusterAnswers === 0)
+      return { role: 'pod', evidence: ["its queries come in through a pod's interface"] }
+    return NOTHING
+  }
+
+  /** Addresses other than its own from which the forwarder at `address` asks. */
+  private sourcesOf(address: AddressId): AddressId[] {
+    const sources: AddressId[] = []
+    for (const [other, d] of this.doings) {
+      if (other !== address && d.asked > 0 && this.forwarding.asksFrom(address, other)) sources.push(other)
+    }
+    return sources
+  }
+
+  /** The forwarders that ask a server, by the addresses that they answer on. */
+  private askersOf(address: AddressId): AddressId[] {
+    const askers = new Set<AddressId>()
+    for (const client of (this.doings.get(address) as Doings).clients) {
+      askers.add(client)
+      for (const forwarder of this.forwarding.forwardersAt(client)) askers.add(forwarder)
+    }
+    return [...askers]
+  }
+
+  private of(address: AddressId): Doings {
+    let d = this.doings.get(address)
+    if (!d) {
+      d = {
+        asked: 0,
+        served: 0,
+        wentOut: 0,
+        cameIn: 0,
+        overTcp: 0,
+        masks: 0,
+        translatedTo: new Map(),
+        standsFor: new Map(),
+        clusterAuthority: 0,
+        clusterAnswers: 0,
+        otherAnswers: 0,
+        noRecursion: 0,
+        responseTtl: 0,
+        clients: new Set(),
+        sameLink: 0,
+      }
+      this.doings.set(address, d)
+    }
+    return d
+  }
+}
+
+const NOTHING: RoleEvidence = { role: 'unknown', evidence: [] }
+
+const isWithin = (name: string, zone: string): boolean => name === zone || name.endsWith(`.${zone}`)
+
+function count(map: Map<AddressId, number>, key: AddressId): void {
+  map.set(key, (map.get(key) ?? 0) + 1)
+}
+
+function mostFrequent(map: Map<AddressId, number>): AddressId | null {
+  let best: AddressId | null = null
+  let most = 0
+  for (const [key, n] of map) {
+    if (n > most) {
+      best = key
+      most = n
+    }
+  }
+  return best
+}

@@ -1,0 +1,181 @@
+/**
+ * Hops are linked: which transactions made a forwarder (CoreDNS, NodeLocal DNSCache, dnsmasq) ask which others, by the same question
+ * within the time that the asker waited. Rules H0 to H14 of the hop rules that ARCHITECTURE.md describes.
+ *
+ * A forwarder that answers on one address may ask from another (NodeLocal DNSCache: from the node's). Which one it is is learned by
+ * counting how often a query from that address lies within a wait at the other.
+ */
+import { HINFO, NS } from '../codes.ts'
+import { type AddressId, INCOMING, NONE, OTHER_HOST, type Time } from '../model.ts'
+import type { Names } from '../wire/tables.ts'
+import { type Transaction, UNREACHED } from './transaction.ts'
+
+/** The query upstream may bear an earlier time by this much: two interfaces, one clock. */
+const SLACK: Time = 1e6
+/** CoreDNS tries upstreams for 5 s and answers after 6 at the latest. */
+const BUDGET: Time = 6.1e9
+/** A first try leaves the forwarder within this; a later one is a retry after silence. */
+const FIRST_TRY: Time = 1e9
+/** Coincidences that prove that a forwarder asks from another address than it answers on, ... */
+const ENOUGH_VOTES = 3
+/** ... and the share of what that address asks which they must be: its host's own processes ask from there too. */
+const ENOUGH_SHARE = 0.15
+
+export class Forwarding {
+  /** Two passes look at the same transactions, one to learn and one to link, each with its own memory. */
+  private readonly learning = new Waiting()
+  private readonly linking = new Waiting()
+  /** Source address -> answering address -> coincidences. */
+  private readonly votes = new Map<AddressId, Map<AddressId, number>>()
+  /** Answering address -> coincidences with names of services, which CoreDNS knows itself and a cache must ask for. */
+  private readonly services = new Map<AddressId, number>()
+  /** Transactions per source address. */
+  private readonly asked = new Map<AddressId, number>()
+  private readonly names: Names
+  private readonly loopName = /^\d{8,}\.\d{8,}(\.|$)/
+
+  constructor(names: Names) {
+    this.names = names
+  }
+
+  /** Looks at a transaction in order of start, before any is linked: learns who asks from where. */
+  observe(t: Transaction): void {
+    let direct = false
+    const candidates: AddressId[] = []
+    const isService = t.qname !== NONE && this.names.text(t.qname).includes('.svc.')
+    for (const c of this.learning.enclosing(t)) {
+      if (c.server === t.client) direct = true
+      else if (c.client === t.client || candidates.includes(c.server)) continue
+      else candidates.push(c.server)
+      if (isService) this.services.set(c.server, (this.services.get(c.server) ?? 0) + 1)
+    }
+    this.learning.remember(t)
+    this.asked.set(t.client, (this.asked.get(t.client) ?? 0) + 1)
+    // A query that comes in through an interface was sent by a pod or another host, not by a forwarder of this one.
+    if (direct || candidates.length === 0 || t.direction === INCOMING || t.direction === OTHER_HOST) return
+    let votes = this.votes.get(t.client)
+    if (!votes) {
+      votes = new Map()
+      this.votes.set(t.client, votes)
+    }
+    for (const server of candidates) votes.set(server, (votes.get(server) ?? 0) + 1)
+  }
+
+  /** True if `source` is known as the address from which the forwarder that answers on `server` asks. */
+  asksFrom(server: AddressId, source: AddressId): boolean {
+    if (server === source) return true
+    const votes = this.votes.get(source)?.get(server) ?? 0
+    return votes >= ENOUGH_VOTES && votes >= ENOUGH_SHARE * (this.asked.get(source) ?? 0)
+  }
+
+  /** The answering addresses of the forwarder that asks from `source`. */
+  forwardersAt(source: AddressId): AddressId[] {
+    return [...(this.votes.get(source)?.keys() ?? [])].filter(server => this.asksFrom(server, source))
+  }
+
+  /** True if the forwarder at `server` was seen to ask for names of services: a cache in front of CoreDNS. */
+  forwardsServices(server: AddressId): boolean {
+    return (this.services.get(server) ?? 0) >= ENOUGH_VOTES
+  }
+
+  /** Links a transaction to what caused it. True if something did. */
+  link(t: Transaction): boolean {
+    t.infrastructure = this.isInfrastructure(t)
+    if (t.infrastructure) return false
+    const possible = this.linking.enclosing(t).filter(c => this.asksFrom(c.server, t.client) && !isCopy(c, t))
+    this.linking.remember(t)
+    const cause = chooseCause(possible, t)
+    if (!cause) return false
+    t.causes = [cause]
+    if (cause.effects) cause.effects.push(t)
+    else cause.effects = [t]
+    return true
+  }
+
+  /** Health checks and loop probes: what forwarders ask for themselves (H10). */
+  private isInfrastructure(t: Transaction): boolean {
+    if (t.qname === NONE) return true
+    const name = this.names.text(t.qname)
+    return (t.qtype === NS && name === '') || (t.qtype === HINFO && this.loopName.test(name))
+  }
+}
+
+/** Transactions of the last seconds by question: what a forwarder may be working on. */
+class Waiting {
+  private readonly byQuestion = new Map<number, Transaction[]>()
+  private order: Transaction[] = []
+  private head = 0
+
+  /** The transactions with the same question during whose wait this one began, another server's. */
+  enclosing(t: Transaction): Transaction[] {
+    const same = this.byQuestion.get(questionOf(t))
+    if (!same) return []
+    return same.filter(
+      c =>
+        c !== t &&
+        c.server !== t.server &&
+        c.start <= t.start + SLACK &&
+        t.start - c.lastQuery <= BUDGET &&
+        (Number.isNaN(c.end) || c.end + SLACK >= t.start) &&
+        c.state !== UNREACHED,
+    )
+  }
+
+  remember(t: Transaction): void {
+    const key = questionOf(t)
+    const same = this.byQuestion.get(key)
+    if (same) same.push(t)
+    else this.byQuestion.set(key, [t])
+    this.order.push(t)
+    // What is too old to be worked on is forgotten, oldest first.
+    let head = this.head
+    while (head < this.order.length && t.start - this.order[head].start > 6 * BUDGET) {
+      const old = this.order[head++]
+      const list = this.byQuestion.get(questionOf(old))
+      if (list) {
+        const at = list.indexOf(old)
+        if (at >= 0) list.splice(at, 1)
+        if (list.length === 0) this.byQuestion.delete(questionOf(old))
+      }
+    }
+    if (head > 4096 && head * 2 > this.order.length) {
+      this.order = this.order.slice(head)
+      head = 0
+    }
+    this.head = head
+  }
+}
+
+/** One client asks two servers: a copy or a failover, not a forwarder at work. */
+const isCopy = (c: Transaction, t: Transaction): boolean =>
+  c.client === t.client && (c.dnsId === t.dnsId || c.clientPort === t.clientPort)
+
+const questionOf = (t: Transaction): number => (t.qname + 1) * 0x1_0000 + (t.qtype & 0xffff)
+
+/**
+ * Of several askers, the first that has no effect yet: CoreDNS does not coalesce, so each asker has its own query upstream, in order
+ * (H4). A query long after the asker's is a retry for one that has an effect already (H5).
+ */
+function chooseCause(possible: Transaction[], t: Transaction): Transaction | null {
+  let best: Transaction | null = null
+  let bestRank = Number.POSITIVE_INFINITY
+  for (const c of possible) {
+    const gap = Math.abs(t.start - lastQueryBefore(c, t.start))
+    const effects = c.effects?.length ?? 0
+    const fresh = effects === 0 || c.retransmissions >= effects
+    const sameId = c.dnsId === t.dnsId ? 0 : 1
+    // First tries belong to askers without effects, in order; retries to askers whose effect is unanswered.
+    const rank = (gap <= FIRST_TRY && fresh ? 0 : effects > 0 ? 1e12 : 2e12) + sameId * 1e11 - gap
+    if (rank < bestRank) {
+      best = c
+      bestRank = rank
+    }
+  }
+  return best
+}
+
+function lastQueryBefore(t: Transaction, time: Time): Time {
+  let last = t.start
+  if (t.resent) for (const resent of t.resent) if (resent <= time + SLACK) last = resent
+  return last
+}

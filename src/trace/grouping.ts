@@ -1,0 +1,325 @@
+/**
+ * Transactions of one client become lookups: legs are paired, retries joined, candidates chained. Rules L1 to L6 and K1 to K9 of the
+ * grouping rules that ARCHITECTURE.md describes. The decision for a transaction looks only at what had happened when its query was sent.
+ */
+import { A, AAAA, NOERROR, NXDOMAIN, TC } from '../codes.ts'
+import { type AddressId, HAS_CNAME, TCP, type Time } from '../model.ts'
+import type { Names } from '../wire/tables.ts'
+import { type Candidate, type Lookup, newLookup } from './lookup.ts'
+import type { SearchKnowledge, SearchLists } from './searchlist.ts'
+import { behind, commonBase } from './suffix.ts'
+import { ANSWERED, type Transaction, UNREACHED } from './transaction.ts'
+
+/** Legs that are sent at once lie closer than this (L1); sequential ones follow the first leg's answer as closely (L2). */
+const LEG_GAP: Time = 50e6
+/** A candidate, or a retry after an error, follows the answer before it within this (K1). */
+const STEP_GAP: Time = 50e6
+/** A domain from the middle of the list never starts a walk, so its step may be late: a starved pod. */
+const LATE_STEP_GAP: Time = 1.5e9
+/** Clock granularity: an answer may bear a later time than the query that it let loose. */
+const SLACK: Time = 0.5e6
+/** Timers of stub resolvers after silence: from timeout:1 less a tenth to 6 s (three servers), and c-ares' 8 s. */
+const TIMER_MIN: Time = 0.22e9
+const TIMER_MAX: Time = 8.5e9
+/** A lookup is closed when nothing can follow: its answers are older than this, ... */
+const CLOSE_ANSWERED: Time = 1.6e9
+/** ... or its unanswered queries older than this. */
+const CLOSE_SILENT: Time = 9e9
+/** Copies to several servers leave within this (musl). */
+const FAN_OUT_GAP: Time = 5e6
+/** glibc asks everything again when this many addresses do not fit its first buffer. */
+const BUFFER_ADDRESSES = 24
+
+export class Grouping {
+  private readonly open = new Map<AddressId, Lookup[]>()
+  private readonly names: Names
+  private readonly searchLists: SearchLists
+  private readonly closed: (lookup: Lookup) => void
+  private made = 0
+
+  constructor(names: Names, searchLists: SearchLists, closed: (lookup: Lookup) => void) {
+    this.names = names
+    this.searchLists = searchLists
+    this.closed = closed
+  }
+
+  /** Takes a client's transactions in order of start. */
+  add(t: Transaction): void {
+    const name = this.names.text(t.qname)
+    let lookups = this.open.get(t.client)
+    if (!lookups) {
+      lookups = []
+      this.open.set(t.client, lookups)
+    }
+    const knowledge = this.searchLists.of(t.client)
+    let best: Lookup | null = null
+    let bestFit: Fit = NONE_FITS
+    for (const lookup of lookups) {
+      const fit = fitOf(lookup, t, name, knowledge)
+      if (fit.rank > bestFit.rank || (fit.rank === bestFit.rank && fit.rank > 0 && fit.gap < bestFit.gap)) {
+        best = lookup
+        bestFit = fit
+      }
+    }
+    if (!best) {
+      const lookup = newLookup(++this.made, t, name)
+      t.lookup = lookup.number
+      lookups.push(lookup)
+      return
+    }
+    t.lookup = best.number
+    best.latest = Math.max(best.latest, t.start)
+    if (bestFit.next) best.candidates.push({ name, transactions: [t] })
+    else bestFit.candidate?.transactions.push(t)
+  }
+
+  /** Start of the oldest open lookup; infinity without one. */
+  get oldest(): Time {
+    let oldest = Number.POSITIVE_INFINITY
+    for (const lookups of this.open.values()) for (const lookup of lookups) oldest = Math.min(oldest, lookup.start)
+    return oldest
+  }
+
+  /** Closes what can have no successor at `now`; everything when `all`. */
+  close(now: Time, all: boolean): void {
+    for (const [client, lookups] of this.open) {
+      let kept = 0
+      for (const lookup of lookups) {
+        if (all || now > closesAt(lookup)) this.closed(lookup)
+        else lookups[kept++] = lookup
+      }
+      lookups.length = kept
+      if (kept === 0) this.open.delete(client)
+    }
+  }
+}
+
+// -- How a transaction fits an open lookup ---------------------------------------------------------------------------------------
+
+interface Fit {
+  /** 0: does not. */
+  rank: number
+  /** Nanoseconds between what it follows and itself: the nearer of two equals. */
+  gap: Time
+  /** True: as the next candidate; else it joins `candidate`. */
+  next: boolean
+  candidate: Candidate | null
+}
+
+const NONE_FITS: Fit = { rank: 0, gap: Number.POSITIVE_INFINITY, next: false, candidate: null }
+
+function fitOf(lookup: Lookup, t: Transaction, name: string, knowledge: SearchKnowledge): Fit {
+  const candidate = lookup.candidates[lookup.candidates.length - 1]
+  if (candidate.name === name) return fitSameName(candidate, t)
+  if (name.charCodeAt(0) !== candidate.name.charCodeAt(0)) return NONE_FITS
+  // Everything at once on one port: BusyBox.
+  const first = lookup.candidates[0].transactions[0]
+  if (first.clientPort === t.clientPort && t.start - first.start < FAN_OUT_GAP * 2) {
+    const same = lookup.candidates.find(c => c.name === name)
+    if (same) return { rank: 8, gap: t.start - first.start, next: false, candidate: same }
+  }
+  return fitNext(lookup, candidate, t, name, knowledge)
+}
+
+/** The same name again: the other leg, a retry, a copy to another server, TCP after truncation. */
+function fitSameName(candidate: Candidate, t: Transaction): Fit {
+  const all = candidate.transactions
+  const last = all[all.length - 1]
+  const twin = latest(all, t.qtype)
+  const joins = (rank: number, gap: Time): Fit => ({ rank, gap: Math.abs(gap), next: false, candidate })
+  if (!twin) {
+    if (!isFamily(t.qtype) && !isFamily(last.qtype)) return NONE_FITS
+    const parallel = t.start - all[0].start
+    const samePort = all.some(x => x.clientPort === t.clientPort && x.dnsId !== t.dnsId)
+    if (samePort && parallel <= LEG_GAP) return joins(10, parallel)
+    // A sequential leg: on the same port (single-request), or from a new one (single-request-reopen, host, nslookup).
+    if (!Number.isNaN(last.end) && last.end <= t.start + SLACK && t.start - last.end <= LEG_GAP)
+      return joins(samePort ? 9 : 6, t.start - last.end)
+    if (parallel <= LEG_GAP && sameProfile(all[0], t)) return joins(7, parallel)
+    // The other leg after its partner's timer: glibc asks one after the other once it has lost one.
+    const silent = all.find(x => !endedBy(x, t.start))
+    if (silent && samePort && isTimer(t.start - lastQueryBefore(silent, t.start))) return joins(6, parallel)
+    return NONE_FITS
+  }
+  // The same question again.
+  const sameTuple = twin.clientPort === t.clientPort && twin.dnsId === t.dnsId
+  if (!endedBy(twin, t.start)) {
+    if (t.start - twin.start <= FAN_OUT_GAP && sameTuple && t.asked !== twin.asked)
+      return joins(10, t.start - twin.start)
+    const silence = t.start - lastQueryBefore(twin, t.start)
+    if (sameTuple) return joins(9, silence)
+    if (isTimer(silence) && sameProfile(twin, t)) return joins(7, silence)
+    return NONE_FITS
+  }
+  const gap = t.start - twin.end
+  if (twin.state === ANSWERED && twin.responseFlags & TC && t.transport === TCP && gap <= STEP_GAP)
+    return joins(10, gap)
+  if (sameTuple && gap < TIMER_MAX) return joins(9, gap)
+  // After an error on either leg both may be asked again.
+  const settled = settledAt(candidate, t.start)
+  if (Number.isNaN(settled)) {
+    // The partner is silent, and the client repeats both after its timer.
+    const silent = all.find(x => !endedBy(x, t.start)) as Transaction
+    if (t.transport === TCP && all.some(x => x.transport === TCP && x.start >= twin.end) && gap <= STEP_GAP)
+      return joins(8, gap)
+    if (
+      sameProfile(twin, t) &&
+      isTimer(t.start - lastQueryBefore(silent, t.start)) &&
+      t.clientPort === silent.clientPort
+    )
+      return joins(6, gap)
+    return NONE_FITS
+  }
+  const after = t.start - settled
+  if (after <= STEP_GAP && after >= -SLACK) {
+    if (all.some(isError)) return sameProfile(twin, t) ? joins(6, after) : NONE_FITS
+    if (all.some(x => x.responseFlags & TC) && t.transport === TCP) return joins(8, after)
+    if (all.some(x => x.addresses >= BUFFER_ADDRESSES || x.transport === TCP) && after < FAN_OUT_GAP)
+      return joins(5, after)
+  }
+  return NONE_FITS
+}
+
+/** Another name: the next candidate of the walk. */
+function fitNext(lookup: Lookup, candidate: Candidate, t: Transaction, name: string, knowledge: SearchKnowledge): Fit {
+  const base = stepBase(lookup, candidate.name, name, knowledge)
+  if (base < 0) return NONE_FITS
+  if (!sameKind(lookup, t)) return NONE_FITS
+  const from = behind(candidate.name, base)
+  const to = behind(name, base)
+  const order = stepOrder(from, to, knowledge)
+  if (order === WRONG_ORDER) return NONE_FITS
+  const joins = (rank: number, gap: Time): Fit => ({ rank, gap: Math.abs(gap), next: true, candidate: null })
+  const settled = settledAt(candidate, t.start)
+  const samePort = candidate.transactions[0].clientPort === t.clientPort
+  if (!Number.isNaN(settled)) {
+    if (isPositive(candidate)) return NONE_FITS
+    const gap = t.start - settled
+    if (gap < -SLACK) return NONE_FITS
+    if (gap <= STEP_GAP) return joins(order === NEXT ? 5 : order === LATER ? 3 : 2, gap)
+    // A late step is believed where the new name cannot begin a walk of its own.
+    if (order === NEXT && gap <= LATE_STEP_GAP && to !== '' && knowledge.position.get(to) !== 0) return joins(1, gap)
+    return NONE_FITS
+  }
+  // Unanswered: all at once (BusyBox), or after the timer.
+  if (samePort && t.start - candidate.transactions[0].start < FAN_OUT_GAP)
+    return joins(4, t.start - candidate.transactions[0].start)
+  const silent = candidate.transactions.filter(x => !endedBy(x, t.start))
+  const lastQuery = Math.max(...silent.map(x => lastQueryBefore(x, t.start)))
+  return isTimer(t.start - lastQuery) ? joins(order === NEXT ? 4 : 3, t.start - lastQuery) : NONE_FITS
+}
+
+// -- The step from name to name ----------------------------------------------------------------------------------------------------
+
+const NEXT = 2
+const LATER = 1
+const UNKNOWN_ORDER = 0
+const WRONG_ORDER = -1
+
+/** Length of the base that makes `name` a continuation of the lookup; -1 where there is none. */
+function stepBase(lookup: Lookup, before: string, name: string, knowledge: SearchKnowledge): number {
+  const base = commonBase(before, name)
+  if (base === 0) return -1
+  if (lookup.candidates.length > 1) {
+    // The base is settled by the first step.
+    const settled = commonBase(lookup.candidates[0].name, lookup.candidates[1].name)
+    return base >= settled && (name.length === settled || name.charCodeAt(settled) === 46) ? settled : -1
+  }
+  // A domain of the list decides where two splits are possible.
+  for (const suffix of knowledge.list) {
+    if (!before.endsWith(suffix)) continue
+    const at = before.length - suffix.length - 1
+    if (at > 0 && at <= base && before.charCodeAt(at) === 46 && knowledge.position.has(behind(name, at))) return at
+  }
+  return base
+}
+
+/** How the step stands to the learned list. as-is may come first (enough dots), last, or after a jump. */
+function stepOrder(from: string, to: string, { position, list }: SearchKnowledge): number {
+  if (list.length === 0) return plausible(from, to) ? UNKNOWN_ORDER : WRONG_ORDER
+  const a = position.get(from)
+  const b = position.get(to)
+  if (a === undefined || b === undefined) return plausible(from, to) ? UNKNOWN_ORDER : WRONG_ORDER
+  if (from === '') return b === 0 ? NEXT : LATER
+  if (b === a + 1) return NEXT
+  return b > a ? LATER : WRONG_ORDER
+}
+
+/** Without knowledge: search domains have dots, but for a bare "local" or "internal" beside the as-is name. */
+const plausible = (from: string, to: string): boolean =>
+  from === '' || to === '' || (from.includes('.') && to.includes('.')) || from.endsWith(`.${to}`)
+
+// -- Small questions about transactions ----------------------------------------------------------------------------------------------
+
+const isFamily = (qtype: number): boolean => qtype === A || qtype === AAAA
+
+/** Legs of one walk: families together, any other type alone with itself. */
+function sameKind(lookup: Lookup, t: Transaction): boolean {
+  const last = lookup.candidates[lookup.candidates.length - 1].transactions
+  const first = last[0]
+  if (!sameProfile(first, t)) return false
+  return isFamily(first.qtype)
+    ? isFamily(t.qtype) && last.some(x => x.qtype === t.qtype || last.length > 1)
+    : first.qtype === t.qtype
+}
+
+/** The same stub resolver as far as one query shows: flags and OPT. Cookies come and go with the server (c-ares). */
+const sameProfile = (a: Transaction, b: Transaction): boolean =>
+  a.queryFlags === b.queryFlags && (a.edns < 0 ? -1 : a.edns & 0x1ffff) === (b.edns < 0 ? -1 : b.edns & 0x1ffff)
+
+const endedBy = (t: Transaction, time: Time): boolean => t.end <= time + SLACK
+
+function lastQueryBefore(t: Transaction, time: Time): Time {
+  let last = t.start
+  if (t.resent) for (const resent of t.resent) if (resent < time) last = resent
+  return last
+}
+
+const isTimer = (silence: Time): boolean => silence >= TIMER_MIN && silence <= TIMER_MAX
+
+const isError = (t: Transaction): boolean =>
+  t.state === UNREACHED || (t.state === ANSWERED && t.rcode !== NOERROR && t.rcode !== NXDOMAIN)
+
+function latest(transactions: Transaction[], qtype: number): Transaction | null {
+  for (let i = transactions.length - 1; i >= 0; i--) if (transactions[i].qtype === qtype) return transactions[i]
+  return null
+}
+
+/** When the last leg of a candidate was answered, as seen at `time`; NaN while one was still open. A copy elsewhere may stay open. */
+function settledAt(candidate: Candidate, time: Time): Time {
+  let at = Number.NaN
+  for (const t of candidate.transactions) {
+    if (endedBy(t, time)) {
+      if (Number.isNaN(at) || t.end > at) at = t.end
+      continue
+    }
+    const answeredElsewhere = candidate.transactions.some(
+      x => x !== t && x.qtype === t.qtype && endedBy(x, time) && x.end >= t.start,
+    )
+    if (!answeredElsewhere) return Number.NaN
+  }
+  return at
+}
+
+/** The walk ends at a candidate with addresses or other records, unless one leg says that the name does not exist (musl goes on). */
+function isPositive(candidate: Candidate): boolean {
+  let positive = false
+  for (const t of candidate.transactions) {
+    if (t.state !== ANSWERED) continue
+    if (t.rcode === NXDOMAIN) return false
+    if (t.rcode === NOERROR && t.answerCount > 0 && !(t.addresses === 0 && t.content & HAS_CNAME && isFamily(t.qtype)))
+      positive = true
+  }
+  return positive
+}
+
+/** The time after which nothing more can join a lookup. */
+function closesAt(lookup: Lookup): Time {
+  const candidate = lookup.candidates[lookup.candidates.length - 1]
+  let at = 0
+  for (const t of candidate.transactions) {
+    const end = Number.isNaN(t.end) ? t.lastQuery + CLOSE_SILENT : t.end + CLOSE_ANSWERED
+    if (end > at) at = end
+  }
+  return at
+}

@@ -1,0 +1,359 @@
+/**
+ * Messages become transactions: sightings of one message at several interfaces, in several captures and on both sides of DNAT and
+ * SNAT are merged, responses find their queries, and retransmissions the query that they repeat.
+ *
+ * Pairing starts from RFC 8618 section 10 (addresses, ports, transport, id, then the question). What tells a sighting from a
+ * retransmission is the interface first (one interface sees one packet once), then time, IP id and TTL. NAT keeps the DNS id, DNAT
+ * the client's address and port, SNAT the server's.
+ */
+import { QR } from '../codes.ts'
+import { DNS_MESSAGE, type Messages, NAME_CUT, NONE, TCP, TCP_RESET, type Time, type VantageId } from '../model.ts'
+import type { Tables } from '../wire/tables.ts'
+import { OpenTable } from './open-table.ts'
+import { ANSWERED, CAPTURE_ENDED, OPEN, Transaction, UNANSWERED, UNREACHED } from './transaction.ts'
+
+/** Sightings of one packet within one capture lie closer than this: it only crosses a host's network stack. */
+const SIGHTING_WINDOW: Time = 2e6
+/** Two captures have two clocks. Within this the other capture's sighting is taken for the same packet. */
+const OTHER_CLOCK_WINDOW: Time = 1e9
+/** A query that is younger than this when the capture ends is not called unanswered. */
+const PATIENCE: Time = 2e9
+
+const LINUX_SLL = 113
+
+/** What matching counts beside the transactions. */
+export interface MatchingCounts {
+  /** Messages that were further sightings of one that was known. */
+  sightings: number
+  /** Responses whose query was not captured. */
+  responsesAlone: number
+  /** ICMP and RST that concern no known query. */
+  errorsAlone: number
+}
+
+export class Matching {
+  readonly counts: MatchingCounts = { sightings: 0, responsesAlone: 0, errorsAlone: 0 }
+  /** Whole seconds since 1970 at which the run's clock starts; null before the first message. */
+  origin: number | null = null
+  /** Time of the latest message. */
+  now: Time = 0
+
+  private readonly table = new OpenTable()
+  private made = 0
+  private readonly tables: Tables
+  private readonly readAnswers: ((m: Messages, i: number) => string[]) | null
+  private readonly begun: (t: Transaction) => void
+
+  /**
+   * `begun` is called once for each transaction when its first query is seen, in that order; the object goes on changing until
+   * it is closed. `readAnswers` turns a response's answer section into text; null where nobody will read it.
+   */
+  constructor(
+    tables: Tables,
+    begun: (t: Transaction) => void,
+    readAnswers: ((m: Messages, i: number) => string[]) | null,
+  ) {
+    this.tables = tables
+    this.begun = begun
+    this.readAnswers = readAnswers
+  }
+
+  /** Takes row i. */
+  add(m: Messages, i: number): void {
+    this.origin ??= m.seconds[i]
+    const time = (m.seconds[i] - this.origin) * 1e9 + m.nanos[i]
+    if (time > this.now) this.now = time
+    if (m.kind[i] !== DNS_MESSAGE) this.addError(m, i, time)
+    else if (m.flags[i] & QR) this.addResponse(m, i, time)
+    else this.addQuery(m, i, time)
+    this.table.sweep(this.now)
+  }
+
+  /** No more messages: what is open is unanswered, or the capture ended before it could be. */
+  finish(): void {
+    for (const t of this.table.pending) {
+      if (t.state === OPEN) t.state = this.now - t.lastQuery >= PATIENCE ? UNANSWERED : CAPTURE_ENDED
+    }
+    this.table.clear()
+  }
+
+  // -- Queries --------------------------------------------------------------------------------------------------------------
+
+  private addQuery(m: Messages, i: number, time: Time): void {
+    const vantage = m.vantage[i] * 4 + m.direction[i]
+    let best: Transaction | null = null
+    let bestFit = NO_MATCH
+    const bucket = this.table.of(m.from[i], m.fromPort[i], m.dnsId[i])
+    for (let k = 0; k < bucket.length; k++) {
+      const fit = this.queryFit(bucket[k], m, i, time, vantage)
+      if (fit > bestFit || (fit === bestFit && fit === RETRANSMISSION)) {
+        best = bucket[k]
+        bestFit = fit
+      }
+    }
+    if (bestFit === NO_MATCH) {
+      best = this.sourceTranslated(m, i, time, vantage)
+      if (best) bestFit = SIGHTING
+    }
+    if (best && bestFit >= SIGHTING_OTHER_SERVER) this.mergeQuery(best, m, i, time, vantage)
+    else if (best && bestFit === RETRANSMISSION) this.resend(best, m, i, time, vantage)
+    else this.begin(m, i, time, vantage)
+  }
+
+  /** How well a query fits a transaction with the same client address, port and id; higher is better. */
+  private queryFit(t: Transaction, m: Messages, i: number, time: Time, vantage: number): number {
+    if (t.qname !== m.qname[i] || t.qtype !== m.qtype[i] || t.transport !== m.transport[i]) return NO_MATCH
+    const server = m.to[i]
+    const sameServer = server === t.asked || server === t.server
+    const gap = time - t.lastQuery
+    const ipId = m.ipId[i]
+    const sameIpId = ipId > 0 && ipId === t.ipId
+    if (isOneCrossing(gap, m.file[i] === t.file, sameIpId)) {
+      if (!t.queryVantages.includes(vantage)) {
+        if (sameServer) return SIGHTING
+        // The client asks another server under the same id and port: DNAT, or musl which asks all its servers at once.
+        if (t.asked === t.server && !(ipId > 0 && t.ipId > 0 && !sameIpId))
+          return sameIpId ? SIGHTING_OTHER_SERVER + 1 : SIGHTING_OTHER_SERVER
+        return NO_MATCH
+      }
+      if (sameIpId && t.state === OPEN && sameServer) return SIGHTING
+      if (this.hidesInterface(m.vantage[i]) && gap < SIGHTING_WINDOW && (sameIpId || m.ttl[i] !== t.serverTtl))
+        return sameServer ? SIGHTING : t.asked === t.server ? SIGHTING_OTHER_SERVER : NO_MATCH
+    }
+    return sameServer && t.state === OPEN ? RETRANSMISSION : NO_MATCH
+  }
+
+  /** A capture of all interfaces that does not say which: copies of one packet look as if one interface had seen it twice. */
+  private hidesInterface(vantage: VantageId): boolean {
+    const { linkType, index } = this.tables.vantages.list[vantage]
+    return linkType === LINUX_SLL && index === NONE
+  }
+
+  /** The transaction of which this query is a sighting behind SNAT: same server, id, question and bytes, another client. */
+  private sourceTranslated(m: Messages, i: number, time: Time, vantage: number): Transaction | null {
+    if (this.tables.vantages.list.length < 2 && !this.hidesInterface(m.vantage[i]) && m.direction[i] === 0) return null
+    const t = this.table.latest(m.qname[i], m.dnsId[i])
+    if (t === null || t.qtype !== m.qtype[i] || t.transport !== m.transport[i]) return null
+    if (m.to[i] !== t.server && m.to[i] !== t.asked) return null
+    if (m.size[i] !== t.querySize || m.flags[i] !== t.queryFlags || m.edns[i] !== t.edns) return null
+    if (t.queryVantages.includes(vantage) && !this.hidesInterface(m.vantage[i])) return null
+    const ipId = m.ipId[i]
+    if (ipId > 0 && t.ipId > 0 && ipId !== t.ipId) return null
+    return isOneCrossing(time - t.lastQuery, m.file[i] === t.file, ipId > 0) ? t : null
+  }
+
+  private begin(m: Messages, i: number, time: Time, vantage: number): void {
+    const t = new Transaction(vantage, m.file[i], m.frame[i])
+    t.number = ++this.made
+    t.client = t.seen = m.from[i]
+    t.clientPort = t.seenPort = m.fromPort[i]
+    t.asked = t.server = m.to[i]
+    t.serverPort = m.toPort[i]
+    t.clientTtl = t.serverTtl = m.ttl[i]
+    t.transport = m.transport[i]
+    t.dnsId = m.dnsId[i]
+    t.qname = m.qname[i]
+    t.nameCut = (m.state[i] & NAME_CUT) !== 0
+    t.qtype = m.qtype[i]
+    t.qclass = m.qclass[i]
+    t.queryFlags = m.flags[i]
+    t.edns = m.edns[i]
+    t.ipId = m.ipId[i]
+    t.querySize = m.size[i]
+    t.sinceSyn = m.sinceSyn[i]
+    t.direction = m.direction[i]
+    t.start = t.lastQuery = t.lastQueryAtServer = time
+    this.table.add(t)
+    this.begun(t)
+  }
+
+  /** Another sighting of the transaction's last query. */
+  private mergeQuery(t: Transaction, m: Messages, i: number, time: Time, vantage: number): void {
+    this.counts.sightings++
+    t.sightings++
+    t.queryVantages.push(vantage)
+    t.frames.push(m.file[i], m.frame[i])
+    const ttl = m.ttl[i]
+    // Nearer to the client: a higher TTL, or the same and earlier.
+    const nearer = ttl > t.clientTtl || (ttl === t.clientTtl && time < t.start)
+    if (m.from[i] !== t.client || m.fromPort[i] !== t.clientPort) {
+      if (m.from[i] !== t.seen || m.fromPort[i] !== t.seenPort) {
+        this.table.alias(m.from[i], m.fromPort[i], t)
+        if (nearer) {
+          t.client = m.from[i]
+          t.clientPort = m.fromPort[i]
+        } else {
+          t.seen = m.from[i]
+          t.seenPort = m.fromPort[i]
+        }
+      }
+    }
+    if (m.to[i] !== t.asked && m.to[i] !== t.server) {
+      if (nearer) t.asked = m.to[i]
+      else {
+        t.server = m.to[i]
+        t.serverPort = m.toPort[i]
+      }
+    }
+    if (ttl > t.clientTtl) t.clientTtl = ttl
+    if (ttl < t.serverTtl) t.serverTtl = ttl
+    if (time > t.lastQueryAtServer) t.lastQueryAtServer = time
+    if (time < t.lastQuery) t.lastQuery = time
+    if (time < t.start) t.start = time
+    if (t.nameCut && !(m.state[i] & NAME_CUT)) {
+      t.qname = m.qname[i]
+      t.nameCut = false
+    }
+  }
+
+  private resend(t: Transaction, m: Messages, i: number, time: Time, vantage: number): void {
+    t.retransmissions++
+    if (t.resent) t.resent.push(time)
+    else t.resent = [time]
+    t.sightings++
+    t.queryVantages.length = 0
+    t.queryVantages.push(vantage)
+    t.frames.push(m.file[i], m.frame[i])
+    t.ipId = m.ipId[i]
+    t.lastQuery = t.lastQueryAtServer = time
+    this.table.renew(t)
+  }
+
+  // -- Responses and errors --------------------------------------------------------------------------------------------------
+
+  private addResponse(m: Messages, i: number, time: Time): void {
+    const vantage = m.vantage[i] * 4 + m.direction[i]
+    const t = this.find(m.to[i], m.toPort[i], m, i, m.from[i], vantage)
+    if (t === null) {
+      this.counts.responsesAlone++
+      return
+    }
+    if (t.state === OPEN || t.state === UNANSWERED) {
+      t.state = ANSWERED
+      this.close(t, time)
+      t.responseVantages = [vantage]
+      t.sightings++
+      t.frames.push(m.file[i], m.frame[i])
+      t.rcode = m.rcode[i]
+      t.responseFlags = m.flags[i]
+      t.responseSize = m.size[i]
+      t.content = m.content[i]
+      t.addresses = m.addresses[i]
+      t.answerCount = m.ancount[i]
+      t.cname = m.cname[i]
+      t.soa = m.soa[i]
+      t.recordTtl = m.recordTtl[i]
+      t.responseTtl = m.ttl[i]
+      if (t.nameCut && m.qname[i] !== NONE && !(m.state[i] & NAME_CUT)) {
+        t.qname = m.qname[i]
+        t.nameCut = false
+      }
+      if (this.readAnswers && t.answerCount > 0) t.answers = this.readAnswers(m, i)
+      return
+    }
+    const gap = Math.abs(time - t.end)
+    const seenHere = t.responseVantages?.includes(vantage) ?? false
+    if (
+      t.rcode === m.rcode[i] &&
+      t.responseSize === m.size[i] &&
+      gap < (m.file[i] === t.file ? SIGHTING_WINDOW : OTHER_CLOCK_WINDOW) &&
+      (!seenHere || this.hidesInterface(m.vantage[i]))
+    ) {
+      this.counts.sightings++
+      t.sightings++
+      t.responseVantages?.push(vantage)
+      t.frames.push(m.file[i], m.frame[i])
+      if (time > t.end) t.end = time
+      if (time < t.responseAtServer) t.responseAtServer = time
+      if (m.ttl[i] < t.responseTtl) t.responseTtl = m.ttl[i]
+    } else t.duplicates++
+  }
+
+  /** The transaction that a response (or an error about a query) belongs to: open ones first, then the latest. */
+  private find(
+    client: number,
+    port: number,
+    m: Messages,
+    i: number,
+    server: number,
+    vantage: number,
+  ): Transaction | null {
+    let best: Transaction | null = null
+    let bestRank = -1
+    for (const t of this.table.of(client, port, m.dnsId[i])) {
+      if (!fits(t, m, i, server)) continue
+      // A copy of a response that is already there goes where it has not been seen, before it answers another query.
+      const copy = t.state === ANSWERED && t.rcode === m.rcode[i] && !t.responseVantages?.includes(vantage)
+      const rank = (server === t.asked || t.asked === t.server ? 4 : 0) + (t.state === OPEN ? 2 : copy ? 1 : 0)
+      if (rank >= bestRank) {
+        best = t
+        bestRank = rank
+      }
+    }
+    return best
+  }
+
+  private addError(m: Messages, i: number, time: Time): void {
+    if (m.kind[i] === TCP_RESET) {
+      this.reset(m, i, time)
+      return
+    }
+    const vantage = m.vantage[i] * 4 + m.direction[i]
+    const t = m.dnsId[i] === NONE ? null : this.find(m.from[i], m.fromPort[i], m, i, m.to[i], vantage)
+    if (t === null) this.counts.errorsAlone++
+    else if (t.state === OPEN) {
+      t.state = UNREACHED
+      this.close(t, time)
+      t.responseVantages = [vantage]
+      t.frames.push(m.file[i], m.frame[i])
+    } else if (t.state === UNREACHED && !t.responseVantages?.includes(vantage)) {
+      if (time - t.end < SIGHTING_WINDOW) t.end = Math.max(t.end, time)
+      t.responseVantages?.push(vantage)
+      t.frames.push(m.file[i], m.frame[i])
+      this.counts.sightings++
+    }
+  }
+
+  /** A reset ends the queries that wait on its connection. Rare, so a walk over what is open will do. */
+  private reset(m: Messages, i: number, time: Time): void {
+    let found = false
+    for (const t of this.table.pending) {
+      if (t.state !== OPEN || t.transport !== TCP) continue
+      const down = t.clientPort === m.toPort[i] && t.client === m.to[i] && t.server === m.from[i]
+      const up = t.clientPort === m.fromPort[i] && t.client === m.from[i] && t.server === m.to[i]
+      if (!down && !up) continue
+      found = true
+      t.state = UNREACHED
+      this.close(t, time)
+      t.frames.push(m.file[i], m.frame[i])
+    }
+    if (!found) this.counts.errorsAlone++
+  }
+
+  private close(t: Transaction, time: Time): void {
+    t.end = t.responseAtServer = time
+    this.table.closed(t)
+  }
+}
+
+// -- How a query fits ---------------------------------------------------------------------------------------------------------
+
+const NO_MATCH = 0
+const RETRANSMISSION = 1
+const SIGHTING_OTHER_SERVER = 2
+const SIGHTING = 4
+
+/** True if two sightings that far apart can be one packet on its way. */
+function isOneCrossing(gap: Time, sameFile: boolean, sameIpId: boolean): boolean {
+  const distance = Math.abs(gap)
+  if (distance <= SIGHTING_WINDOW) return true
+  return !sameFile && distance <= (sameIpId ? OTHER_CLOCK_WINDOW : OTHER_CLOCK_WINDOW / 2)
+}
+
+function fits(t: Transaction, m: Messages, i: number, server: number): boolean {
+  if (t.transport !== m.transport[i]) return false
+  if (server !== t.server && server !== t.asked) return false
+  // FORMERR and NOTIMP may come without the question; a cut name can only be compared as far as it goes.
+  if (m.qname[i] === NONE || t.nameCut || m.state[i] & NAME_CUT) return true
+  return t.qname === m.qname[i] && t.qtype === m.qtype[i]
+}

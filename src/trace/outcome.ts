@@ -1,0 +1,226 @@
+/**
+ * What a lookup came to: its name, its deciding candidate, its outcome as the resolver reports it, and how long the application
+ * waited, the stub's own last timer included. Definitions: "The numbers" in ARCHITECTURE.md.
+ */
+import { A, AAAA, NOERROR, NXDOMAIN, REFUSED, SERVFAIL, TC } from '../codes.ts'
+import { HAS_ASKED_TYPE, type Outcome, TCP, type Time } from '../model.ts'
+import type { Candidate, Lookup } from './lookup.ts'
+import type { Resolver } from './resolvers.ts'
+import type { SearchKnowledge } from './searchlist.ts'
+import { behind, commonBase, endsWithSuffix, withoutSuffix } from './suffix.ts'
+import { ANSWERED, CAPTURE_ENDED, OPEN, type Transaction, UNREACHED } from './transaction.ts'
+
+/** What came of one transaction. */
+export function outcomeOf(t: Transaction): Outcome {
+  if (t.state === CAPTURE_ENDED || t.state === OPEN) return 'capture-ended'
+  if (t.state === UNREACHED) return 'unreachable'
+  if (t.state !== ANSWERED) return 'unanswered'
+  switch (t.rcode) {
+    case NOERROR:
+      if (hasAnswer(t)) return 'answered'
+      return t.responseFlags & TC ? 'truncated' : 'nodata'
+    case NXDOMAIN:
+      return 'nxdomain'
+    case SERVFAIL:
+      return 'servfail'
+    case REFUSED:
+      return 'refused'
+    default:
+      return 'other'
+  }
+}
+
+/** Records of the type that was asked; a truncated UDP response with some of them counts only where nobody asks again over TCP. */
+export const hasAnswer = (t: Transaction): boolean =>
+  t.qtype === A || t.qtype === AAAA ? t.addresses > 0 : (t.content & HAS_ASKED_TYPE) !== 0 || t.qtype === 255
+
+/** The outcome of one leg: of its tries, the one that the stub could use. */
+function legOutcome(tries: Transaction[]): Outcome {
+  let best: Outcome = 'unanswered'
+  let bestRank = -1
+  for (const t of tries) {
+    if (t.responseFlags & TC && tries.some(x => x.transport === TCP && x !== t)) continue
+    const outcome = outcomeOf(t)
+    const rank = LEG_RANK.indexOf(outcome)
+    if (rank >= bestRank) {
+      best = outcome
+      bestRank = rank
+    }
+  }
+  return best
+}
+
+/** Of several tries the later in this list wins. */
+const LEG_RANK: Outcome[] = [
+  'capture-ended',
+  'unanswered',
+  'unreachable',
+  'other',
+  'refused',
+  'servfail',
+  'truncated',
+  'nodata',
+  'nxdomain',
+  'answered',
+]
+
+/** What the resolver makes of a candidate's legs. */
+export function candidateOutcome(candidate: Candidate, resolver: Resolver): Outcome {
+  const legs = new Map<number, Transaction[]>()
+  for (const t of candidate.transactions) {
+    const tries = legs.get(t.qtype)
+    if (tries) tries.push(t)
+    else legs.set(t.qtype, [t])
+  }
+  const outcomes = [...legs.values()].map(legOutcome)
+  const has = (outcome: Outcome): boolean => outcomes.includes(outcome)
+  if (resolver.needsBothLegs && legs.size > 1) {
+    for (const outcome of ['nxdomain', 'servfail', 'unanswered', 'unreachable', 'capture-ended'] as const)
+      if (has(outcome)) return asLookupOutcome(outcome)
+  }
+  for (const outcome of [
+    'answered',
+    'nodata',
+    'nxdomain',
+    'servfail',
+    'refused',
+    'capture-ended',
+    'unanswered',
+  ] as const)
+    if (has(outcome)) return outcome
+  return asLookupOutcome(outcomes[0])
+}
+
+/** A lookup has no "unreachable": the socket says "connection refused". */
+const asLookupOutcome = (outcome: Outcome): Outcome =>
+  outcome === 'unreachable' ? 'refused' : outcome === 'truncated' ? 'other' : outcome
+
+// -- The name ---------------------------------------------------------------------------------------------------------------------
+
+/** At most as many as a reader can weigh. */
+const MAX_ALTERNATIVES = 6
+
+/** Sets base, suffixes, certain and alternatives. */
+export function nameLookup(lookup: Lookup, knowledge: SearchKnowledge): void {
+  const names = lookup.candidates.map(c => c.name)
+  lookup.searchList = knowledge.list
+  if (names.length > 1) {
+    let base = baseByList(names, knowledge)
+    if (base === null) {
+      base = names[0].slice(0, commonBase(names[0], names[1]))
+      for (const name of names.slice(2)) base = base.slice(0, commonBase(base, name) || base.length)
+    }
+    lookup.base = base
+    lookup.suffixes = names.map(name => behind(name, (base as string).length) || null)
+    return
+  }
+  const name = names[0]
+  const first = knowledge.list[0]
+  if (first !== undefined && endsWithSuffix(name, first)) {
+    // A hit at the first search domain looks like the full name asked with a trailing dot.
+    lookup.base = withoutSuffix(name, first)
+    lookup.suffixes = [first]
+    lookup.certain = false
+    lookup.alternatives = [name]
+  } else if (first === undefined && /\.[^.]+\.svc\./.test(name)) {
+    // Nothing is known of this client's list, but the name has the shape of a service's: the pod's own namespace comes first.
+    const at = name.lastIndexOf('.', name.indexOf('.svc.') - 1)
+    lookup.base = name.slice(0, at)
+    lookup.suffixes = [name.slice(at + 1)]
+    lookup.certain = false
+    lookup.alternatives = [name, name.slice(0, name.indexOf('.svc.'))].slice(0, MAX_ALTERNATIVES)
+  } else {
+    lookup.base = name
+    lookup.suffixes = [null]
+  }
+}
+
+/** The base that makes every name a candidate of the learned list; null where there is none. */
+function baseByList(names: string[], { list, position }: SearchKnowledge): string | null {
+  for (const suffix of [...list, '']) {
+    if (suffix !== '' && !endsWithSuffix(names[0], suffix)) continue
+    const base = withoutSuffix(names[0], suffix)
+    if (
+      names.every(name => name === base || (name.startsWith(`${base}.`) && position.has(name.slice(base.length + 1))))
+    )
+      return base
+  }
+  return null
+}
+
+// -- Deciding candidate, outcome, wait -------------------------------------------------------------------------------------------------
+
+/** Sets outcome, deciding, end, wait and waitInferred. The name is known. */
+export function decide(lookup: Lookup, resolver: Resolver): void {
+  const outcomes = lookup.candidates.map(c => candidateOutcome(c, resolver))
+  const positive = outcomes.indexOf('answered')
+  const last = outcomes.length - 1
+  const stopped = last >= 0 && stops(outcomes[last], resolver) ? last : -1
+  const asIs = lookup.suffixes.lastIndexOf(null)
+  lookup.deciding = positive >= 0 ? positive : stopped >= 0 ? stopped : asIs >= 0 ? asIs : last
+  lookup.outcome = outcomes[lookup.deciding]
+  if (positive < 0 && resolver.name === 'glibc' && lookup.suffixes[0] !== null) {
+    // glibc remembers: "no data" of any candidate comes before "try again" of any, before what the last one said.
+    if (outcomes.includes('nodata')) lookup.outcome = 'nodata'
+    else if (outcomes.includes('servfail')) lookup.outcome = 'servfail'
+  }
+  setWait(lookup, resolver)
+}
+
+const stops = (outcome: Outcome, resolver: Resolver): boolean =>
+  (outcome === 'nodata' && resolver.stopsAtNodata) ||
+  (outcome === 'servfail' && resolver.stopsAtServfail) ||
+  (outcome === 'unanswered' && resolver.afterSilence === 'stop')
+
+function setWait(lookup: Lookup, resolver: Resolver): void {
+  let end = Number.NaN
+  for (const candidate of lookup.candidates) {
+    for (const t of candidate.transactions) {
+      if (Number.isNaN(t.end) || isLateCopy(t, candidate)) continue
+      if (Number.isNaN(end) || t.end > end) end = t.end
+    }
+  }
+  lookup.end = end
+  lookup.wait = end - lookup.start
+  const lastCandidate = lookup.candidates[lookup.candidates.length - 1]
+  const silentUntil = timerOf(lastCandidate, resolver)
+  if (silentUntil !== null && !(silentUntil <= end)) {
+    lookup.wait = silentUntil - lookup.start
+    lookup.waitInferred = true
+  }
+}
+
+/** musl takes the first of its servers' answers; the others come when nobody waits any more. */
+function isLateCopy(t: Transaction, candidate: Candidate): boolean {
+  return candidate.transactions.some(
+    x =>
+      x !== t &&
+      x.qtype === t.qtype &&
+      x.dnsId === t.dnsId &&
+      x.asked !== t.asked &&
+      x.end < t.end &&
+      x.state === ANSWERED,
+  )
+}
+
+/** When the stub stopped waiting for a leg that never came; null where every leg came or the timer is not known. */
+function timerOf(candidate: Candidate, resolver: Resolver): Time | null {
+  if (resolver.timeout === null) return null
+  let until: Time | null = null
+  for (const t of candidate.transactions) {
+    if (!Number.isNaN(t.end) || t.state === CAPTURE_ENDED || t.state === OPEN) continue
+    if (candidate.transactions.some(x => x !== t && x.qtype === t.qtype && x.end >= t.start)) continue
+    const timeout = observedTimeout(candidate, t) ?? resolver.timeout
+    const at = resolver.timeoutIsTotal ? candidate.transactions[0].start + resolver.timeout : t.lastQuery + timeout
+    if (until === null || at > until) until = at
+  }
+  return until
+}
+
+/** The client's own timeout, where it was seen to repeat a query after silence (options timeout:n). */
+function observedTimeout(candidate: Candidate, t: Transaction): Time | null {
+  if (t.resent) return t.resent.length > 1 ? t.resent[1] - t.resent[0] : t.resent[0] - t.start
+  const before = candidate.transactions.filter(x => x.qtype === t.qtype && x.start < t.start).at(-1)
+  const silence = before ? t.start - before.lastQuery : 0
+  return silence > 0.2e9 ? silence : null
+}

@@ -1,0 +1,236 @@
+/**
+ * The stub resolvers as rows of data: how each shows on the wire, what each outcome does to its walk, and its timers. The first row
+ * that fits names the resolver; where none fits it is null. Each row links the source that it was read from.
+ */
+import { A, AAAA, AD } from '../codes.ts'
+import { EDNS_COOKIE, NONE, type Time } from '../model.ts'
+import type { Candidate, Lookup } from './lookup.ts'
+import { ANSWERED, type Transaction } from './transaction.ts'
+
+export interface Resolver {
+  name: string
+  fits: (habits: Habits) => boolean
+  /** Both families must have been answered: one NXDOMAIN makes the name missing, one silence makes the lookup fail (musl). */
+  needsBothLegs: boolean
+  /** The walk ends at a candidate without addresses and without NXDOMAIN. */
+  stopsAtNodata: boolean
+  stopsAtServfail: boolean
+  /** Silence at a candidate: the walk ends, jumps to the as-is name, or goes on. */
+  afterSilence: 'stop' | 'as-is' | 'next'
+  /** Nanoseconds from the last query that was not answered to the end of waiting for it; null where it is not known. */
+  timeout: Time | null
+  /** True where `timeout` counts from the candidate's first query. */
+  timeoutIsTotal: boolean
+  source: string
+}
+
+/** What a lookup shows of its resolver. */
+export interface Habits {
+  /** UDP size of the OPT record, null without one. */
+  edns: number | null
+  cookie: boolean
+  ad: boolean
+  /** Candidates asked. */
+  candidates: number
+  /** Some candidate was asked for A and AAAA. */
+  twoLegs: boolean
+  legsShareSocket: boolean
+  /** The second leg left before the first was answered. */
+  legsTogether: boolean
+  /** Every candidate was asked for both families. */
+  legsWalkTogether: boolean
+  /** One source port for several candidates. */
+  walkSharesSocket: boolean
+  /** Another candidate was asked before the one before it was answered. */
+  candidatesTogether: boolean
+  /** Pairs of ids of A and AAAA as musl makes them from its clock, of all pairs. */
+  clockIds: number
+  idPairs: number
+  /** The client's clock-like pairs among all of its pairs, this lookup's included. */
+  clientClockShare: number
+  asksMx: boolean
+  otherTypes: boolean
+}
+
+const SECOND = 1e9
+
+export const RESOLVERS: Resolver[] = [
+  {
+    name: 'dig',
+    fits: h => h.edns !== null && h.ad && h.edns !== 1200,
+    needsBothLegs: false,
+    stopsAtNodata: true,
+    stopsAtServfail: true,
+    afterSilence: 'stop',
+    timeout: 5 * SECOND,
+    timeoutIsTotal: false,
+    source: 'https://gitlab.isc.org/isc-projects/bind9/-/blob/main/bin/dig/dighost.c',
+  },
+  {
+    name: 'netty',
+    fits: h => h.edns === 4096 && !h.cookie,
+    needsBothLegs: false,
+    stopsAtNodata: false,
+    stopsAtServfail: false,
+    afterSilence: 'stop',
+    timeout: 5 * SECOND,
+    timeoutIsTotal: false,
+    source:
+      'https://github.com/netty/netty/blob/4.2/resolver-dns/src/main/java/io/netty/resolver/dns/DnsResolveContext.java',
+  },
+  {
+    name: 'c-ares',
+    fits: h => (h.edns === 1232 && (h.cookie || h.legsShareSocket || h.walkSharesSocket)) || isSharedWalk(h),
+    needsBothLegs: false,
+    stopsAtNodata: false,
+    stopsAtServfail: true,
+    afterSilence: 'stop',
+    timeout: null,
+    timeoutIsTotal: false,
+    source: 'https://github.com/c-ares/c-ares/blob/main/src/lib/ares_getaddrinfo.c',
+  },
+  {
+    name: 'go',
+    fits: h =>
+      (h.edns === 1232 && !h.ad && !h.cookie && (!h.twoLegs || !h.legsShareSocket)) ||
+      (h.edns === null && h.twoLegs && !h.legsShareSocket && h.legsTogether && !h.ad),
+    needsBothLegs: false,
+    stopsAtNodata: false,
+    stopsAtServfail: false,
+    afterSilence: 'next',
+    timeout: 5 * SECOND,
+    timeoutIsTotal: false,
+    source: 'https://github.com/golang/go/blob/master/src/net/dnsclient_unix.go',
+  },
+  {
+    name: 'busybox',
+    fits: h => h.edns === null && h.candidatesTogether && h.walkSharesSocket,
+    needsBothLegs: false,
+    stopsAtNodata: false,
+    stopsAtServfail: false,
+    afterSilence: 'stop',
+    timeout: 5 * SECOND,
+    timeoutIsTotal: true,
+    source: 'https://git.busybox.net/busybox/tree/networking/nslookup.c',
+  },
+  {
+    name: 'host',
+    fits: h => h.edns === null && h.asksMx && h.twoLegs && !h.legsTogether,
+    needsBothLegs: false,
+    stopsAtNodata: true,
+    stopsAtServfail: true,
+    afterSilence: 'stop',
+    timeout: 5 * SECOND,
+    timeoutIsTotal: false,
+    source: 'https://gitlab.isc.org/isc-projects/bind9/-/blob/main/bin/dig/host.c',
+  },
+  {
+    name: 'nslookup',
+    fits: h => h.edns === null && h.candidates > 1 && h.twoLegs && !h.legsWalkTogether && !h.legsTogether,
+    needsBothLegs: false,
+    stopsAtNodata: true,
+    stopsAtServfail: true,
+    afterSilence: 'stop',
+    timeout: 5 * SECOND,
+    timeoutIsTotal: false,
+    source: 'https://gitlab.isc.org/isc-projects/bind9/-/blob/main/bin/dig/nslookup.c',
+  },
+  {
+    name: 'musl',
+    fits: h =>
+      h.edns === null &&
+      h.twoLegs &&
+      h.legsShareSocket &&
+      h.legsTogether &&
+      h.clockIds === h.idPairs &&
+      (h.idPairs > 2 || h.clientClockShare > 0.5),
+    needsBothLegs: true,
+    stopsAtNodata: true,
+    stopsAtServfail: true,
+    afterSilence: 'stop',
+    timeout: 5 * SECOND,
+    timeoutIsTotal: true,
+    source: 'https://git.musl-libc.org/cgit/musl/tree/src/network/lookup_name.c',
+  },
+  {
+    name: 'glibc',
+    fits: h =>
+      (h.edns === null || h.edns === 1200) &&
+      h.twoLegs &&
+      (h.legsTogether ? h.legsShareSocket : h.legsWalkTogether && h.candidates > 1),
+    needsBothLegs: false,
+    stopsAtNodata: false,
+    stopsAtServfail: false,
+    afterSilence: 'as-is',
+    timeout: 5 * SECOND,
+    timeoutIsTotal: false,
+    source: 'https://sourceware.org/git/?p=glibc.git;a=blob;f=resolv/res_send.c',
+  },
+]
+
+/** A walk from one socket, without OPT: c-ares with flags of its own. */
+const isSharedWalk = (h: Habits): boolean =>
+  h.edns === null && h.walkSharesSocket && !h.candidatesTogether && h.candidates > 2
+
+/** What no row fits is treated like this: nothing stops the walk, and no timer is inferred. */
+export const UNKNOWN_RESOLVER: Resolver = {
+  name: '',
+  fits: () => true,
+  needsBothLegs: false,
+  stopsAtNodata: false,
+  stopsAtServfail: false,
+  afterSilence: 'next',
+  timeout: null,
+  timeoutIsTotal: false,
+  source: '',
+}
+
+export const resolverOf = (habits: Habits): Resolver => RESOLVERS.find(row => row.fits(habits)) ?? UNKNOWN_RESOLVER
+
+/** Ids that musl derives from the clock: the AAAA query's is a little behind the A query's (res_mkquery.c). */
+export const isClockPair = (a: Transaction, aaaa: Transaction): boolean => {
+  const delta = (aaaa.dnsId - a.dnsId) & 0xffff
+  return delta > 0 && delta < 0x800
+}
+
+/** The first A and the first AAAA transaction of a candidate. */
+export function legPair(candidate: Candidate): [Transaction, Transaction] | null {
+  const a = candidate.transactions.find(t => t.qtype === A)
+  const aaaa = candidate.transactions.find(t => t.qtype === AAAA)
+  return a && aaaa ? [a, aaaa] : null
+}
+
+/** `clientClockShare`: see Habits. */
+export function habitsOf(lookup: Lookup, clientClockShare: number): Habits {
+  const all = lookup.candidates.flatMap(c => c.transactions)
+  const first = all[0]
+  const pairs = lookup.candidates.map(legPair)
+  const complete = pairs.filter(pair => pair !== null)
+  const ports = lookup.candidates.map(c => c.transactions[0].clientPort)
+  return {
+    edns: first.edns === NONE ? null : first.edns & 0xffff,
+    cookie: all.some(t => t.edns !== NONE && t.edns & EDNS_COOKIE),
+    ad: (first.queryFlags & AD) !== 0,
+    candidates: lookup.candidates.length,
+    twoLegs: complete.length > 0,
+    legsShareSocket: complete.length > 0 && complete.every(([a, b]) => a.clientPort === b.clientPort),
+    legsTogether: complete.length > 0 && complete.every(([a, b]) => together(a, b)),
+    legsWalkTogether: complete.length === lookup.candidates.length,
+    walkSharesSocket: ports.length > 1 && ports.every(port => port === ports[0]),
+    candidatesTogether: lookup.candidates.some((c, i) => i > 0 && isBefore(c, lookup.candidates[i - 1])),
+    clockIds: complete.filter(([a, b]) => isClockPair(a, b)).length,
+    idPairs: complete.length,
+    clientClockShare,
+    asksMx: all.some(t => t.qtype === 15),
+    otherTypes: all.some(t => t.qtype !== A && t.qtype !== AAAA),
+  }
+}
+
+function together(a: Transaction, b: Transaction): boolean {
+  const [first, second] = a.start <= b.start ? [a, b] : [b, a]
+  return second.start - first.start < 50e6 && (Number.isNaN(first.end) || second.start < first.end)
+}
+
+const isBefore = (later: Candidate, earlier: Candidate): boolean =>
+  later.transactions[0].start - earlier.transactions[0].start < 10e6 &&
+  earlier.transactions.every(t => t.state === ANSWERED && t.end > later.transactions[0].start)

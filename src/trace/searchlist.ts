@@ -1,0 +1,259 @@
+/**
+ * The search lists, learned from the walks themselves: after a negative answer the client asks the same base with the next search
+ * domain. Each such step is an observation "this domain, then that"; the list is the path of the observations. Rules I1 to I6 of the
+ * grouping rules that ARCHITECTURE.md describes.
+ */
+import { NXDOMAIN } from '../codes.ts'
+import type { AddressId, NameId, Time } from '../model.ts'
+import type { Names } from '../wire/tables.ts'
+import { behind, commonBase, dots, namespaceOf } from './suffix.ts'
+import { ANSWERED, type Transaction } from './transaction.ts'
+
+/** The next candidate follows its predecessor's answer within this (a stub resolver needs microseconds, a starved pod more). */
+const STEP_GAP: Time = 50e6
+/** Clock granularity: an answer may bear a later time than the query that it let loose. */
+const STEP_SLACK: Time = 0.5e6
+/** How many negative answers of a client are remembered while waiting for the step that follows them. */
+const RECENT = 64
+
+interface Step {
+  count: number
+  /** One base is an accident, two are a habit. */
+  firstBase: string
+  severalBases: boolean
+}
+
+/** What was learned of one client. */
+export interface SearchKnowledge {
+  /** In order; empty while nothing is known. */
+  list: string[]
+  /** Where each domain stands in the list, "" (as-is) behind the last. */
+  position: Map<string, number>
+  /** ndots is at least, at most; null where no name told. */
+  ndotsMin: number | null
+  ndotsMax: number | null
+  /** Walks of at least two candidates that were seen. */
+  walks: number
+  /** True where a file given by the user says so. */
+  given: boolean
+}
+
+interface Learner {
+  /** from domain -> to domain -> observations. "" is the as-is name. */
+  steps: Map<string, Map<string, Step>>
+  recent: { name: string; end: Time; chain: number }[]
+  knowledge: SearchKnowledge
+  longest: number
+  changed: boolean
+}
+
+export class SearchLists {
+  private readonly learners = new Map<AddressId, Learner>()
+  private readonly names: Names
+  /** Lists of hosts and namespaces, by how many clients use their tail: shared between clients of one cluster. */
+  private sharedTail: string[] = []
+  private givenToAll: { list: string[]; ndots: number | null } | null = null
+
+  constructor(names: Names) {
+    this.names = names
+  }
+
+  /** Looks at a client's transactions in order of start, before they are grouped. */
+  observe(t: Transaction): void {
+    const learner = this.learnerOf(t.client)
+    if (t.nameCut || t.qname < 0) return
+    const name = this.names.text(t.qname as NameId)
+    const recent = learner.recent
+    // The latest negative answer of which this name is a plausible continuation.
+    for (let i = recent.length - 1; i >= 0; i--) {
+      const before = recent[i]
+      if (before.name === name) break // the other leg
+      if (before.end > t.start + STEP_SLACK || t.start - before.end > STEP_GAP) continue
+      const base = commonBase(before.name, name)
+      if (base === 0) continue
+      const from = behind(before.name, base)
+      const to = behind(name, base)
+      if (!isStep(from, to)) continue
+      this.note(learner, from, to, name.slice(0, base))
+      before.chain++
+      break
+    }
+    if (t.state === ANSWERED && isNegative(t)) {
+      recent.push({ name, end: t.end, chain: 0 })
+      if (recent.length > RECENT) recent.shift()
+    }
+  }
+
+  /** Makes the lists of all observations so far. */
+  learn(): void {
+    for (const learner of this.learners.values()) {
+      if (!learner.changed || learner.knowledge.given) continue
+      learner.changed = false
+      learner.knowledge.list = pathOf(learner.steps)
+      setPositions(learner.knowledge)
+    }
+    this.share()
+  }
+
+  /** What the user's file says, of one client or (null) of all; overrides what is learned. */
+  give(client: AddressId | null, list: string[], ndots: number | null): void {
+    if (client === null) this.givenToAll = { list, ndots }
+    else this.set(this.learnerOf(client).knowledge, list, ndots)
+  }
+
+  private set(knowledge: SearchKnowledge, list: string[], ndots: number | null): void {
+    knowledge.list = list
+    knowledge.given = true
+    if (ndots !== null) knowledge.ndotsMin = knowledge.ndotsMax = ndots
+    setPositions(knowledge)
+  }
+
+  of(client: AddressId): SearchKnowledge {
+    return this.learnerOf(client).knowledge
+  }
+
+  /** A finished walk tells of ndots: `dotsOfBase` were fewer than ndots (searched first), or at least as many (as-is first). */
+  noteWalk(client: AddressId, base: string, searchedFirst: boolean): void {
+    const { knowledge } = this.learnerOf(client)
+    knowledge.walks++
+    if (knowledge.given) return
+    const n = dots(base)
+    if (searchedFirst) knowledge.ndotsMin = Math.max(knowledge.ndotsMin ?? 0, n + 1)
+    else knowledge.ndotsMax = Math.min(knowledge.ndotsMax ?? n, n)
+  }
+
+  /** The cluster domain, from the most frequent list; null while unknown. */
+  get zone(): string | null {
+    const count = new Map<string, number>()
+    for (const { knowledge } of this.learners.values()) {
+      for (const suffix of knowledge.list) {
+        const zone = namespaceOf(suffix)?.zone
+        if (zone) count.set(zone, (count.get(zone) ?? 0) + 1)
+      }
+    }
+    return [...count].sort((a, b) => b[1] - a[1])[0]?.[0] ?? null
+  }
+
+  get clients(): AddressId[] {
+    return [...this.learners.keys()]
+  }
+
+  private learnerOf(client: AddressId): Learner {
+    let learner = this.learners.get(client)
+    if (!learner) {
+      learner = {
+        steps: new Map(),
+        recent: [],
+        knowledge: { list: [], position: new Map([['', 0]]), ndotsMin: null, ndotsMax: null, walks: 0, given: false },
+        longest: 0,
+        changed: false,
+      }
+      this.learners.set(client, learner)
+      if (this.givenToAll) this.set(learner.knowledge, this.givenToAll.list, this.givenToAll.ndots)
+    }
+    return learner
+  }
+
+  private note(learner: Learner, from: string, to: string, base: string): void {
+    let next = learner.steps.get(from)
+    if (!next) {
+      next = new Map()
+      learner.steps.set(from, next)
+    }
+    const step = next.get(to)
+    if (!step) next.set(to, { count: 1, firstBase: base, severalBases: false })
+    else {
+      step.count++
+      if (step.firstBase !== base) step.severalBases = true
+    }
+    learner.changed = true
+  }
+
+  /**
+   * A pod that never walked to the end shows a part of its list; the pods of one cluster share its tail (cluster domain and the
+   * node's own domains), so the part is completed with what the others have behind it (I5).
+   */
+  private share(): void {
+    const tails = new Map<string, { list: string[]; count: number }>()
+    for (const { knowledge } of this.learners.values()) {
+      if (knowledge.list.length < 2) continue
+      const tail = namespaceOf(knowledge.list[0]) ? knowledge.list.slice(1) : knowledge.list
+      const key = tail.join(' ')
+      const known = tails.get(key)
+      if (known) known.count++
+      else tails.set(key, { list: tail, count: 1 })
+    }
+    const best = [...tails.values()].sort((a, b) => b.list.length * b.count - a.list.length * a.count)[0]
+    this.sharedTail = best?.list ?? []
+    if (this.sharedTail.length === 0) return
+    for (const { knowledge } of this.learners.values()) {
+      if (knowledge.given || knowledge.list.length === 0) continue
+      const last = knowledge.list.at(-1) as string
+      const at = this.sharedTail.indexOf(last)
+      const isNamespace = namespaceOf(last) !== null && this.sharedTail[0] === `svc.${namespaceOf(last)?.zone}`
+      const rest = at >= 0 ? this.sharedTail.slice(at + 1) : isNamespace ? this.sharedTail : []
+      if (rest.length === 0 || rest.some(suffix => knowledge.list.includes(suffix))) continue
+      knowledge.list = [...knowledge.list, ...rest]
+      setPositions(knowledge)
+    }
+  }
+}
+
+/** NXDOMAIN, or NOERROR without any record. */
+const isNegative = (t: Transaction): boolean => t.rcode === NXDOMAIN || t.answerCount === 0
+
+/**
+ * Not every pair of names with a common head is a step: domains of one label (com, org) are top-level domains of two different names
+ * unless one side is the bare name.
+ */
+function isStep(from: string, to: string): boolean {
+  if (from === to) return false
+  if (from !== '' && to !== '' && !from.includes('.') && !to.includes('.')) return false
+  return true
+}
+
+/**
+ * The most frequent path through the steps. It begins where most walks begin: at the domain that is left more often than it is
+ * reached from another domain.
+ */
+function pathOf(steps: Map<string, Map<string, Step>>): string[] {
+  const accepted = new Map<string, { to: string; count: number }>()
+  const reached = new Map<string, number>()
+  const left = new Map<string, number>()
+  const complete = hasWalkOfThree(steps)
+  for (const [from, nexts] of steps) {
+    let best: { to: string; count: number } | null = null
+    for (const [to, step] of nexts) {
+      const enough = (step.count >= 3 && step.severalBases) || complete || to === '' || from === ''
+      if (!enough) continue
+      if (from !== '' && to !== '') {
+        reached.set(to, (reached.get(to) ?? 0) + step.count)
+        left.set(from, (left.get(from) ?? 0) + step.count)
+      } else if (from === '') left.set(to, (left.get(to) ?? 0) + step.count)
+      if (from === '') continue
+      // As-is ends a list, so another domain is preferred where both follow (a jump after a timeout goes straight to as-is).
+      if (!best || (to !== '' && best.to === '') || (to === '') === (best.to === '')) {
+        if (!best || step.count > best.count || (to !== '' && best.to === '')) best = { to, count: step.count }
+      }
+    }
+    if (best) accepted.set(from, best)
+  }
+  const starts = [...accepted.keys(), ...(steps.get('')?.keys() ?? [])].sort(
+    (a, b) => (left.get(b) ?? 0) - (reached.get(b) ?? 0) - ((left.get(a) ?? 0) - (reached.get(a) ?? 0)),
+  )
+  if (starts.length === 0) return []
+  const path: string[] = []
+  for (let at: string | undefined = starts[0]; at && !path.includes(at); at = accepted.get(at)?.to) path.push(at)
+  return path
+}
+
+/** Two steps in a row of different domains: one complete walk proves the order. */
+function hasWalkOfThree(steps: Map<string, Map<string, Step>>): boolean {
+  for (const nexts of steps.values()) for (const to of nexts.keys()) if (to !== '' && steps.has(to)) return true
+  return false
+}
+
+function setPositions(knowledge: SearchKnowledge): void {
+  knowledge.position = new Map(knowledge.list.map((suffix, i) => [suffix, i]))
+  knowledge.position.set('', knowledge.list.length)
+}

@@ -1,0 +1,188 @@
+/**
+ * What the report adds up while lookups and hops pass by: latency per edge and server, waste by client, name, suffix and resolver, the
+ * slowest lookups. Kept per address, because roles are only certain at the end; bounded, whatever the capture's length.
+ */
+import { type AddressId, NONE, OUTCOMES, type Outcome, TCP, WASTE_KINDS } from '../model.ts'
+import type { Lookup } from './lookup.ts'
+import { outcomeOf } from './outcome.ts'
+import { Histogram } from './quantiles.ts'
+import type { Transaction } from './transaction.ts'
+import { waitOf } from './transaction.ts'
+import type { LookupWasteSums } from './waste.ts'
+
+/** Rows of a table of sums; the smaller half is dropped when it is full, so what is shown, the top, stays right. */
+const MAX_KEYS = 20_000
+const SLOWEST = 10
+
+/** Hops from one asker to one server. */
+export interface EdgeSum {
+  /** The asker's address; of a forwarder, the address that it answers on. */
+  from: AddressId
+  /** True where `from` asks for others. */
+  forwarder: boolean
+  to: AddressId
+  count: number
+  unanswered: number
+  wait: Histogram
+  own: Histogram
+  rcodes: Map<number, number>
+  cacheHits: number
+  /** Hops of which it is known whether they were served from a cache. */
+  cacheKnown: number
+  retransmissions: number
+  tcp: number
+}
+
+export interface KeyedWaste {
+  lookups: number
+  /** Lookups that the key's candidates answered; for suffixes. */
+  answered: number
+  sums: LookupWasteSums
+  reachedCoredns: number
+  leftCluster: number
+  /** Lookups of which the numbers above are known. */
+  corednsKnown: number
+  clusterKnown: number
+}
+
+/** How far in a lookup's waste went; null where that part was not captured. */
+export interface Inward {
+  reachedCoredns: number | null
+  leftCluster: number | null
+}
+
+export class Sums {
+  lookups = 0
+  transactions = 0
+  infrastructure = 0
+  readonly outcomes = Object.fromEntries(OUTCOMES.map(o => [o, 0])) as Record<Outcome, number>
+  readonly wait = new Histogram()
+  readonly edges = new Map<number, EdgeSum>()
+  readonly total = newKeyedWaste()
+  readonly byClient = new Map<AddressId, KeyedWaste>()
+  readonly byName = new Map<string, KeyedWaste>()
+  readonly bySuffix = new Map<string, KeyedWaste>()
+  readonly byResolver = new Map<string, KeyedWaste>()
+  readonly slowest: Lookup[] = []
+
+  addLookup(lookup: Lookup, waste: LookupWasteSums, inward: Inward): void {
+    this.lookups++
+    this.outcomes[lookup.outcome]++
+    if (!Number.isNaN(lookup.wait)) this.wait.add(lookup.wait / 1e6)
+    for (const keyed of [
+      this.total,
+      keyOf(this.byClient, lookup.client),
+      keyOf(this.byName, lookup.base),
+      keyOf(this.byResolver, lookup.resolver ?? ''),
+    ]) {
+      keyed.lookups++
+      if (lookup.outcome === 'answered') keyed.answered++
+      addWaste(keyed.sums, waste)
+      if (inward.reachedCoredns !== null) {
+        keyed.reachedCoredns += inward.reachedCoredns
+        keyed.corednsKnown++
+      }
+      if (inward.leftCluster !== null) {
+        keyed.leftCluster += inward.leftCluster
+        keyed.clusterKnown++
+      }
+    }
+    this.addSlow(lookup)
+  }
+
+  /** One search candidate of a lookup: what its domain cost, and whether it answered. */
+  addSuffix(suffix: string, answered: boolean, waste: LookupWasteSums): void {
+    const keyed = keyOf(this.bySuffix, suffix)
+    keyed.lookups++
+    if (answered) keyed.answered++
+    addWaste(keyed.sums, waste)
+  }
+
+  addHop(t: Transaction, from: AddressId, forwarder: boolean, ownMs: number | null, fromCache: boolean | null): void {
+    this.transactions++
+    const key = (from * 0x200000 + t.server) * 2 + (forwarder ? 1 : 0)
+    let edge = this.edges.get(key)
+    if (!edge) {
+      edge = {
+        from,
+        forwarder,
+        to: t.server,
+        count: 0,
+        unanswered: 0,
+        wait: new Histogram(),
+        own: new Histogram(),
+        rcodes: new Map(),
+        cacheHits: 0,
+        cacheKnown: 0,
+        retransmissions: 0,
+        tcp: 0,
+      }
+      this.edges.set(key, edge)
+    }
+    edge.count++
+    edge.retransmissions += t.retransmissions
+    if (t.transport === TCP) edge.tcp++
+    const outcome = outcomeOf(t)
+    if (outcome === 'unanswered' || outcome === 'unreachable') edge.unanswered++
+    const wait = waitOf(t)
+    if (wait !== null && outcome !== 'unreachable') edge.wait.add(wait)
+    if (ownMs !== null && outcome !== 'unreachable') edge.own.add(ownMs)
+    if (t.rcode !== NONE) edge.rcodes.set(t.rcode, (edge.rcodes.get(t.rcode) ?? 0) + 1)
+    if (fromCache !== null) {
+      edge.cacheKnown++
+      if (fromCache) edge.cacheHits++
+    }
+  }
+
+  private addSlow(lookup: Lookup): void {
+    if (Number.isNaN(lookup.wait)) return
+    const { slowest } = this
+    if (slowest.length === SLOWEST && slowest[SLOWEST - 1].wait >= lookup.wait) return
+    let at = slowest.length
+    while (at > 0 && slowest[at - 1].wait < lookup.wait) at--
+    slowest.splice(at, 0, lookup)
+    if (slowest.length > SLOWEST) slowest.pop()
+  }
+}
+
+export const newKeyedWaste = (): KeyedWaste => ({
+  lookups: 0,
+  answered: 0,
+  sums: newSums(),
+  reachedCoredns: 0,
+  leftCluster: 0,
+  corednsKnown: 0,
+  clusterKnown: 0,
+})
+
+const newSums = (): LookupWasteSums => ({
+  queries: 0,
+  kinds: { search: 0, fanOut: 0, retransmission: 0, truncation: 0, family: 0 },
+  nxdomain: 0,
+  bytes: 0,
+  totalBytes: 0,
+  wait: 0,
+})
+
+export function addWaste(sum: LookupWasteSums, more: LookupWasteSums): void {
+  sum.queries += more.queries
+  for (const kind of WASTE_KINDS) sum.kinds[kind] += more.kinds[kind]
+  sum.nxdomain += more.nxdomain
+  sum.bytes += more.bytes
+  sum.totalBytes += more.totalBytes
+  sum.wait += more.wait
+}
+
+export const wastedOf = (sums: LookupWasteSums): number => WASTE_KINDS.reduce((n, kind) => n + sums.kinds[kind], 0)
+
+function keyOf<Key>(map: Map<Key, KeyedWaste>, key: Key): KeyedWaste {
+  let keyed = map.get(key)
+  if (keyed) return keyed
+  if (map.size >= MAX_KEYS) {
+    const smallest = [...map].sort((a, b) => a[1].sums.queries - b[1].sums.queries).slice(0, MAX_KEYS / 2)
+    for (const [old] of smallest) map.delete(old)
+  }
+  keyed = newKeyedWaste()
+  map.set(key, keyed)
+  return keyed
+}

@@ -1,0 +1,269 @@
+/**
+ * The stage between messages and the report. Transactions are held back a little, so that what a batch teaches (search lists, who
+ * forwards for whom, roles) is known before its first transaction is linked and grouped; then lookups and hops leave in order of start.
+ */
+import { AA, RA } from '../codes.ts'
+import type { AddressId, Messages, Role, ServedFrom, Time } from '../model.ts'
+import type { Tables } from '../wire/tables.ts'
+import { Endpoints } from './endpoints.ts'
+import { Forwarding } from './forwarding.ts'
+import { Grouping } from './grouping.ts'
+import { type Lookup, transactionsOf } from './lookup.ts'
+import { Matching } from './matching.ts'
+import { decide, nameLookup } from './outcome.ts'
+import { habitsOf, isClockPair, legPair, resolverOf } from './resolvers.ts'
+import { SearchLists } from './searchlist.ts'
+import { type Inward, Sums } from './sums.ts'
+import { ANSWERED, OPEN, type Transaction, UNANSWERED } from './transaction.ts'
+import { covered, isWasted, judge, type LookupWasteSums, sumWaste } from './waste.ts'
+
+/** Transactions that are held back at most, ... */
+const BATCH = 50_000
+/** ... and how old one must be before it is decided upon: sightings and most responses are in by then. */
+const SETTLE: Time = 1e9
+/** A forwarder's query that is older than this and was not answered when its lookup is closed, never was. */
+const PATIENCE: Time = 2e9
+
+/** What is known of a hop beside its transaction. */
+export interface Hop {
+  transaction: Transaction
+  /** Null for a hop that no lookup caused. */
+  lookup: Lookup | null
+  /** The asker's address as an endpoint: of a forwarder, the address that it answers on. */
+  from: AddressId
+  forwarder: boolean
+  ownMs: number | null
+  servedFrom: ServedFrom | null
+}
+
+export interface TraceOptions {
+  clusterDomain: string | null
+  roles: { role: Role; address: AddressId }[]
+  /** What the user's files say of a client's resolv.conf. */
+  searchLists: { client: AddressId | null; list: string[]; ndots: number | null }[]
+  /** Answers as text, for those who will read them. */
+  readAnswers: ((m: Messages, i: number) => string[]) | null
+  /** False for a lookup that the user's filters leave out; its hops are left out too. */
+  wanted: (lookup: Lookup) => boolean
+  lookup: ((lookup: Lookup, waste: LookupWasteSums, inward: Inward) => void) | null
+  hop: ((hop: Hop) => void) | null
+}
+
+export class Trace {
+  readonly matching: Matching
+  readonly searchLists: SearchLists
+  readonly forwarding: Forwarding
+  readonly endpoints: Endpoints
+  readonly sums = new Sums()
+  private readonly grouping: Grouping
+  private readonly options: TraceOptions
+  private queue: Transaction[] = []
+  /** Hops that no lookup caused, waiting for their response. */
+  private alone: Transaction[] = []
+  private finished: { lookup: Lookup; waste: LookupWasteSums; inward: Inward }[] = []
+  private finishedHops: Hop[] = []
+  /** Pairs of ids per client, and those of them that look like musl's. */
+  private readonly idPairs = new Map<AddressId, { all: number; clock: number }>()
+  /** Forwarders of which at least one query to the next hop was captured: only they can be seen to answer from a cache. */
+  private readonly visibleForwarders = new Set<AddressId>()
+
+  constructor(tables: Tables, options: TraceOptions) {
+    this.options = options
+    this.matching = new Matching(tables, t => this.queue.push(t), options.readAnswers)
+    this.searchLists = new SearchLists(tables.names)
+    this.forwarding = new Forwarding(tables.names)
+    this.endpoints = new Endpoints(tables, this.searchLists, this.forwarding, options.clusterDomain)
+    this.grouping = new Grouping(tables.names, this.searchLists, lookup => this.closeLookup(lookup))
+    for (const { role, address } of options.roles) this.endpoints.hint(address, role)
+    for (const { client, list, ndots } of options.searchLists) this.searchLists.give(client, list, ndots)
+  }
+
+  /** Takes row i. */
+  add(m: Messages, i: number): void {
+    this.matching.add(m, i)
+    if (this.queue.length >= BATCH) this.drain(this.matching.now - SETTLE, false)
+  }
+
+  finish(): void {
+    this.matching.finish()
+    this.drain(Number.POSITIVE_INFINITY, true)
+  }
+
+  /** Decides upon all transactions that began before `until`. */
+  private drain(until: Time, all: boolean): void {
+    let n = 0
+    while (n < this.queue.length && this.queue[n].start <= until) n++
+    // A flood within the settling time is decided upon as it is.
+    if (n === 0) n = this.queue.length
+    const batch = this.queue.slice(0, n).sort((a, b) => a.start - b.start)
+    this.queue = this.queue.slice(n)
+    for (const t of batch) {
+      this.forwarding.observe(t)
+      this.searchLists.observe(t)
+      this.endpoints.observe(t)
+    }
+    this.searchLists.learn()
+    this.endpoints.decide()
+    for (const t of batch) {
+      if (this.forwarding.link(t)) this.visibleForwarders.add((t.causes as Transaction[])[0].server)
+      else if (t.infrastructure) this.alone.push(t)
+      else this.grouping.add(t)
+    }
+    const now = all ? Number.POSITIVE_INFINITY : (batch.at(-1)?.start ?? 0)
+    this.grouping.close(now, all)
+    this.closeAlone(all)
+    this.emit(all)
+  }
+
+  // -- Lookups ---------------------------------------------------------------------------------------------------------------------
+
+  private closeLookup(lookup: Lookup): void {
+    const knowledge = this.searchLists.of(lookup.client)
+    const resolver = resolverOf(habitsOf(lookup, this.clockShare(lookup)))
+    lookup.resolver = resolver.name || null
+    nameLookup(lookup, knowledge)
+    if (lookup.candidates.length > 1) this.searchLists.noteWalk(lookup.client, lookup.base, lookup.suffixes[0] !== null)
+    lookup.ndots = { min: knowledge.ndotsMin, max: knowledge.ndotsMax }
+    decide(lookup, resolver)
+    judge(lookup)
+    if (!this.options.wanted(lookup)) return
+    const waste = sumWaste(lookup)
+    const inward = this.inward(lookup)
+    this.sums.addLookup(lookup, waste, inward)
+    lookup.suffixes.forEach((suffix, i) => {
+      if (suffix !== null)
+        this.sums.addSuffix(suffix, i === lookup.deciding && lookup.outcome === 'answered', wasteOfCandidate(lookup, i))
+    })
+    for (const t of transactionsOf(lookup)) this.closeHops(t, lookup)
+    if (this.options.lookup) this.finished.push({ lookup, waste, inward })
+  }
+
+  /** How much of a client's pairs of ids look like musl's, this lookup's included. */
+  private clockShare(lookup: Lookup): number {
+    let pairs = this.idPairs.get(lookup.client)
+    if (!pairs) {
+      pairs = { all: 0, clock: 0 }
+      this.idPairs.set(lookup.client, pairs)
+    }
+    for (const candidate of lookup.candidates) {
+      const pair = legPair(candidate)
+      if (!pair || pair[0].clientPort !== pair[1].clientPort || pair[0].edns >= 0) continue
+      pairs.all++
+      if (isClockPair(pair[0], pair[1])) pairs.clock++
+    }
+    return pairs.all ? pairs.clock / pairs.all : 0
+  }
+
+  /** How far in the waste of a lookup went. */
+  inward(lookup: Lookup): Inward {
+    let coredns = 0
+    let upstream = 0
+    let corednsKnown = true
+    let clusterKnown = true
+    const visit = (t: Transaction, depth: number): void => {
+      const { role } = this.endpoints.serverRole(t.server)
+      if (role === 'coredns') coredns++
+      if (role === 'upstream') upstream++
+      if (role === 'unknown') corednsKnown = clusterKnown = false
+      if ((role === 'coredns' || role === 'node-local-cache') && !this.visibleForwarders.has(t.server)) {
+        clusterKnown = false
+        if (role === 'node-local-cache') corednsKnown = false
+      }
+      if (depth < 8 && t.effects) for (const effect of t.effects) visit(effect, depth + 1)
+    }
+    for (const t of transactionsOf(lookup)) if (isWasted(lookup, t)) visit(t, 0)
+    return { reachedCoredns: corednsKnown ? coredns : null, leftCluster: clusterKnown ? upstream : null }
+  }
+
+  // -- Hops ------------------------------------------------------------------------------------------------------------------------
+
+  /** A transaction and all that it caused. */
+  private closeHops(t: Transaction, lookup: Lookup | null): void {
+    if (t.state === OPEN && this.matching.now - t.lastQuery > PATIENCE) t.state = UNANSWERED
+    const cause = t.causes?.[0]
+    const from = cause ? cause.server : t.client
+    const ownMs = ownTimeOf(t)
+    const servedFrom = this.servedFrom(t)
+    const fromCache = servedFrom === null ? null : servedFrom === 'cache' || servedFrom === 'stale'
+    this.sums.addHop(t, from, cause !== undefined, ownMs, fromCache)
+    if (this.options.hop)
+      this.finishedHops.push({ transaction: t, lookup, from, forwarder: cause !== undefined, ownMs, servedFrom })
+    if (t.effects) for (const effect of t.effects) this.closeHops(effect, lookup)
+  }
+
+  /** Where a forwarder's response came from; null where it cannot be seen. */
+  private servedFrom(t: Transaction): ServedFrom | null {
+    if (t.state !== ANSWERED) return null
+    const { role } = this.endpoints.serverRole(t.server)
+    if (role !== 'coredns' && role !== 'node-local-cache') return null
+    if (t.effects?.some(effect => effect.start <= t.end && !(effect.end > t.end + 1e6))) return 'forwarded'
+    // A query upstream that the client did not wait for is a refresh: the answer was in the cache.
+    if (t.effects && t.recordTtl === 0) return 'stale'
+    if (role === 'coredns' && t.responseFlags & AA && !(t.responseFlags & RA)) return 'authoritative'
+    return this.visibleForwarders.has(t.server) ? 'cache' : null
+  }
+
+  private closeAlone(all: boolean): void {
+    const still: Transaction[] = []
+    for (const t of this.alone) {
+      if (!all && t.state === OPEN) still.push(t)
+      else {
+        this.sums.infrastructure++
+        if (this.options.hop)
+          this.finishedHops.push({
+            transaction: t,
+            lookup: null,
+            from: t.client,
+            forwarder: false,
+            ownMs: null,
+            servedFrom: null,
+          })
+      }
+    }
+    this.alone = still
+  }
+
+  // -- In order of start -----------------------------------------------------------------------------------------------------------
+
+  private emit(all: boolean): void {
+    const { lookup: lookupSink, hop: hopSink } = this.options
+    const before = all
+      ? Number.POSITIVE_INFINITY
+      : Math.min(this.grouping.oldest, this.queue[0]?.start ?? Number.POSITIVE_INFINITY)
+    if (lookupSink) {
+      this.finished.sort((a, b) => a.lookup.start - b.lookup.start)
+      let n = 0
+      while (n < this.finished.length && this.finished[n].lookup.start < before) n++
+      for (const { lookup, waste, inward } of this.finished.splice(0, n)) lookupSink(lookup, waste, inward)
+    }
+    if (hopSink) {
+      this.finishedHops.sort((a, b) => a.transaction.start - b.transaction.start)
+      let n = 0
+      while (n < this.finishedHops.length && this.finishedHops[n].transaction.start < before) n++
+      for (const hop of this.finishedHops.splice(0, n)) hopSink(hop)
+    }
+  }
+}
+
+/** The wait less the union of the intervals of the hops that were waited for; refreshes, which end later, are left out. */
+function ownTimeOf(t: Transaction): number | null {
+  if (Number.isNaN(t.end)) return null
+  const spans: [Time, Time][] = []
+  for (const effect of t.effects ?? []) {
+    const end = Number.isNaN(effect.end) ? t.end : effect.end
+    if (end <= t.end + 1e6) spans.push([effect.start, end])
+  }
+  return (t.end - t.start - covered(spans, t.start, t.end)) / 1e6
+}
+
+/** The waste of one candidate alone, for the table of suffixes. */
+function wasteOfCandidate(lookup: Lookup, i: number): LookupWasteSums {
+  const part: Lookup = { ...lookup, candidates: [lookup.candidates[i]], wait: Number.NaN }
+  const sums = sumWaste(part)
+  const transactions = lookup.candidates[i].transactions
+  const spans: [Time, Time][] = transactions
+    .filter(t => isWasted(lookup, t) && !Number.isNaN(t.end))
+    .map(t => [t.start, t.end])
+  sums.wait = covered(spans, lookup.start, lookup.start + (Number.isNaN(lookup.wait) ? 0 : lookup.wait))
+  return sums
+}

@@ -1,0 +1,112 @@
+/**
+ * The transaction: a query, its retransmissions and its response, between one client address and one server, whatever the number of
+ * interfaces and captures that saw them.
+ */
+import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
+
+/** Transaction.state */
+export const OPEN = 0
+export const ANSWERED = 1
+/** An ICMP "unreachable" or a TCP reset came instead of a response. */
+export const UNREACHED = 2
+/** No response, although the capture had time to show one. */
+export const UNANSWERED = 3
+/** No response before the capture ended. */
+export const CAPTURE_ENDED = 4
+
+/** All fields are set from the start, so that every transaction has the same hidden class. */
+export class Transaction {
+  /** Counts from 1 in order of start. */
+  number = 0
+  state = OPEN
+
+  // Who and what. `client` really asked (before SNAT), `seen` is what the server saw; `asked` is the address that the client
+  // used, `server` the one that finally served (after DNAT). Where no translation was seen the two are equal.
+  client: AddressId = NONE
+  clientPort = 0
+  seen: AddressId = NONE
+  seenPort = 0
+  asked: AddressId = NONE
+  server: AddressId = NONE
+  serverPort = 0
+  /** TTL at the sightings nearest to the client and to the server: forwarding only ever lowers it. */
+  clientTtl = 0
+  serverTtl = 0
+  transport = 0
+  dnsId = NONE
+  qname: NameId = NONE
+  nameCut = false
+  qtype = NONE
+  qclass = NONE
+  /** Header flags and OPT of the query. */
+  queryFlags = 0
+  edns = NONE
+  ipId = NONE
+  querySize = NONE
+  sinceSyn = Number.NaN
+  /** File and direction (Messages.direction) of the first sighting. */
+  file = 0
+  direction = 0
+
+  // When. Queries at their sighting nearest to the client, the last one also at the one nearest to the server.
+  start: Time = 0
+  lastQuery: Time = 0
+  lastQueryAtServer: Time = 0
+  /** The response where the server sent it and where the client got it; NaN while there is none. */
+  responseAtServer: Time = Number.NaN
+  end: Time = Number.NaN
+
+  // What came back.
+  rcode = NONE
+  responseFlags = 0
+  responseSize = NONE
+  content = 0
+  addresses = 0
+  answerCount = 0
+  cname: NameId = NONE
+  soa: NameId = NONE
+  recordTtl = NONE
+  /** Smallest TTL of the response's sightings; 0 without. */
+  responseTtl = 0
+  answers: string[] | null = null
+
+  // How often.
+  retransmissions = 0
+  /** Times of the retransmitted queries; null without. */
+  resent: Time[] | null = null
+  /** Messages seen for its queries and its response, the first ones included. */
+  sightings = 1
+  /** Further responses to the same query. */
+  duplicates = 0
+  /** Interfaces (vantage * 4 + direction) that saw the current query, and the response. */
+  queryVantages: number[]
+  responseVantages: number[] | null = null
+  /** File, frame, file, frame ... of all sightings. */
+  frames: number[]
+
+  // What the later stages find out.
+  /** The transactions that made a forwarder ask this one; null without. */
+  causes: Transaction[] | null = null
+  /** Those that this one made its server ask; null without. */
+  effects: Transaction[] | null = null
+  /** Number of the lookup that it belongs to, NONE. */
+  lookup = NONE
+  /** A health check or loop probe: nobody's lookup. */
+  infrastructure = false
+
+  constructor(vantage: number, file: number, frame: number) {
+    this.file = file
+    this.queryVantages = [vantage]
+    this.frames = [file, frame]
+  }
+}
+
+/** True when a DNS response came. */
+export const answered = (t: Transaction): boolean => t.state === ANSWERED
+
+/** Milliseconds from the first query to the response at the client; null while there is none. */
+export const waitOf = (t: Transaction): number | null => (Number.isNaN(t.end) ? null : (t.end - t.start) / 1e6)
+
+/** Milliseconds from the last query to the response, both as near to the server as the captures show. */
+export const serverTimeOf = (t: Transaction): number | null =>
+  Number.isNaN(t.end) ? null : (t.responseAtServer - t.lastQueryAtServer) / 1e6
