@@ -34,29 +34,39 @@ async function* gunzip(chunks: Chunks, onDamage: () => void): Chunks {
   const stream = createGunzip({ chunkSize: 1 << 18 })
   let output: Buffer[] = []
   let failed = false
+  /** A failed stream never calls back: whoever waits for it is woken here. */
+  let wake = () => {}
   // Taken as it is made, not through the stream's iterator: that forgets what it holds when an error comes.
   stream.on('data', (bytes: Buffer) => output.push(bytes))
-  const ended = new Promise<void>(resolve => {
-    stream.on('end', resolve)
-    stream.on('error', () => {
-      failed = true
-      resolve()
-    })
+  stream.on('error', () => {
+    failed = true
+    wake()
   })
+  const taken = () => {
+    const ready = output
+    output = []
+    return ready
+  }
   try {
     for await (const chunk of chunks) {
       for (let at = 0; at < chunk.length && !failed; at += PIECE) {
         const piece = chunk.subarray(at, at + PIECE)
-        await new Promise<void>(resolve => stream.write(piece, () => resolve()))
-        const ready = output
-        output = []
-        yield* ready
+        await new Promise<void>(resolve => {
+          wake = resolve
+          stream.write(piece, () => resolve())
+        })
+        yield* taken()
       }
       if (failed) break
     }
-    if (!failed) stream.end()
-    await ended
-    yield* output
+    if (!failed) {
+      await new Promise<void>(resolve => {
+        wake = resolve
+        stream.on('end', resolve)
+        stream.end()
+      })
+    }
+    yield* taken()
     if (failed) onDamage()
   } finally {
     stream.destroy()
@@ -65,68 +75,46 @@ async function* gunzip(chunks: Chunks, onDamage: () => void): Chunks {
 
 async function* unzstd(chunks: Chunks, onDamage: () => void): Chunks {
   const { Decompress } = await import('fzstd')
-  let output: Buffer[] = []
+  const output: Buffer[] = []
   const stream = new Decompress(bytes => output.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)))
-  yield* pushed(
-    chunks,
-    // The package keeps what it is given until a block is whole; a chunk of ours is valid for a moment only.
-    piece => stream.push(Uint8Array.from(piece)),
-    () => {
-      stream.push(new Uint8Array(0), true)
-      return true
-    },
-    () => {
-      const ready = output
-      output = []
-      return ready
-    },
-    onDamage,
-  )
+  // The package keeps what it is given until a block is whole; a chunk of ours is valid for a moment only.
+  const push = (piece: Buffer) => succeeds(() => stream.push(Uint8Array.from(piece)))
+  const finish = () => succeeds(() => stream.push(new Uint8Array(0), true))
+  yield* pushed(chunks, push, finish, output, onDamage)
 }
 
 async function* unlz4(chunks: Chunks, onDamage: () => void): Chunks {
-  let output: Buffer[] = []
+  const output: Buffer[] = []
   // Copied, because the decoder's window moves on with the next block of the same push.
   const decoder = new Lz4Decoder(bytes => output.push(Buffer.from(bytes)))
-  yield* pushed(
-    chunks,
-    piece => decoder.push(piece),
-    () => decoder.finish(),
-    () => {
-      const ready = output
-      output = []
-      return ready
-    },
-    onDamage,
-  )
+  const push = (piece: Buffer) => decoder.push(piece)
+  yield* pushed(chunks, push, () => decoder.finish(), output, onDamage)
 }
 
-/** Drives a decoder that is pushed to and says "cannot be" by throwing: once per file, so that costs nothing. */
+/** Drives a decoder that is pushed to, puts what it makes into `output`, and says false where the bytes cannot be. */
 async function* pushed(
   chunks: Chunks,
-  push: (piece: Buffer) => void,
+  push: (piece: Buffer) => boolean,
   finish: () => boolean,
-  take: () => Buffer[],
+  output: Buffer[],
   onDamage: () => void,
 ): Chunks {
   for await (const chunk of chunks) {
     for (let at = 0; at < chunk.length; at += PIECE) {
-      const whole = attempt(() => {
-        push(chunk.subarray(at, at + PIECE))
-        return true
-      })
-      yield* take()
+      const whole = push(chunk.subarray(at, at + PIECE))
+      yield* output.splice(0)
       if (!whole) return onDamage()
     }
   }
-  const whole = attempt(finish)
-  yield* take()
+  const whole = finish()
+  yield* output.splice(0)
   if (!whole) onDamage()
 }
 
-function attempt(call: () => boolean): boolean {
+function succeeds(call: () => void): boolean {
   try {
-    return call()
+    call()
+    return true
   } catch {
     return false
   }

@@ -16,7 +16,7 @@ export const SKIPPABLE = 0x184d2a50
 const HISTORY = 65_536
 const LEGACY_BLOCK = 8 << 20
 
-/** Throws a plain Error on bytes that cannot be. */
+/** Pushed to; once it has said false the rest is of no use. */
 export class Lz4Decoder {
   private readonly onBytes: (bytes: Buffer) => void
   private pending: Buffer = Buffer.alloc(0)
@@ -27,12 +27,14 @@ export class Lz4Decoder {
   private linked = false
   private blockCheck = 0
   private contentCheck = 0
+  private damaged = false
 
   constructor(onBytes: (bytes: Buffer) => void) {
     this.onBytes = onBytes
   }
 
-  push(chunk: Buffer): void {
+  /** False: the bytes contradict the format. */
+  push(chunk: Buffer): boolean {
     const bytes = this.pending.length > 0 ? Buffer.concat([this.pending, chunk]) : chunk
     let at = 0
     for (;;) {
@@ -42,15 +44,19 @@ export class Lz4Decoder {
         at += step
       }
       const next = this.skip > 0 ? at : this.step(bytes, at)
+      if (this.damaged) return false
       if (next === at) break
       at = next
     }
     this.pending = Buffer.from(bytes.subarray(at))
+    return true
   }
 
-  /** False when the input ended within a frame. */
+  /** False when the input ended within a frame. Of a block that was cut, what is there is expanded. */
   finish(): boolean {
-    return this.pending.length === 0 && this.skip === 0 && this.state !== 'blocks'
+    const { pending } = this
+    if (this.state !== 'magic' && pending.length > 4) this.block(pending, 4, pending.length, pending.readUInt32LE(0))
+    return pending.length === 0 && this.skip === 0 && this.state !== 'blocks'
   }
 
   /** Reads one header or block at `at` and returns where the next stands, or `at` when bytes are missing. */
@@ -63,18 +69,29 @@ export class Lz4Decoder {
       this.skip = this.contentCheck
       return at + 4
     }
-    const stored = this.state === 'blocks' && word >= 0x8000_0000
-    const length = stored ? word - 0x8000_0000 : word
-    if (length > this.window.length) throw new Error('lz4: a block is larger than its frame allows')
+    const length = this.state === 'blocks' ? word & 0x7fff_ffff : word
+    if (length > this.window.length) return this.damage(at)
     const end = at + 4 + length
     if (end > bytes.length) return at
-    const from = this.linked ? this.keepHistory() : 0
-    this.windowEnd = stored
-      ? from + bytes.copy(this.window, from, at + 4, end)
-      : expand(bytes, at + 4, end, this.window, from)
-    this.onBytes(this.window.subarray(from, this.windowEnd))
+    if (!this.block(bytes, at + 4, end, word)) return this.damage(at)
     this.skip = this.blockCheck
     return end
+  }
+
+  /** Expands the block bytes[start, end) with the length word `word`, as far as it goes. False: it contradicts itself. */
+  private block(bytes: Buffer, start: number, end: number, word: number): boolean {
+    const from = this.linked ? this.keepHistory() : 0
+    let whole = true
+    if (this.state === 'blocks' && word >= 0x8000_0000)
+      this.windowEnd = from + bytes.copy(this.window, from, start, end)
+    else whole = this.expand(bytes, start, end, from)
+    this.onBytes(this.window.subarray(from, this.windowEnd))
+    return whole
+  }
+
+  private damage(at: number): number {
+    this.damaged = true
+    return at
   }
 
   private header(bytes: Buffer, at: number, word: number): number {
@@ -90,11 +107,11 @@ export class Lz4Decoder {
       this.skip = bytes.readUInt32LE(at + 4)
       return at + 8
     }
-    if (word !== LZ4_FRAME) throw new Error('lz4: no frame where one should begin')
+    if (word !== LZ4_FRAME) return this.damage(at)
     if (bytes.length - at < 6) return at
     const flags = bytes[at + 4]
     const size = (bytes[at + 5] >> 4) & 7
-    if (flags >> 6 !== 1 || size < 4) throw new Error('lz4: an unknown version')
+    if (flags >> 6 !== 1 || size < 4) return this.damage(at)
     const length = 7 + (flags & 8 ? 8 : 0) + (flags & 1 ? 4 : 0)
     if (bytes.length - at < length) return at
     this.linked = (flags & 0x20) === 0
@@ -112,42 +129,46 @@ export class Lz4Decoder {
     this.window.copyWithin(0, start, this.windowEnd)
     return this.windowEnd - start
   }
+
+  /** Expands source[start, end) into the window at `from`; what stands before may be referred to. Sets windowEnd. */
+  private expand(source: Buffer, start: number, end: number, from: number): boolean {
+    const target = this.window
+    let at = start
+    let to = from
+    while (at < end) {
+      this.windowEnd = to
+      const token = source[at++]
+      let literals = token >> 4
+      if (literals === 15) {
+        let more = 255
+        while (more === 255 && at < end) {
+          more = source[at++]
+          literals += more
+        }
+      }
+      if (at + literals > end || to + literals > target.length) return false
+      to += source.copy(target, to, at, at + literals)
+      at += literals
+      this.windowEnd = to
+      if (at === end) return true
+      if (at + 2 > end) return false
+      const distance = source[at] | (source[at + 1] << 8)
+      at += 2
+      let length = (token & 15) + 4
+      if (length === 19) {
+        let more = 255
+        while (more === 255 && at < end) {
+          more = source[at++]
+          length += more
+        }
+      }
+      if (distance === 0 || distance > to || to + length > target.length) return false
+      // Byte by byte: a match may overlap what it writes.
+      for (let i = 0; i < length; i++, to++) target[to] = target[to - distance]
+    }
+    this.windowEnd = to
+    return true
+  }
 }
 
 const isMagic = (word: number) => word === LZ4_FRAME || word === LZ4_LEGACY || (word & ~15) >>> 0 === SKIPPABLE
-
-/** Expands the block source[at, end) into target from `from`; what stands before `from` may be referred to. Returns its end. */
-function expand(source: Buffer, start: number, end: number, target: Buffer, from: number): number {
-  let at = start
-  let to = from
-  while (at < end) {
-    const token = source[at++]
-    let literals = token >> 4
-    if (literals === 15) {
-      let more = 255
-      while (more === 255 && at < end) {
-        more = source[at++]
-        literals += more
-      }
-    }
-    if (at + literals > end || to + literals > target.length) throw new Error('lz4: literals run out of their block')
-    to += source.copy(target, to, at, at + literals)
-    at += literals
-    if (at === end) return to
-    if (at + 2 > end) throw new Error('lz4: a block ends too early')
-    const distance = source[at] | (source[at + 1] << 8)
-    at += 2
-    let length = (token & 15) + 4
-    if (length === 19) {
-      let more = 255
-      while (more === 255 && at < end) {
-        more = source[at++]
-        length += more
-      }
-    }
-    if (distance === 0 || distance > to || to + length > target.length) throw new Error('lz4: a match out of reach')
-    // Byte by byte: a match may overlap what it writes.
-    for (let i = 0; i < length; i++, to++) target[to] = target[to - distance]
-  }
-  return to
-}

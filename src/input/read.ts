@@ -7,7 +7,7 @@ import { type Capture, type Messages, UserError } from '../model.ts'
 import type { Frame } from '../wire/frame.ts'
 import type { Issues } from '../wire/issues.ts'
 import type { Tables } from '../wire/tables.ts'
-import { type Chunks, openSource, peek } from './chunks.ts'
+import { type Chunks, openSource, peek, type Source } from './chunks.ts'
 import { COMPRESSIONS } from './compression.ts'
 import { Feed } from './feed.ts'
 import { formatOf, HEAD } from './formats.ts'
@@ -59,6 +59,7 @@ export class CaptureReader {
   totalBytes: number | null = null
   private readonly index: number
   private readonly options: ReadOptions
+  private source: Source | null = null
   private chunks!: Chunks
   private feed!: Feed
   private decoder!: FrameDecoder
@@ -88,6 +89,7 @@ export class CaptureReader {
       stdin: options.stdin,
       onError: () => issues.add('read-failed', capture.file, null),
     })
+    this.source = source
     this.totalBytes = source.totalBytes
     this.chunks = counted(source.chunks, capture)
     try {
@@ -116,7 +118,7 @@ export class CaptureReader {
       const parser = format.open({ capture, issues, onFrame: this.onFrame, onOther: this.onOther })
       this.feed = new Feed(parser)
     } catch (error) {
-      await this.chunks.return()
+      await this.close()
       throw error
     }
   }
@@ -125,6 +127,7 @@ export class CaptureReader {
   async close(): Promise<void> {
     this.state = 'ended'
     await this.chunks.return()
+    await this.source?.close()
   }
 
   /** Brings the next rows into `messages`, whose old ones are gone then. False: there are no more. */
@@ -136,7 +139,7 @@ export class CaptureReader {
       if (this.state === 'flushing') {
         this.state = 'ended'
         this.decoder.flush()
-        await this.chunks.return()
+        await this.close()
         return messages.length > 0
       }
       if (this.feed.run(this.enough)) return true
@@ -222,12 +225,8 @@ export const newCapture = (file: string): Capture => ({
 })
 
 async function* counted(chunks: Chunks, capture: Capture): Chunks {
-  try {
-    for await (const chunk of chunks) {
-      capture.bytes += chunk.length
-      yield chunk
-    }
-  } finally {
-    await chunks.return()
+  for await (const chunk of chunks) {
+    capture.bytes += chunk.length
+    yield chunk
   }
 }
