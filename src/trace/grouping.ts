@@ -7,7 +7,7 @@ import { type AddressId, HAS_CNAME, TCP, type Time } from '../model.ts'
 import type { Names } from '../wire/tables.ts'
 import { type Candidate, type Lookup, newLookup } from './lookup.ts'
 import type { SearchKnowledge, SearchLists } from './searchlist.ts'
-import { behind, commonBase } from './suffix.ts'
+import { behind, commonBase, dots } from './suffix.ts'
 import { ANSWERED, type Transaction, UNREACHED } from './transaction.ts'
 
 /** Legs that are sent at once lie closer than this (L1); sequential ones follow the first leg's answer as closely (L2). */
@@ -165,7 +165,7 @@ function fitSameName(candidate: Candidate, t: Transaction): Fit {
     if (
       sameProfile(twin, t) &&
       isTimer(t.start - lastQueryBefore(silent, t.start)) &&
-      t.clientPort === silent.clientPort
+      (t.clientPort === silent.clientPort || t.dnsId === twin.dnsId)
     )
       return joins(6, gap)
     return NONE_FITS
@@ -189,6 +189,8 @@ function fitNext(lookup: Lookup, candidate: Candidate, t: Transaction, name: str
   const to = behind(name, base)
   const order = stepOrder(from, to, knowledge)
   if (order === WRONG_ORDER) return NONE_FITS
+  // As-is comes first only where the name has ndots dots, and ndots is at least 1.
+  if (from === '' && dots(candidate.name) < Math.max(1, knowledge.ndotsMin ?? 1)) return NONE_FITS
   const joins = (rank: number, gap: Time): Fit => ({ rank, gap: Math.abs(gap), next: true, candidate: null })
   const settled = settledAt(candidate, t.start)
   const samePort = candidate.transactions[0].clientPort === t.clientPort

@@ -100,9 +100,9 @@ export class Trace {
     for (const t of batch) {
       this.forwarding.observe(t)
       this.searchLists.observe(t)
-      this.endpoints.observe(t)
     }
     this.searchLists.learn()
+    for (const t of batch) this.endpoints.observe(t)
     this.endpoints.decide()
     for (const t of batch) {
       if (this.forwarding.link(t)) this.visibleForwarders.add((t.causes as Transaction[])[0].server)

@@ -1,0 +1,212 @@
+/**
+ * Scenarios: what was on the wire and what it came to, in one small text file.
+ *
+ *     # a comment; the first is the scenario's title
+ *     0.000 sport=55978 id=988a A google.com.shop.svc.cluster.local -> NXDOMAIN
+ *     0.003 sport=45382 id=45d0 A google.com -> A 142.250.199.14 after=4
+ *     = google.com answered glibc queries=10 search=8 wait=11
+ *
+ * A line with a time is a query and what the server did: NXDOMAIN, NODATA, SERVFAIL, REFUSED, FORMERR, TC, "A 10.0.0.1 ...", "AAAA ...",
+ * "CNAME name", "icmp", "drop". Words before the type: sport, id (hex), client, server, opt (UDP size), cookie, ad, tcp; behind the
+ * outcome: after (milliseconds, 2 without). A line that begins with = is one lookup that must come out, in order of start, and no other.
+ */
+import { readFileSync } from 'node:fs'
+import { AD, QR, RA, RD, TC, TYPES } from '../src/codes.ts'
+import {
+  DNS_MESSAGE,
+  EDNS_COOKIE,
+  HAS_A,
+  HAS_AAAA,
+  HAS_ASKED_TYPE,
+  HAS_CNAME,
+  HAS_SOA,
+  type LookupRecord,
+  NONE,
+  UNREACHABLE,
+} from '../src/model.ts'
+import { lookupRecord, type RecordContext } from '../src/report/records.ts'
+import { Trace } from '../src/trace/trace.ts'
+import { newMessages } from '../src/wire/messages.ts'
+import { newTables } from '../src/wire/tables.ts'
+
+interface Row {
+  time: number
+  response: boolean
+  icmp: boolean
+  client: string
+  server: string
+  port: number
+  id: number
+  type: number
+  name: string
+  flags: number
+  rcode: number
+  edns: number
+  tcp: boolean
+  content: number
+  addresses: number
+  answers: number
+  cname: string | null
+}
+
+export interface Scenario {
+  title: string
+  rows: Row[]
+  expected: string[]
+}
+
+const RCODES: Record<string, number> = { FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 }
+const typeOf = (name: string): number => Number(Object.entries(TYPES).find(([, text]) => text === name)?.[0])
+
+export function readScenario(path: string): Scenario {
+  const scenario: Scenario = { title: path, rows: [], expected: [] }
+  const lines = readFileSync(path, 'utf8').split('\n')
+  for (const line of lines) {
+    if (line.startsWith('#') && scenario.title === path) scenario.title = line.slice(1).trim()
+    else if (line.startsWith('=')) scenario.expected.push(line.slice(1).trim())
+    else if (/^[\d.]+ /.test(line)) scenario.rows.push(...rowsOf(line))
+  }
+  scenario.rows.sort((a, b) => a.time - b.time)
+  return scenario
+}
+
+function rowsOf(line: string): Row[] {
+  const [left, right] = line.split(' -> ')
+  const words = left.split(/\s+/)
+  const time = Number(words[0])
+  const [type, name] = words.slice(-2)
+  const given = new Map(words.slice(1, -2).map(word => word.split('=') as [string, string]))
+  const [outcome, ...rest] = right.split(/\s+/)
+  const delay = Number(rest.find(word => word.startsWith('after='))?.slice(6) ?? 2)
+  const values = rest.filter(word => !word.startsWith('after='))
+  const opt = given.has('opt') ? Number(given.get('opt')) | (given.has('cookie') ? EDNS_COOKIE : 0) : NONE
+  const query: Row = {
+    time,
+    response: false,
+    icmp: false,
+    client: given.get('client') ?? '10.244.0.11',
+    server: given.get('server') ?? '10.96.0.10',
+    port: Number(given.get('sport') ?? 40000),
+    id: Number.parseInt(given.get('id') ?? '1', 16),
+    type: typeOf(type),
+    name,
+    flags: RD | (given.has('ad') ? AD : 0),
+    rcode: NONE,
+    edns: opt,
+    tcp: given.has('tcp'),
+    content: 0,
+    addresses: 0,
+    answers: 0,
+    cname: null,
+  }
+  if (outcome === 'drop') return [query]
+  const response: Row = { ...query, time: time + delay / 1000, response: true, flags: QR | RD | RA, rcode: RCODES[outcome] ?? 0 }
+  if (outcome === 'icmp') return [query, { ...query, time: response.time, icmp: true }]
+  if (outcome === 'NXDOMAIN' || outcome === 'NODATA') response.content = HAS_SOA
+  if (outcome === 'TC') response.flags |= TC
+  if (outcome === 'CNAME') {
+    response.content |= HAS_CNAME
+    response.cname = values[0]
+    response.answers = 1
+  }
+  if (outcome === type) {
+    response.answers = values.length
+    if (type === 'A' || type === 'AAAA') {
+      response.content |= type === 'A' ? HAS_A : HAS_AAAA
+      response.addresses = values.length
+    } else response.content |= HAS_ASKED_TYPE
+  }
+  return [query, response]
+}
+
+/** Runs a scenario through the trace, as messages of one capture taken at the client. */
+export function runScenario({ rows }: Scenario): LookupRecord[] {
+  const tables = newTables()
+  const records: LookupRecord[] = []
+  const vantage = tables.vantages.intern(0, NONE, 'eth0', 1)
+  const context: RecordContext = {
+    tables,
+    files: ['scenario'],
+    origin: () => trace.matching.origin ?? 0,
+    get endpoints() {
+      return trace.endpoints
+    },
+    get searchLists() {
+      return trace.searchLists
+    },
+    identities: new Map(),
+  }
+  const trace: Trace = new Trace(tables, {
+    clusterDomain: null,
+    roles: [],
+    searchLists: [],
+    readAnswers: null,
+    wanted: () => true,
+    lookup: (lookup, waste, inward) => records.push(lookupRecord(context, lookup, waste, inward)),
+    hop: null,
+  })
+  const m = newMessages(1, false)
+  m.length = 1
+  rows.forEach((row, i) => {
+    const fromClient = !row.response
+    m.kind[0] = row.icmp ? UNREACHABLE : DNS_MESSAGE
+    m.seconds[0] = Math.floor(row.time)
+    m.nanos[0] = Math.round((row.time - Math.floor(row.time)) * 1e9)
+    m.frame[0] = i + 1
+    m.vantage[0] = vantage
+    m.transport[0] = row.tcp ? 1 : 0
+    m.from[0] = tables.addresses.internText(fromClient ? row.client : row.server)
+    m.to[0] = tables.addresses.internText(fromClient ? row.server : row.client)
+    m.fromPort[0] = fromClient ? row.port : 53
+    m.toPort[0] = fromClient ? 53 : row.port
+    m.ipId[0] = i + 1
+    m.ttl[0] = 64
+    m.size[0] = 28 + 12 + row.name.length + 6
+    m.dnsId[0] = row.id
+    m.flags[0] = row.flags
+    m.rcode[0] = row.rcode
+    m.qdcount[0] = 1
+    m.ancount[0] = row.answers
+    m.qname[0] = tables.names.internText(row.name)
+    m.qtype[0] = row.type
+    m.qclass[0] = 1
+    m.edns[0] = row.edns
+    m.content[0] = row.content
+    m.addresses[0] = row.addresses
+    m.cname[0] = row.cname === null ? NONE : tables.names.internText(row.cname)
+    m.soa[0] = NONE
+    m.recordTtl[0] = NONE
+    m.sinceSyn[0] = Number.NaN
+    trace.add(m, 0)
+  })
+  trace.finish()
+  return records
+}
+
+/** A lookup in the words of an expectation: only what the expectation names, so that a line says what it is about. */
+export function describeLookup(record: LookupRecord, expectation: string): string {
+  const [, , , ...details] = expectation.split(/\s+/)
+  const wait = record.waitMs === null ? 'unknown' : `${Math.round(record.waitMs * 10) / 10}`
+  const known: Record<string, string> = {
+    queries: String(record.queries),
+    search: String(record.waste.search),
+    fanOut: String(record.waste.fanOut),
+    retransmission: String(record.waste.retransmission),
+    truncation: String(record.waste.truncation),
+    family: String(record.waste.family),
+    nxdomain: String(record.waste.nxdomain),
+    wait,
+    inferred: String(record.waitInferred),
+    certain: String(record.nameCertain),
+    alternatives: record.alternatives.join(','),
+    types: record.qtypes.join(','),
+    candidates: String(record.candidates.length),
+    list: record.searchList.join(','),
+    ndots: `${record.ndots.min ?? ''}..${record.ndots.max ?? ''}`,
+  }
+  const told = details.map(detail => {
+    const key = detail.split('=')[0]
+    return `${key}=${known[key] ?? '?'}`
+  })
+  return [record.name, record.outcome, record.resolver ?? '?', ...told].join(' ')
+}
