@@ -5,6 +5,8 @@
  *
  * Times: `seconds` are whole seconds since 1970 (may be negative), `nanos` 0..999,999,999. Everywhere after the waist a time is
  * one double: nanoseconds since the run's origin, exact for 104 days.
+ *
+ * Long because: whoever looks for a type looks here, and the journey reads best in one piece.
  */
 
 /** Unknown, absent or not applicable, in the typed columns. */

@@ -4,6 +4,7 @@
  */
 import type { Readable } from 'node:stream'
 import { type Capture, type Messages, UserError } from '../model.ts'
+import { decodeFrame, endDecoder, newDecoder } from '../wire/decode.ts'
 import type { Frame } from '../wire/frame.ts'
 import type { Issues } from '../wire/issues.ts'
 import type { Tables } from '../wire/tables.ts'
@@ -43,6 +44,16 @@ export type NewDecoder = (about: {
   keepBytes: boolean
 }) => FrameDecoder
 
+/** The decoder of wire/. Without a sink its block grows where one frame brings many messages; here it is emptied in time. */
+const dnsDecoder: NewDecoder = about => {
+  const decoder = newDecoder(about)
+  return {
+    messages: decoder.messages,
+    decode: frame => decodeFrame(decoder, frame),
+    flush: () => endDecoder(decoder),
+  }
+}
+
 /** Rows after which a block is handed over: a little less than it holds, since one frame may bring several. */
 const ENOUGH = 4000
 
@@ -81,9 +92,8 @@ export class CaptureReader {
 
   async open(): Promise<void> {
     const { capture, options } = this
-    const { issues, tables, keepBytes, newDecoder } = options
-    if (!newDecoder) throw new Error('no decoder')
-    this.decoder = newDecoder({ file: this.index, capture, tables, issues, keepBytes })
+    const { issues, tables, keepBytes } = options
+    this.decoder = (options.newDecoder ?? dnsDecoder)({ file: this.index, capture, tables, issues, keepBytes })
     const source = await openSource(capture.file, {
       signal: options.signal,
       stdin: options.stdin,
