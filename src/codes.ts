@@ -121,4 +121,25 @@ export const ISSUES: Record<string, string> = {
   'no-time': 'Packets without a time (simple packet blocks) were given that of the packet before.',
   'compression-damaged': 'The compressed file is damaged or cut; what could be unpacked was read.',
   'read-failed': 'The operating system stopped reading the file with an error; what came before was read.',
+  'link-type': 'Packets of a link type that dnstrail does not know.',
+  'link-header': 'A link-layer header is too short or contradicts itself.',
+  'headers-cut':
+    'The snap length of the capture cut packets before their headers ended; use a larger one (tcpdump -s 0).',
+  'ip-header': 'An IP header is too short or contradicts itself.',
+  'ip-length': 'An IP header claims another length than the packet had; the part that is there was read.',
+  'udp-header': 'A UDP header is too short.',
+  'udp-length': 'A UDP header claims another length than the datagram had; the part that is there was read.',
+  'tcp-header': 'A TCP header is too short or contradicts itself.',
+  'gre-header': 'A GRE header is too short.',
+  'too-deep': 'A packet in a packet in a packet, and so on: given up.',
+  'dns-short': 'Packets on port 53 that are shorter than the header of a DNS message.',
+  'dns-elsewhere':
+    'Packets have the shape of DNS on a port that no server is known for (no translated query toward port 53 was seen); they were left out.',
+  'fragments-lost':
+    'IP fragments of DNS messages are missing, so the messages are cut. A capture filter "port 53" loses all fragments but the first.',
+  'fragments-limit': 'More datagrams in fragments were under way than dnstrail keeps; the oldest were given up.',
+  'fragments-overlap': 'IP fragments contradict each other; their datagram was dropped (RFC 5722).',
+  'tcp-hole': 'Segments of a DNS connection are missing in the capture; reading went on behind the hole.',
+  'tcp-length': 'A DNS message over TCP claims a length that cannot be; reading went on at the next message.',
+  'tcp-limit': 'More DNS over TCP was under way than dnstrail keeps; the oldest connections were given up.',
 }

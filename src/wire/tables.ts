@@ -127,7 +127,7 @@ export class Vantages {
  * A wire name in presentation form (RFC 1035 5.1, RFC 4343): a dot or backslash inside a label is escaped with a backslash, a byte
  * outside printable ASCII is \DDD, so the text holds no control character and can be split at its bare dots.
  */
-function textOfName(bytes: Uint8Array, start: number, end: number): string {
+export function textOfName(bytes: Uint8Array, start: number, end: number): string {
   let text = ''
   let at = start
   while (at < end) {
@@ -146,7 +146,7 @@ function textOfName(bytes: Uint8Array, start: number, end: number): string {
 }
 
 /** RFC 5952: lower case, the longest run of zero groups (the first of equals, at least two) as "::". */
-function textOfV6(bytes: Uint8Array, offset: number): string {
+export function textOfV6(bytes: Uint8Array, offset: number): string {
   const groups: number[] = []
   for (let i = 0; i < 16; i += 2) groups.push((bytes[offset + i] << 8) | bytes[offset + i + 1])
   let best = -1

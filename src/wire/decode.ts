@@ -1,0 +1,86 @@
+/**
+ * From one captured frame to rows of messages: the only door into wire/. Synchronous, never throws; what is wrong with the bytes is
+ * a counted issue. Every frame counts in exactly one of the capture's dnsFrames, partFrames, otherFrames and issueFrames.
+ */
+import { type Messages, UNKNOWN_DIRECTION } from '../model.ts'
+import { type Decoder, type DecoderOptions, DNS, issue, newState, OTHER, PART } from './decoder.ts'
+import { FRAGMENT_SECONDS, giveUpDatagram, MOST_DATAGRAMS } from './fragments.ts'
+import type { Frame } from './frame.ts'
+import { Generations } from './generations.ts'
+import { LINKS } from './links.ts'
+import { CONNECTION_SECONDS, dropConnection, MOST_CONNECTIONS } from './tcp.ts'
+
+export type { Decoder, DecoderOptions } from './decoder.ts'
+
+/** A decoder for one capture. */
+export function newDecoder(options: DecoderOptions): Decoder {
+  const decoder: Decoder = newState(
+    options,
+    new Generations(FRAGMENT_SECONDS, MOST_DATAGRAMS, (datagram, full) => giveUpDatagram(decoder, datagram, full)),
+    new Generations(CONNECTION_SECONDS, MOST_CONNECTIONS, (connection, full) =>
+      dropConnection(decoder, connection, full),
+    ),
+  )
+  return decoder
+}
+
+/** Reads one frame: appends a row for each message that it completes, and counts it. */
+export function decodeFrame(decoder: Decoder, frame: Frame): void {
+  const { capture } = decoder
+  const { start, end, seconds, linkType } = frame
+  decoder.fragments.tick(seconds)
+  decoder.connections.tick(seconds)
+  decoder.bytes = frame.bytes
+  decoder.frame = frame.number
+  decoder.seconds = seconds
+  decoder.nanos = frame.nanos
+  decoder.interfaceIndex = frame.interfaceIndex
+  decoder.interfaceName = frame.interfaceName
+  decoder.direction = UNKNOWN_DIRECTION
+  decoder.rows = 0
+  decoder.depth = 0
+  if (linkType !== decoder.linkType) {
+    decoder.linkType = linkType
+    decoder.link = LINKS.get(linkType) ?? null
+  }
+  // A file may claim that the wire had less than what it holds.
+  const wireEnd = start + frame.wireLength
+  const result = decoder.link
+    ? decoder.link(decoder, start, end, wireEnd < end ? end : wireEnd)
+    : issue(decoder, 'link-type')
+  if (result === OTHER) capture.otherFrames++
+  else if (result === DNS) capture.dnsFrames++
+  else if (result === PART) capture.partFrames++
+  else capture.issueFrames++
+}
+
+/** Hands over the rows that there are. */
+export function flushDecoder(decoder: Decoder): void {
+  const { messages, sink } = decoder
+  if (!sink || messages.length === 0) return
+  sink(messages)
+  messages.length = 0
+}
+
+/** The capture has ended: what still waits for its rest goes out as it is. */
+export function endDecoder(decoder: Decoder): void {
+  for (const states of [decoder.fragments, decoder.connections]) {
+    states.turn(false)
+    states.turn(false)
+  }
+  flushDecoder(decoder)
+}
+
+/** The same as an object of functions, as the reader of input/ takes it: it pulls the rows out of `messages` itself. */
+export function openDecoder(options: Omit<DecoderOptions, 'sink'>): {
+  messages: Messages
+  decode: (frame: Frame) => void
+  flush: () => void
+} {
+  const decoder = newDecoder(options)
+  return {
+    messages: decoder.messages,
+    decode: frame => decodeFrame(decoder, frame),
+    flush: () => endDecoder(decoder),
+  }
+}

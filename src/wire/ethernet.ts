@@ -1,0 +1,74 @@
+/**
+ * Ethernet (IEEE 802.3), VLAN tags (802.1Q, 802.1ad), and what an EtherType means wherever one stands.
+ *
+ *       0             6        12          14                  0     2
+ *      +-------------+--------+-----------+------             +-----+-----------+------
+ *      | destination | source | EtherType | data        tag:  | TCI | EtherType | data
+ *      +-------------+--------+-----------+------             +-----+-----------+------
+ */
+import { DEEPEST, type Decoder, type FrameClass, issue, OTHER, tooShort } from './decoder.ts'
+import { ipv4 } from './ipv4.ts'
+import { ipv6 } from './ipv6.ts'
+import { mpls } from './mpls.ts'
+import { pppoe } from './ppp.ts'
+
+const HEADER = 14
+const TAG = 4
+
+const IPV4 = 0x0800
+const IPV6 = 0x86dd
+const VLAN = 0x8100
+const PROVIDER_VLAN = 0x88a8
+/** Before 802.1ad there was this. */
+const OLD_PROVIDER_VLAN = 0x9100
+const MPLS = 0x8847
+const MPLS_MULTICAST = 0x8848
+const PPPOE_SESSION = 0x8864
+/** Transparent Ethernet bridging: Ethernet in GRE and Geneve. */
+const ETHERNET = 0x6558
+
+/** A number up to here is not a type but the length of an 802.2 frame. */
+const LONGEST_LENGTH = 1500
+/** LLC with SNAP (RFC 1042): aa aa 03, an organization of zeros, then an EtherType. */
+const SNAP = 8
+
+export function ethernet(decoder: Decoder, at: number, end: number, wireEnd: number): FrameClass {
+  if (at + HEADER > end) return tooShort(decoder, 'link-header', end, wireEnd)
+  const { bytes } = decoder
+  return etherType(decoder, (bytes[at + 12] << 8) | bytes[at + 13], at + HEADER, end, wireEnd)
+}
+
+/** Reads what stands behind an EtherType. */
+export function etherType(decoder: Decoder, type: number, at: number, end: number, wireEnd: number): FrameClass {
+  if (type === IPV4) return ipv4(decoder, at, end, wireEnd)
+  if (type === IPV6) return ipv6(decoder, at, end, wireEnd)
+  switch (type) {
+    case VLAN:
+    case PROVIDER_VLAN:
+    case OLD_PROVIDER_VLAN:
+      return vlan(decoder, at, end, wireEnd)
+    case MPLS:
+    case MPLS_MULTICAST:
+      return mpls(decoder, at, end, wireEnd)
+    case PPPOE_SESSION:
+      return pppoe(decoder, at, end, wireEnd)
+    case ETHERNET:
+      return ethernet(decoder, at, end, wireEnd)
+    default:
+      return type <= LONGEST_LENGTH ? llc(decoder, at, end, wireEnd) : OTHER
+  }
+}
+
+function vlan(decoder: Decoder, at: number, end: number, wireEnd: number): FrameClass {
+  if (at + TAG > end) return tooShort(decoder, 'link-header', end, wireEnd)
+  if (++decoder.depth > DEEPEST) return issue(decoder, 'too-deep')
+  const { bytes } = decoder
+  return etherType(decoder, (bytes[at + 2] << 8) | bytes[at + 3], at + TAG, end, wireEnd)
+}
+
+function llc(decoder: Decoder, at: number, end: number, wireEnd: number): FrameClass {
+  const { bytes } = decoder
+  if (at + SNAP > end || bytes[at] !== 0xaa || bytes[at + 1] !== 0xaa || bytes[at + 2] !== 3) return OTHER
+  const type = (bytes[at + 6] << 8) | bytes[at + 7]
+  return type > LONGEST_LENGTH ? etherType(decoder, type, at + SNAP, end, wireEnd) : OTHER
+}
