@@ -113,6 +113,8 @@ export const rcodeName = (rcode: number): string => RCODES[rcode] ?? `RCODE${rco
 export const ISSUES: Record<string, string> = {
   'file-cut':
     'The file ends in the middle of a record: it was cut, or its writer had not finished; what came before was read.',
+  'files-joined':
+    'Several capture files stand behind each other in one (cat); Wireshark reads such a file only with errors, mergecap joins them properly.',
   'record-length': 'A record claims a length that cannot be; reading went on at the next record that makes sense.',
   'block-length': 'A block of the pcapng contradicts its own lengths.',
   'pcapng-section':

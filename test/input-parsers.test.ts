@@ -70,6 +70,15 @@ describe('pcap that lies', () => {
     }
   })
 
+  test('files joined with cat are read as one, whatever their byte orders and link types', () => {
+    const file = join(pcap(three), pcap(three, { order: 'big', linkType: 113, magic: NANOS }), pcap([]), pcap(three))
+    for (const size of [1, 7, file.length]) {
+      const { frames, issues } = parsed(asPcap, file, size)
+      expect(frames.map(frame => frame.linkType)).toEqual([1, 1, 1, 113, 113, 113, 1, 1, 1])
+      expect(issues).toEqual(['files-joined 3'])
+    }
+  })
+
   test('a snap length in the header bounds nothing', () => {
     expect(parsed(asPcap, pcap(some, { snapLength: 10 })).frames).toHaveLength(20)
   })

@@ -41,6 +41,9 @@ function through(command: string, args: string[], bytes: Buffer): Buffer | null 
   }
 }
 
+const joined = (...parts: (Buffer | null)[]): Buffer | null =>
+  parts.includes(null) ? null : Buffer.concat(parts as Buffer[])
+
 const many = packets(30_000)
 const MANY = pcap(many, { magic: NANOS })
 
@@ -95,6 +98,16 @@ describe.each([
   ],
   ['zstd', (bytes: Buffer) => through('zstd', ['-qc'], bytes)],
   ['zstd -19 --long', (bytes: Buffer) => through('zstd', ['-qc', '-19', '--long'], bytes)],
+  [
+    'zstd of two frames',
+    (bytes: Buffer) =>
+      joined(through('zstd', ['-qc'], bytes.subarray(0, 999)), through('zstd', ['-qc'], bytes.subarray(999))),
+  ],
+  [
+    'xz of two streams',
+    (bytes: Buffer) =>
+      joined(through('xz', ['-qc'], bytes.subarray(0, 999)), through('xz', ['-qc'], bytes.subarray(999))),
+  ],
   ['lz4', (bytes: Buffer) => through('lz4', ['-qc'], bytes)],
   [
     'lz4 with linked blocks and checksums',

@@ -139,8 +139,12 @@ async function* startingWith(head: Buffer, rest: Chunks): Chunks {
   yield* rest
 }
 
+/** How sentences name an input. */
+export const nameOf = (file: string): string => (file === '-' ? 'Standard input' : file)
+
 /** What the operating system said, as a sentence. */
 function sentenceFor(error: unknown, file: string): unknown {
+  if (!(error instanceof Error && 'syscall' in error)) return error
   switch ((error as NodeJS.ErrnoException).code) {
     case 'ENOENT':
     case 'ENOTDIR':
@@ -152,6 +156,6 @@ function sentenceFor(error: unknown, file: string): unknown {
     case 'ENFILE':
       return new UserError(`Too many files at once: ${file} cannot be opened; join some with mergecap first.`)
     default:
-      return error
+      return new UserError(`${file} cannot be opened: ${error.message}.`)
   }
 }

@@ -3,6 +3,7 @@
  * instead. A new input is a new row.
  */
 import { UserError } from '../model.ts'
+import { nameOf } from './chunks.ts'
 import type { CaptureParser, ParserContext } from './parser.ts'
 import { MICROS, MODIFIED, NANOS, PcapParser } from './pcap.ts'
 import { PcapngParser, SECTION } from './pcapng.ts'
@@ -105,9 +106,10 @@ export const FORMATS: Format[] = [
 
 /** The row that opens a parser for these first bytes; a UserError with its sentence where there is none. */
 export function formatOf(head: Buffer, file: string): Format & { open: (context: ParserContext) => CaptureParser } {
-  if (head.length === 0) throw new UserError(`${file} is empty: nothing was captured, or the capture was not copied.`)
+  if (head.length === 0)
+    throw new UserError(`${nameOf(file)} is empty: nothing was captured, or the capture was not copied.`)
   const format = FORMATS.find(row => row.matches(head))!
-  if (!format.open) throw new UserError(`${file === '-' ? 'Standard input' : file} ${format.instead}`)
+  if (!format.open) throw new UserError(`${nameOf(file)} ${format.instead}`)
   return { ...format, open: format.open }
 }
 

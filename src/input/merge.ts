@@ -3,6 +3,7 @@
  * the memory does not depend on their length. A ring-buffer set (tcpdump -C, -W) needs no rule of its own: its times tell its order.
  */
 import { type Capture, type Messages, UserError } from '../model.ts'
+import { nameOf } from './chunks.ts'
 import { type CaptureReader, openCapture, type ReadOptions } from './read.ts'
 
 /**
@@ -15,7 +16,7 @@ export async function readCaptures(
   consume: (messages: Messages, row: number) => void,
 ): Promise<Capture[]> {
   const twice = files.find((file, i) => files.indexOf(file) !== i)
-  if (twice !== undefined) throw new UserError(`${twice === '-' ? 'Standard input' : twice} is named twice.`)
+  if (twice !== undefined) throw new UserError(`${nameOf(twice)} is named twice.`)
   const readers = await openAll(files, options)
   const progress = progressOf(readers, options)
   try {

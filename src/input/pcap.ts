@@ -24,6 +24,16 @@ const LARGE = 66_000
 /** Further than this from the last good record, a time is taken for rubbish when we look for the next record. */
 const MONTH = 30 * 86_400
 
+const isMagic = (word: number) => word === MICROS || word === NANOS || word === MODIFIED
+
+/** A magic and version 2.4 in the same byte order. */
+function isFileHeader(bytes: Buffer, at: number): boolean {
+  const little = isMagic(u32(bytes, at, true))
+  return (
+    (little || isMagic(u32(bytes, at, false))) && u16(bytes, at + 4, little) === 2 && u16(bytes, at + 6, little) === 4
+  )
+}
+
 export class PcapParser implements CaptureParser {
   private readonly context: ParserContext
   private readonly frame = newFrame()
@@ -45,11 +55,20 @@ export class PcapParser implements CaptureParser {
 
   parse(bytes: Buffer, start: number, end: number, last: boolean): number {
     let at = start
-    if (!this.headerRead) {
-      if (end - at < FILE_HEADER) return this.cut(at, end, last)
-      this.readHeader(bytes, at)
-      at += FILE_HEADER
+    for (;;) {
+      if (!this.headerRead) {
+        if (end - at < FILE_HEADER) return this.cut(at, end, last)
+        this.readHeader(bytes, at)
+        at += FILE_HEADER
+      }
+      at = this.parseRecords(bytes, at, end, last)
+      if (this.headerRead) return at
     }
+  }
+
+  /** Also returns where a second file header stands; `headerRead` is false then. */
+  private parseRecords(bytes: Buffer, start: number, end: number, last: boolean): number {
+    let at = start
     const { frame, little, nanosPerUnit, recordHeader, largest, lengthsSwapped } = this
     const { onFrame } = this.context
     frame.bytes = bytes
@@ -61,6 +80,12 @@ export class PcapParser implements CaptureParser {
       if (at + recordHeader > end) return this.cut(at, end, last)
       let captured = u32(bytes, at + 8, little)
       let wire = u32(bytes, at + 12, little)
+      // Files joined with cat: the header of the next one looks like an empty record of the year 2055.
+      if (captured === 0 && wire === 0 && isFileHeader(bytes, at)) {
+        this.context.issues.add('files-joined', this.context.capture.file, frame.number + 1)
+        this.headerRead = false
+        return at
+      }
       if (lengthsSwapped && captured > wire) {
         const swapped = captured
         captured = wire
@@ -97,8 +122,7 @@ export class PcapParser implements CaptureParser {
 
   private readHeader(bytes: Buffer, at: number): void {
     this.headerRead = true
-    const big = u32(bytes, at, false)
-    this.little = big !== MICROS && big !== NANOS && big !== MODIFIED
+    this.little = !isMagic(u32(bytes, at, false))
     const magic = u32(bytes, at, this.little)
     const major = u16(bytes, at + 4, this.little)
     const minor = u16(bytes, at + 6, this.little)
@@ -106,7 +130,8 @@ export class PcapParser implements CaptureParser {
     this.recordHeader = magic === MODIFIED ? MODIFIED_RECORD_HEADER : RECORD_HEADER
     // Before 2.3 the two lengths stood the other way round; in 2.3 it depends on the writer, so the smaller one is the captured one.
     this.lengthsSwapped = major === 2 && minor <= 3
-    this.context.capture.snapLength = u32(bytes, at + 16, this.little)
+    const { capture } = this.context
+    capture.snapLength = Math.max(capture.snapLength ?? 0, u32(bytes, at + 16, this.little))
     // The upper bits tell the length of a frame check sequence; the IP length bounds the packet without it.
     this.frame.linkType = u32(bytes, at + 20, this.little) & 0xffff
     this.largest = largestRecord(this.frame.linkType)

@@ -8,7 +8,7 @@ import { decodeFrame, endDecoder, newDecoder } from '../wire/decode.ts'
 import type { Frame } from '../wire/frame.ts'
 import type { Issues } from '../wire/issues.ts'
 import type { Tables } from '../wire/tables.ts'
-import { type Chunks, openSource, peek, type Source } from './chunks.ts'
+import { type Chunks, nameOf, openSource, peek, type Source } from './chunks.ts'
 import { COMPRESSIONS } from './compression.ts'
 import { Feed } from './feed.ts'
 import { formatOf, HEAD } from './formats.ts'
@@ -115,7 +115,7 @@ export class CaptureReader {
         this.chunks = opening.chunks
         if (opening.head.length === 0)
           throw new UserError(
-            `${capture.file} is compressed with ${compression.name}, and nothing can be unpacked of it.`,
+            `${nameOf(capture.file)} is compressed with ${compression.name}, and nothing can be unpacked of it.`,
           )
       }
       if (opening.head.length === 0 && options.signal?.aborted) {
