@@ -61,20 +61,9 @@ export const FORMATS: Format[] = [
     instead: 'is a Bluetooth capture: no DNS in it.',
   },
   {
-    name: 'Event Trace Log',
-    matches: head => /^.\0\0\0.\0\0\0/s.test(text(head)) && head.length >= 12 && head.readUInt16LE(4) === 0x7878,
-    instead: 'is a Windows trace (ETL): convert it with "pktmon etl2pcap IN --out OUT" and analyze OUT.',
-  },
-  {
     name: 'pcap, old variant',
-    matches: head => either(head, 0xa1b2cd34, 0xa1e2cb12, 0x1c0001ac, 0x1c0001ad, 0xa1b234cd, 0x2a53505a),
+    matches: head => either(head, 0xa1e2cb12, 0x1c0001ac, 0x1c0001ad, 0xa1b234cd, 0x2a53505a),
     instead: `is an unusual variant of pcap: ${convert}`,
-  },
-  {
-    name: 'ERF',
-    // | time stamp 8 | type 1 | flags 1 | record length 2 |: a record's length is at least its header's.
-    matches: head => head.length >= 16 && head[8] > 0 && (head[8] & 0x7f) < 50 && looksLikeErf(head),
-    instead: `may be an ERF file: ${convert}`,
   },
   {
     name: 'zip',
@@ -96,6 +85,12 @@ export const FORMATS: Format[] = [
     matches: head => head.length > 0 && /^[\t\r\n\x20-\x7e\x80-\xff]*$/.test(text(head)),
     instead:
       'is a text file, not a packet capture: record one with "tcpdump -w FILE", not by redirecting what tcpdump prints.',
+  },
+  {
+    name: 'ERF',
+    // | time stamp 8 | type 1 | flags 1 | record length 2 |: a record's length is at least its header's.
+    matches: head => head.length >= 16 && head[8] > 0 && (head[8] & 0x7f) < 50 && looksLikeErf(head),
+    instead: `may be an ERF file: ${convert}`,
   },
   {
     name: 'unknown',
