@@ -6,18 +6,21 @@ import { A, AAAA, NOERROR, NXDOMAIN, TC } from '../codes.ts'
 import { type AddressId, HAS_CNAME, TCP, type Time } from '../model.ts'
 import type { Names } from '../wire/tables.ts'
 import { type Candidate, type Lookup, newLookup } from './lookup.ts'
+import type { Profiles } from './profiles.ts'
 import type { SearchKnowledge, SearchLists } from './searchlist.ts'
 import { behind, commonBase, dots } from './suffix.ts'
 import { ANSWERED, type Transaction, UNREACHED } from './transaction.ts'
 
-/** Legs that are sent at once lie closer than this (L1); sequential ones follow the first leg's answer as closely (L2). */
+/** Legs that are sent at once lie closer than this (L1). */
 const LEG_GAP: Time = 50e6
+/** A sequential leg follows the first one's answer within this (L2); a tool that is started again takes longer. */
+const SEQUENTIAL_GAP: Time = 5e6
 /** A candidate, or a retry after an error, follows the answer before it within this (K1). */
 const STEP_GAP: Time = 50e6
 /** A domain from the middle of the list never starts a walk, so its step may be late: a starved pod. */
 const LATE_STEP_GAP: Time = 1.5e9
 /** Clock granularity: an answer may bear a later time than the query that it let loose. */
-const SLACK: Time = 0.5e6
+const SLACK: Time = 0.1e6
 /** Timers of stub resolvers after silence: from timeout:1 less a tenth to 6 s (three servers), and c-ares' 8 s. */
 const TIMER_MIN: Time = 0.22e9
 const TIMER_MAX: Time = 8.5e9
@@ -34,24 +37,27 @@ export class Grouping {
   private readonly open = new Map<AddressId, Lookup[]>()
   private readonly names: Names
   private readonly searchLists: SearchLists
+  private readonly profiles: Profiles
   private readonly closed: (lookup: Lookup) => void
   private made = 0
 
-  constructor(names: Names, searchLists: SearchLists, closed: (lookup: Lookup) => void) {
+  constructor(names: Names, searchLists: SearchLists, profiles: Profiles, closed: (lookup: Lookup) => void) {
     this.names = names
     this.searchLists = searchLists
+    this.profiles = profiles
     this.closed = closed
   }
 
   /** Takes a client's transactions in order of start. */
   add(t: Transaction): void {
     const name = this.names.text(t.qname)
-    let lookups = this.open.get(t.client)
+    const client = this.profiles.clientOf(t.client)
+    let lookups = this.open.get(client)
     if (!lookups) {
       lookups = []
-      this.open.set(t.client, lookups)
+      this.open.set(client, lookups)
     }
-    const knowledge = this.searchLists.of(t.client)
+    const knowledge = this.searchLists.of(client)
     let best: Lookup | null = null
     let bestFit: Fit = NONE_FITS
     for (const lookup of lookups) {
@@ -133,7 +139,7 @@ function fitSameName(candidate: Candidate, t: Transaction): Fit {
     const samePort = all.some(x => x.clientPort === t.clientPort && x.dnsId !== t.dnsId)
     if (samePort && parallel <= LEG_GAP) return joins(10, parallel)
     // A sequential leg: on the same port (single-request), or from a new one (single-request-reopen, host, nslookup).
-    if (!Number.isNaN(last.end) && last.end <= t.start + SLACK && t.start - last.end <= LEG_GAP)
+    if (!Number.isNaN(last.end) && last.end <= t.start + SLACK && t.start - last.end <= SEQUENTIAL_GAP)
       return joins(samePort ? 9 : 6, t.start - last.end)
     if (parallel <= LEG_GAP && sameProfile(all[0], t)) return joins(7, parallel)
     // The other leg after its partner's timer: glibc asks one after the other once it has lost one.
@@ -190,6 +196,7 @@ function fitNext(lookup: Lookup, candidate: Candidate, t: Transaction, name: str
   const order = stepOrder(from, to, knowledge)
   if (order === WRONG_ORDER) return NONE_FITS
   // As-is comes first only where the name has ndots dots, and ndots is at least 1.
+  if (from === '' && lookup.candidates.length > 1) return NONE_FITS
   if (from === '' && dots(candidate.name) < Math.max(1, knowledge.ndotsMin ?? 1)) return NONE_FITS
   const joins = (rank: number, gap: Time): Fit => ({ rank, gap: Math.abs(gap), next: true, candidate: null })
   const settled = settledAt(candidate, t.start)

@@ -35,7 +35,7 @@ export interface Habits {
   /** Some candidate was asked for A and AAAA. */
   twoLegs: boolean
   legsShareSocket: boolean
-  /** The second leg left before the first was answered. */
+  /** Some second leg left before the first was answered: a slow client may answer for the others. */
   legsTogether: boolean
   /** Every candidate was asked for both families. */
   legsWalkTogether: boolean
@@ -46,8 +46,10 @@ export interface Habits {
   /** Pairs of ids of A and AAAA as musl makes them from its clock, of all pairs. */
   clockIds: number
   idPairs: number
-  /** The client's clock-like pairs among all of its pairs, this lookup's included. */
+  /** The share of the client's pairs of ids that only a clock explains. */
   clientClockShare: number
+  /** The first query was for A. */
+  startsWithA: boolean
   asksMx: boolean
   otherTypes: boolean
 }
@@ -126,7 +128,8 @@ export const RESOLVERS: Resolver[] = [
   },
   {
     name: 'nslookup',
-    fits: h => h.edns === null && h.candidates > 1 && h.twoLegs && !h.legsWalkTogether && !h.legsTogether,
+    fits: h =>
+      h.edns === null && h.startsWithA && h.candidates > 1 && h.twoLegs && !h.legsWalkTogether && !h.legsTogether,
     needsBothLegs: false,
     stopsAtNodata: true,
     stopsAtServfail: true,
@@ -141,9 +144,8 @@ export const RESOLVERS: Resolver[] = [
       h.edns === null &&
       h.twoLegs &&
       h.legsShareSocket &&
-      h.legsTogether &&
       h.clockIds === h.idPairs &&
-      (h.idPairs > 2 || h.clientClockShare > 0.5),
+      (h.idPairs > 1 || h.clientClockShare > 0.05),
     needsBothLegs: true,
     stopsAtNodata: true,
     stopsAtServfail: true,
@@ -157,7 +159,7 @@ export const RESOLVERS: Resolver[] = [
     fits: h =>
       (h.edns === null || h.edns === 1200) &&
       h.twoLegs &&
-      (h.legsTogether ? h.legsShareSocket : h.legsWalkTogether && h.candidates > 1),
+      (h.legsShareSocket || (h.legsWalkTogether && !h.legsTogether && h.candidates > 1)),
     needsBothLegs: false,
     stopsAtNodata: false,
     stopsAtServfail: false,
@@ -187,10 +189,13 @@ export const UNKNOWN_RESOLVER: Resolver = {
 
 export const resolverOf = (habits: Habits): Resolver => RESOLVERS.find(row => row.fits(habits)) ?? UNKNOWN_RESOLVER
 
-/** Ids that musl derives from the clock: the AAAA query's is a little behind the A query's (res_mkquery.c). */
+/**
+ * Ids that musl derives from the clock: the AAAA query's is a little behind the A query's (res_mkquery.c). Of 1,950 pairs recorded from
+ * musl all lie between 100 and 621; random pairs do so once in 65 times.
+ */
 export const isClockPair = (a: Transaction, aaaa: Transaction): boolean => {
   const delta = (aaaa.dnsId - a.dnsId) & 0xffff
-  return delta > 0 && delta < 0x800
+  return delta >= 64 && delta < 1024
 }
 
 /** The first A and the first AAAA transaction of a candidate. */
@@ -214,13 +219,14 @@ export function habitsOf(lookup: Lookup, clientClockShare: number): Habits {
     candidates: lookup.candidates.length,
     twoLegs: complete.length > 0,
     legsShareSocket: complete.length > 0 && complete.every(([a, b]) => a.clientPort === b.clientPort),
-    legsTogether: complete.length > 0 && complete.every(([a, b]) => together(a, b)),
+    legsTogether: complete.some(([a, b]) => together(a, b)),
     legsWalkTogether: complete.length === lookup.candidates.length,
     walkSharesSocket: ports.length > 1 && ports.every(port => port === ports[0]),
     candidatesTogether: lookup.candidates.some((c, i) => i > 0 && isBefore(c, lookup.candidates[i - 1])),
     clockIds: complete.filter(([a, b]) => isClockPair(a, b)).length,
     idPairs: complete.length,
     clientClockShare,
+    startsWithA: first.qtype === A,
     asksMx: all.some(t => t.qtype === 15),
     otherTypes: all.some(t => t.qtype !== A && t.qtype !== AAAA),
   }

@@ -11,7 +11,8 @@ import { Grouping } from './grouping.ts'
 import { type Lookup, transactionsOf } from './lookup.ts'
 import { Matching } from './matching.ts'
 import { decide, nameLookup } from './outcome.ts'
-import { habitsOf, isClockPair, legPair, resolverOf } from './resolvers.ts'
+import { Profiles } from './profiles.ts'
+import { habitsOf, resolverOf } from './resolvers.ts'
 import { SearchLists } from './searchlist.ts'
 import { type Inward, Sums } from './sums.ts'
 import { ANSWERED, OPEN, type Transaction, UNANSWERED } from './transaction.ts'
@@ -54,6 +55,7 @@ export class Trace {
   readonly searchLists: SearchLists
   readonly forwarding: Forwarding
   readonly endpoints: Endpoints
+  readonly profiles = new Profiles()
   readonly sums = new Sums()
   private readonly grouping: Grouping
   private readonly options: TraceOptions
@@ -62,8 +64,6 @@ export class Trace {
   private alone: Transaction[] = []
   private finished: { lookup: Lookup; waste: LookupWasteSums; inward: Inward }[] = []
   private finishedHops: Hop[] = []
-  /** Pairs of ids per client, and those of them that look like musl's. */
-  private readonly idPairs = new Map<AddressId, { all: number; clock: number }>()
   /** Forwarders of which at least one query to the next hop was captured: only they can be seen to answer from a cache. */
   private readonly visibleForwarders = new Set<AddressId>()
 
@@ -73,7 +73,7 @@ export class Trace {
     this.searchLists = new SearchLists(tables.names)
     this.forwarding = new Forwarding(tables.names)
     this.endpoints = new Endpoints(tables, this.searchLists, this.forwarding, options.clusterDomain)
-    this.grouping = new Grouping(tables.names, this.searchLists, lookup => this.closeLookup(lookup))
+    this.grouping = new Grouping(tables.names, this.searchLists, this.profiles, lookup => this.closeLookup(lookup))
     for (const { role, address } of options.roles) this.endpoints.hint(address, role)
     for (const { client, list, ndots } of options.searchLists) this.searchLists.give(client, list, ndots)
   }
@@ -100,6 +100,7 @@ export class Trace {
     for (const t of batch) {
       this.forwarding.observe(t)
       this.searchLists.observe(t)
+      this.profiles.observe(t)
     }
     this.searchLists.learn()
     for (const t of batch) this.endpoints.observe(t)
@@ -119,7 +120,7 @@ export class Trace {
 
   private closeLookup(lookup: Lookup): void {
     const knowledge = this.searchLists.of(lookup.client)
-    const resolver = resolverOf(habitsOf(lookup, this.clockShare(lookup)))
+    const resolver = resolverOf(habitsOf(lookup, this.profiles.clockShare(lookup.client)))
     lookup.resolver = resolver.name || null
     nameLookup(lookup, knowledge)
     if (lookup.candidates.length > 1) this.searchLists.noteWalk(lookup.client, lookup.base, lookup.suffixes[0] !== null)
@@ -136,22 +137,6 @@ export class Trace {
     })
     for (const t of transactionsOf(lookup)) this.closeHops(t, lookup)
     if (this.options.lookup) this.finished.push({ lookup, waste, inward })
-  }
-
-  /** How much of a client's pairs of ids look like musl's, this lookup's included. */
-  private clockShare(lookup: Lookup): number {
-    let pairs = this.idPairs.get(lookup.client)
-    if (!pairs) {
-      pairs = { all: 0, clock: 0 }
-      this.idPairs.set(lookup.client, pairs)
-    }
-    for (const candidate of lookup.candidates) {
-      const pair = legPair(candidate)
-      if (!pair || pair[0].clientPort !== pair[1].clientPort || pair[0].edns >= 0) continue
-      pairs.all++
-      if (isClockPair(pair[0], pair[1])) pairs.clock++
-    }
-    return pairs.all ? pairs.clock / pairs.all : 0
   }
 
   /** How far in the waste of a lookup went. */
