@@ -35,6 +35,8 @@ import { DOMAIN } from './ports.ts'
 import { queryHash } from './servers.ts'
 
 export const HEADER = 12
+/** Of a message that the capture cut, id and flags are worth a row. */
+export const LEAST = 4
 
 const COOKIE_OPTION = 10
 
@@ -42,7 +44,7 @@ const name = newName()
 
 /**
  * Appends a row for the message at decoder.bytes[at .. end), of which the wire had [at, wireEnd). Sender, receiver, vantage and
- * moment are the decoder's. The caller has checked that a whole header is there.
+ * moment are the decoder's. The caller has checked that the wire had a whole header, and the capture at least LEAST bytes of it.
  */
 export function appendMessage(
   decoder: Decoder,
@@ -62,10 +64,10 @@ export function appendMessage(
   m.dnsId[row] = (bytes[at] << 8) | bytes[at + 1]
   m.flags[row] = flags
   m.rcode[row] = (flags & QR) === 0 ? NONE : flags & 15
-  m.qdcount[row] = (bytes[at + 4] << 8) | bytes[at + 5]
-  m.ancount[row] = (bytes[at + 6] << 8) | bytes[at + 7]
-  m.nscount[row] = (bytes[at + 8] << 8) | bytes[at + 9]
-  m.arcount[row] = (bytes[at + 10] << 8) | bytes[at + 11]
+  m.qdcount[row] = at + 6 > end ? 0 : (bytes[at + 4] << 8) | bytes[at + 5]
+  m.ancount[row] = at + 8 > end ? 0 : (bytes[at + 6] << 8) | bytes[at + 7]
+  m.nscount[row] = at + 10 > end ? 0 : (bytes[at + 8] << 8) | bytes[at + 9]
+  m.arcount[row] = at + 12 > end ? 0 : (bytes[at + 10] << 8) | bytes[at + 11]
   if (wireEnd > end) {
     m.state[row] = CUT
     capture.cutMessages++
@@ -79,7 +81,7 @@ export function appendMessage(
   m.length = row + 1
   decoder.rows++
   capture.messages++
-  if (decoder.toPort === DOMAIN && (flags & QR) === 0) {
+  if (decoder.toPort === DOMAIN && (flags & QR) === 0 && m.qname[row] !== NONE) {
     const hash = queryHash(decoder.from, decoder.fromPort, m.dnsId[row], m.qname[row], m.qtype[row])
     decoder.servers.note(hash, decoder.seconds)
   }
@@ -147,6 +149,7 @@ function readQuestions(decoder: Decoder, m: Messages, row: number, at: number, e
   const { bytes } = decoder
   let questions = m.qdcount[row]
   let position = at + HEADER
+  if (position > end) return ended(m, row)
   if (questions === 0) return position
   const state = readName(bytes, at, position, end, name)
   if (state === BROKEN) return broken(m, row)

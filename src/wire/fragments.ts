@@ -26,7 +26,7 @@ export const FRAGMENT_SECONDS = 2
 export const MOST_DATAGRAMS = 4096
 const MOST_BYTES = 32 * 1024 * 1024
 /** A finished datagram swallows copies of its fragments (interface "any" without interface numbers) for so long. */
-const COPY_SECONDS = 1
+const COPY_NANOS = 1e8
 /** What a datagram may hold behind its header. */
 const LONGEST = 65_535
 
@@ -61,6 +61,7 @@ export interface Datagram {
   countedAsOther: number
   first: Moment | null
   doneSeconds: number
+  doneNanos: number
 }
 
 /**
@@ -109,7 +110,7 @@ export function fragment(
 function find(decoder: Decoder, protocol: number, id: number): Datagram {
   internAddresses(decoder)
   const vantage = vantageOf(decoder)
-  const { from, to, seconds, version } = decoder
+  const { from, to, seconds, nanos, version } = decoder
   const key = keyOf(vantage, from, to, protocol, id)
   const known = decoder.fragments.get(key, false)
   if (known) {
@@ -119,7 +120,8 @@ function find(decoder: Decoder, protocol: number, id: number): Datagram {
       known.to === to &&
       known.vantage === vantage &&
       known.protocol === protocol
-    const stale = known.state === DONE && Math.abs(seconds - known.doneSeconds) > COPY_SECONDS
+    const age = (seconds - known.doneSeconds) * 1e9 + (nanos - known.doneNanos)
+    const stale = known.state === DONE && Math.abs(age) > COPY_NANOS
     if (same && !stale) return known
     giveUpDatagram(decoder, known, false)
   }
@@ -142,6 +144,7 @@ function find(decoder: Decoder, protocol: number, id: number): Datagram {
     countedAsOther: 0,
     first: null,
     doneSeconds: 0,
+    doneNanos: 0,
   }
   decoder.fragments.set(key, datagram)
   return datagram
@@ -170,7 +173,7 @@ function takeFirst(decoder: Decoder, datagram: Datagram, at: number, end: number
     return true
   }
   if (mayBeDns(decoder, fromPort, toPort)) return true
-  if (datagram.protocol === UDP_PROTOCOL && mayBeTunnel(toPort)) return true
+  if (datagram.protocol === UDP_PROTOCOL && mayBeTunnel(fromPort, toPort)) return true
   drop(decoder, datagram)
   return false
 }
@@ -235,6 +238,7 @@ function finish(decoder: Decoder, datagram: Datagram): FrameClass {
   }
   datagram.state = DONE
   datagram.doneSeconds = decoder.seconds
+  datagram.doneNanos = decoder.nanos
   release(decoder, datagram)
   return result
 }

@@ -3,17 +3,22 @@ import { ISSUES } from '../codes.ts'
 import type { Issue } from '../model.ts'
 
 export class Issues {
-  private readonly byKey = new Map<string, Issue>()
+  /** By file, then by code. */
+  private readonly byFile = new Map<string, Map<string, Issue>>()
 
   /** `frame` is null for what concerns the file as a whole. */
   add(code: string, file: string, frame: number | null, count = 1): void {
-    const key = `${code} ${file}`
-    const issue = this.byKey.get(key)
+    let byCode = this.byFile.get(file)
+    if (!byCode) {
+      byCode = new Map()
+      this.byFile.set(file, byCode)
+    }
+    const issue = byCode.get(code)
     if (issue) issue.count += count
-    else this.byKey.set(key, { code, file, count, firstFrame: frame, what: ISSUES[code] ?? code })
+    else byCode.set(code, { code, file, count, firstFrame: frame, what: ISSUES[code] ?? code })
   }
 
   get list(): Issue[] {
-    return [...this.byKey.values()]
+    return [...this.byFile.values()].flatMap(byCode => [...byCode.values()])
   }
 }

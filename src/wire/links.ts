@@ -3,8 +3,6 @@ import { arcnet } from './arcnet.ts'
 import { linuxCooked, linuxCooked2 } from './cooked.ts'
 import type { Parser } from './decoder.ts'
 import { ethernet } from './ethernet.ts'
-import { ipv4 } from './ipv4.ts'
-import { ipv6 } from './ipv6.ts'
 import { loopback } from './loopback.ts'
 import { nflog } from './nflog.ts'
 import { pktap } from './pktap.ts'
@@ -26,8 +24,9 @@ export const LINKS: ReadonlyMap<number, Parser> = new Map<number, Parser>([
   [113, linuxCooked],
   [129, arcnet],
   [149, pktap],
-  [228, ipv4],
-  [229, ipv6],
+  // IPV4 and IPV6; the packet knows better.
+  [228, rawIp],
+  [229, rawIp],
   [239, nflog],
   [258, pktap],
   [276, linuxCooked2],

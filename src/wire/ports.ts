@@ -10,6 +10,7 @@ export const LLMNR = 5355
 export const VXLAN = 4789
 /** What Linux took before the number was assigned; flannel and Cilium still do. */
 export const VXLAN_LINUX = 8472
+export const VXLAN_GPE = 4790
 /** RFC 8926 */
 export const GENEVE = 6081
 
@@ -20,6 +21,10 @@ export function mayBeDns(decoder: Decoder, fromPort: number, toPort: number): bo
   return ports[fromPort] + ports[toPort] > 0
 }
 
-export function mayBeTunnel(toPort: number): boolean {
-  return toPort === VXLAN || toPort === VXLAN_LINUX || toPort === GENEVE
+/** Tunnels send to their port; some test equipment answers from it. */
+export function mayBeTunnel(fromPort: number, toPort: number): boolean {
+  return isTunnel(toPort) || isTunnel(fromPort)
 }
+
+const isTunnel = (port: number): boolean =>
+  port === VXLAN || port === VXLAN_LINUX || port === GENEVE || port === VXLAN_GPE

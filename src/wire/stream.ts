@@ -12,7 +12,7 @@
 import { QR } from '../codes.ts'
 import { TCP } from '../model.ts'
 import { bookLate, type Decoder, enter, type Moment, momentOf, note } from './decoder.ts'
-import { appendMessage, HEADER } from './dns.ts'
+import { appendMessage, HEADER, LEAST } from './dns.ts'
 import { looksLikeDns } from './recognise.ts'
 
 const PREFIX = 2
@@ -272,7 +272,7 @@ function take(
       const whole = position + PREFIX <= end && stream.heldLength === 0
       if (whole) {
         const length = PREFIX + ((decoder.bytes[position] << 8) | decoder.bytes[position + 1])
-        if (length >= PREFIX + HEADER && position + length <= wireEnd && position + PREFIX + HEADER <= end) {
+        if (length >= PREFIX + HEADER && position + length <= wireEnd && position + PREFIX + LEAST <= end) {
           // The usual case: a whole message in one segment is read where it is.
           append(decoder, connection, position + PREFIX, Math.min(end, position + length), position + length)
           position += length
@@ -347,7 +347,7 @@ function holdBytes(decoder: Decoder, stream: Stream, at: number, end: number): v
 
 /** The message that is held has passed to its end. */
 function appendHeld(decoder: Decoder, connection: Connection, stream: Stream): void {
-  if (stream.heldLength < PREFIX + HEADER) {
+  if (stream.heldLength < PREFIX + LEAST) {
     note(decoder, 'headers-cut')
     return
   }

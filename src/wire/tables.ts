@@ -67,17 +67,46 @@ export class Addresses {
   }
 }
 
+/** Slots of the cache in front of the Map of names, a power of two, and the bytes that one holds. */
+const SLOTS = 2048
+const SLOT_BYTES = 128
+
 /**
  * Names, lower-cased (RFC 4343). The key of the first look is the name's wire bytes as they came, so that a name in mixed case
- * (0x20) costs one more entry and no more time.
+ * (0x20) costs one more entry and no more time. Few names make up most messages, so the last one of each slot is compared byte by
+ * byte before a string is made for the Map: a third of the time.
  */
 export class Names {
+  private readonly slotBytes = new Uint8Array(SLOTS * SLOT_BYTES)
+  private readonly slotLengths = new Uint8Array(SLOTS)
+  private readonly slotIds = new Int32Array(SLOTS)
   private readonly byWire = new Map<string, NameId>()
   private readonly byText = new Map<string, NameId>()
   private readonly texts: string[] = []
 
   /** The id of an uncompressed wire name at [start, end), its final zero byte included or not. */
   internWire(bytes: Buffer, start: number, end: number): NameId {
+    const length = end - start
+    if (length > SLOT_BYTES || length === 0) return this.lookUp(bytes, start, end)
+    const slot = slotOf(bytes, start, length)
+    const { slotBytes } = this
+    if (this.slotLengths[slot] === length) {
+      let at = slot * SLOT_BYTES
+      let position = start
+      while (position < end && bytes[position] === slotBytes[at]) {
+        position++
+        at++
+      }
+      if (position === end) return this.slotIds[slot]
+    }
+    const id = this.lookUp(bytes, start, end)
+    for (let i = 0, at = slot * SLOT_BYTES; i < length; i++) slotBytes[at + i] = bytes[start + i]
+    this.slotLengths[slot] = length
+    this.slotIds[slot] = id
+    return id
+  }
+
+  private lookUp(bytes: Buffer, start: number, end: number): NameId {
     const key = bytes.latin1Slice(start, end)
     const known = this.byWire.get(key)
     if (known !== undefined) return known
@@ -104,6 +133,16 @@ export class Names {
   get size(): number {
     return this.texts.length
   }
+}
+
+/** From the length, the first bytes (where names of a cluster differ) and some further on. */
+function slotOf(bytes: Uint8Array, start: number, length: number): number {
+  const step = (length + 7) >> 3
+  let hash = length
+  for (let i = 0; i < length; i += step) hash = Math.imul(hash ^ bytes[start + i], 0x9e37_79b1) ^ (hash >>> 15)
+  const head = length < 12 ? length : 12
+  for (let i = 1; i < head; i++) hash = Math.imul(hash ^ bytes[start + i], 0x85eb_ca6b)
+  return (hash ^ (hash >>> 13) ^ (hash >>> 21)) & (SLOTS - 1)
 }
 
 /** The interfaces at which frames were captured. */

@@ -16,16 +16,17 @@ import {
   issue,
   note,
   OTHER,
+  type Parser,
   tooShort,
   vantageOf,
 } from './decoder.ts'
-import { appendMessage, HEADER as DNS_HEADER } from './dns.ts'
+import { appendMessage, HEADER as DNS_HEADER, LEAST } from './dns.ts'
 import { geneve } from './geneve.ts'
 import { newName, readName, WHOLE } from './name.ts'
-import { DOMAIN, GENEVE, LLMNR, MULTICAST_DNS, VXLAN, VXLAN_LINUX } from './ports.ts'
+import { DOMAIN, GENEVE, LLMNR, MULTICAST_DNS, VXLAN, VXLAN_GPE, VXLAN_LINUX } from './ports.ts'
 import { looksLikeDns } from './recognise.ts'
 import { queryHash } from './servers.ts'
-import { vxlan } from './vxlan.ts'
+import { vxlan, vxlanGpe } from './vxlan.ts'
 
 const HEADER = 8
 
@@ -38,8 +39,8 @@ export function udp(decoder: Decoder, at: number, end: number, wireEnd: number):
   const toPort = (bytes[at + 2] << 8) | bytes[at + 3]
   const data = at + HEADER
   if (fromPort !== DOMAIN && toPort !== DOMAIN) {
-    if (toPort === VXLAN || toPort === VXLAN_LINUX) return vxlan(decoder, data, end, wireEnd)
-    if (toPort === GENEVE) return geneve(decoder, data, end, wireEnd)
+    const tunnel = tunnelOf(toPort) ?? tunnelOf(fromPort)
+    if (tunnel) return tunnel(decoder, data, end, wireEnd)
     // The hot rejection: one question and a plausible opcode, or it is not DNS.
     if (data + DNS_HEADER > end || bytes[data + 5] !== 1 || bytes[data + 4] !== 0 || (bytes[data + 2] & 0x50) !== 0) {
       if (fromPort === MULTICAST_DNS || toPort === MULTICAST_DNS) return multicast(decoder, fromPort, toPort, data, end)
@@ -52,6 +53,12 @@ export function udp(decoder: Decoder, at: number, end: number, wireEnd: number):
   decoder.fromPort = fromPort
   decoder.toPort = toPort
   return dns(decoder, at, end, wireEnd)
+}
+
+function tunnelOf(port: number): Parser | null {
+  if (port === VXLAN || port === VXLAN_LINUX) return vxlan
+  if (port === GENEVE) return geneve
+  return port === VXLAN_GPE ? vxlanGpe : null
 }
 
 /** The datagram at `at` is DNS by its port. */
@@ -69,7 +76,8 @@ function dns(decoder: Decoder, at: number, end: number, wireEnd: number): FrameC
   }
   const dataWireEnd = at + length
   const dataEnd = dataWireEnd < end ? dataWireEnd : end
-  if (data + DNS_HEADER > dataEnd) return issue(decoder, data + DNS_HEADER > dataWireEnd ? 'dns-short' : 'headers-cut')
+  if (data + DNS_HEADER > dataWireEnd) return issue(decoder, 'dns-short')
+  if (data + LEAST > dataEnd) return issue(decoder, 'headers-cut')
   internAddresses(decoder)
   decoder.vantage = vantageOf(decoder)
   appendMessage(decoder, UDP, data, dataEnd, dataWireEnd, decoder.size)
