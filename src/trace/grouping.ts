@@ -141,7 +141,8 @@ function fitSameName(candidate: Candidate, t: Transaction): Fit {
     // A sequential leg: on the same port (single-request), or from a new one (single-request-reopen, host, nslookup).
     if (!Number.isNaN(last.end) && last.end <= t.start + SLACK && t.start - last.end <= SEQUENTIAL_GAP)
       return joins(samePort ? 9 : 6, t.start - last.end)
-    if (parallel <= LEG_GAP && sameProfile(all[0], t)) return joins(7, parallel)
+    const overlaps = parallel <= SEQUENTIAL_GAP || !endedBy(all[0], t.start)
+    if (parallel <= LEG_GAP && overlaps && sameProfile(all[0], t)) return joins(7, parallel)
     // The other leg after its partner's timer: glibc asks one after the other once it has lost one.
     const silent = all.find(x => !endedBy(x, t.start))
     if (silent && samePort && isTimer(t.start - lastQueryBefore(silent, t.start))) return joins(6, parallel)
@@ -154,13 +155,20 @@ function fitSameName(candidate: Candidate, t: Transaction): Fit {
       return joins(10, t.start - twin.start)
     const silence = t.start - lastQueryBefore(twin, t.start)
     if (sameTuple) return joins(9, silence)
-    if (isTimer(silence) && sameProfile(twin, t)) return joins(7, silence)
+    if (t.transport === TCP && twin.transport !== TCP && t.dnsId === twin.dnsId) return joins(9, silence)
+    // Only resolvers with a socket per query (Go) choose a new id for a retry.
+    const mayChangeId =
+      t.dnsId === twin.dnsId || !all.some(x => x.qtype !== twin.qtype && x.clientPort === twin.clientPort)
+    if (isTimer(silence) && mayChangeId && sameProfile(twin, t)) return joins(7, silence)
     return NONE_FITS
   }
   const gap = t.start - twin.end
-  if (twin.state === ANSWERED && twin.responseFlags & TC && t.transport === TCP && gap <= STEP_GAP)
-    return joins(10, gap)
+  if (isTruncated(twin) && t.transport === TCP && isFallback(twin, t)) return joins(10, gap)
   if (sameTuple && gap < TIMER_MAX) return joins(9, gap)
+  // The partner of a leg that has just been asked again, on its socket.
+  if (all.some(x => x.clientPort === t.clientPort && x.qtype !== t.qtype && t.start - x.start <= LEG_GAP))
+    return joins(9, gap)
+  if (isError(twin) && gap <= STEP_GAP && sameProfile(twin, t)) return joins(7, gap)
   // After an error on either leg both may be asked again.
   const settled = settledAt(candidate, t.start)
   if (Number.isNaN(settled)) {
@@ -179,7 +187,7 @@ function fitSameName(candidate: Candidate, t: Transaction): Fit {
   const after = t.start - settled
   if (after <= STEP_GAP && after >= -SLACK) {
     if (all.some(isError)) return sameProfile(twin, t) ? joins(6, after) : NONE_FITS
-    if (all.some(x => x.responseFlags & TC) && t.transport === TCP) return joins(8, after)
+    if (t.transport === TCP && all.some(x => isTruncated(x) && isFallback(x, t))) return joins(8, after)
     if (all.some(x => x.addresses >= BUFFER_ADDRESSES || x.transport === TCP) && after < FAN_OUT_GAP)
       return joins(5, after)
   }
@@ -284,6 +292,18 @@ function lastQueryBefore(t: Transaction, time: Time): Time {
   return last
 }
 
+/** The same query to another server (musl). */
+const isCopy = (x: Transaction, t: Transaction): boolean => x.dnsId === t.dnsId && x.clientPort === t.clientPort
+
+const isTruncated = (t: Transaction): boolean => t.state === ANSWERED && (t.responseFlags & TC) !== 0
+
+/** TCP after truncation: at once, up to the SYN where that was captured. A tool that is started again takes longer. */
+function isFallback(truncated: Transaction, t: Transaction): boolean {
+  const begun = Number.isNaN(t.sinceSyn) ? t.start : t.start - t.sinceSyn
+  const known = !Number.isNaN(t.sinceSyn) && t.dnsId !== truncated.dnsId
+  return begun - truncated.end <= (known ? SEQUENTIAL_GAP : STEP_GAP)
+}
+
 const isTimer = (silence: Time): boolean => silence >= TIMER_MIN && silence <= TIMER_MAX
 
 const isError = (t: Transaction): boolean =>
@@ -303,7 +323,7 @@ function settledAt(candidate: Candidate, time: Time): Time {
       continue
     }
     const answeredElsewhere = candidate.transactions.some(
-      x => x !== t && x.qtype === t.qtype && endedBy(x, time) && x.end >= t.start,
+      x => x !== t && x.qtype === t.qtype && endedBy(x, time) && (x.end >= t.start || isCopy(x, t)),
     )
     if (!answeredElsewhere) return Number.NaN
   }

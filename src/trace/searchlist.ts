@@ -41,7 +41,7 @@ export interface SearchKnowledge {
 interface Learner {
   /** from domain -> to domain -> observations. "" is the as-is name. */
   steps: Map<string, Map<string, Step>>
-  recent: { name: string; end: Time; chain: number }[]
+  recent: { name: string; end: Time }[]
   knowledge: SearchKnowledge
   longest: number
   changed: boolean
@@ -74,12 +74,15 @@ export class SearchLists {
       const from = behind(before.name, base)
       const to = behind(name, base)
       if (!isStep(from, to)) continue
-      this.note(learner, from, to, name.slice(0, base))
-      before.chain++
+      const bare = name.slice(0, base)
+      this.note(learner, from, to, bare)
+      // The base was searched before it was asked as it is: it has fewer dots than ndots.
+      if (from !== '' && !recent.some(r => r.name === bare) && !learner.knowledge.given)
+        learner.knowledge.ndotsMin = Math.max(learner.knowledge.ndotsMin ?? 0, dots(bare) + 1)
       break
     }
     if (t.state === ANSWERED && isNegative(t)) {
-      recent.push({ name, end: t.end, chain: 0 })
+      recent.push({ name, end: t.end })
       if (recent.length > RECENT) recent.shift()
     }
   }
