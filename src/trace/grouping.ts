@@ -168,7 +168,7 @@ function fitSameName(candidate: Candidate, t: Transaction): Fit {
   // The partner of a leg that has just been asked again, on its socket.
   if (all.some(x => x.clientPort === t.clientPort && x.qtype !== t.qtype && t.start - x.start <= LEG_GAP))
     return joins(9, gap)
-  if (isError(twin) && gap <= STEP_GAP && sameProfile(twin, t)) return joins(7, gap)
+  if (isError(twin) && gap <= STEP_GAP && sameProfile(twin, t)) return joins(gap <= SEQUENTIAL_GAP ? 7 : 3, gap)
   // After an error on either leg both may be asked again.
   const settled = settledAt(candidate, t.start)
   if (Number.isNaN(settled)) {
@@ -213,7 +213,7 @@ function fitNext(lookup: Lookup, candidate: Candidate, t: Transaction, name: str
     if (isPositive(candidate)) return NONE_FITS
     const gap = t.start - settled
     if (gap < -SLACK) return NONE_FITS
-    if (gap <= STEP_GAP) return joins(order === NEXT ? 5 : order === LATER ? 3 : 2, gap)
+    if (gap <= STEP_GAP) return joins(order === NEXT ? (gap <= SEQUENTIAL_GAP ? 8 : 5) : order === LATER ? 3 : 2, gap)
     // A late step is believed where the new name cannot begin a walk of its own.
     if (order === NEXT && gap <= LATE_STEP_GAP && to !== '' && knowledge.position.get(to) !== 0) return joins(1, gap)
     return NONE_FITS

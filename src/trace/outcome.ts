@@ -173,17 +173,17 @@ const stops = (outcome: Outcome, resolver: Resolver): boolean =>
   (outcome === 'unanswered' && resolver.afterSilence === 'stop')
 
 function setWait(lookup: Lookup, resolver: Resolver): void {
+  const timeout = timeoutOf(lookup, resolver)
   let end = Number.NaN
   for (const candidate of lookup.candidates) {
     for (const t of candidate.transactions) {
-      if (Number.isNaN(t.end) || isLateCopy(t, candidate)) continue
+      if (Number.isNaN(t.end) || isLateCopy(t, candidate) || isTooLate(t, candidate, resolver, timeout)) continue
       if (Number.isNaN(end) || t.end > end) end = t.end
     }
   }
   lookup.end = end
   lookup.wait = end - lookup.start
-  const lastCandidate = lookup.candidates[lookup.candidates.length - 1]
-  const silentUntil = timerOf(lastCandidate, resolver)
+  const silentUntil = timerOf(lookup.candidates[lookup.candidates.length - 1], resolver, timeout)
   if (silentUntil !== null && !(silentUntil <= end)) {
     lookup.wait = silentUntil - lookup.start
     lookup.waitInferred = true
@@ -203,24 +203,63 @@ function isLateCopy(t: Transaction, candidate: Candidate): boolean {
   )
 }
 
-/** When the stub stopped waiting for a leg that never came; null where every leg came or the timer is not known. */
-function timerOf(candidate: Candidate, resolver: Resolver): Time | null {
-  if (resolver.timeout === null) return null
+/** Beyond its timer by this much an answer comes when nobody waits any more: the clocks of timer and capture are not the same. */
+const TIMER_SLACK: Time = 20e6
+
+/** The response came after the stub had given up. */
+function isTooLate(t: Transaction, candidate: Candidate, resolver: Resolver, timeout: Time | null): boolean {
+  if (timeout === null || Number.isNaN(t.end)) return false
+  const since = resolver.timeoutIsTotal ? candidate.transactions[0].start : t.lastQuery
+  return t.end > since + timeout + TIMER_SLACK
+}
+
+/** When the stub stopped waiting for a leg that never came, or came too late; null where every leg came or the timer is not known. */
+function timerOf(candidate: Candidate, resolver: Resolver, timeout: Time | null): Time | null {
+  if (timeout === null) return null
   let until: Time | null = null
   for (const t of candidate.transactions) {
-    if (!Number.isNaN(t.end) || t.state === CAPTURE_ENDED || t.state === OPEN) continue
-    if (candidate.transactions.some(x => x !== t && x.qtype === t.qtype && x.end >= t.start)) continue
-    const timeout = observedTimeout(candidate, t) ?? resolver.timeout
-    const at = resolver.timeoutIsTotal ? candidate.transactions[0].start + resolver.timeout : t.lastQuery + timeout
+    if (t.state === CAPTURE_ENDED || t.state === OPEN) continue
+    if (!isWaitedFor(t, candidate, resolver, timeout)) continue
+    const at = (resolver.timeoutIsTotal ? candidate.transactions[0].start : roundStart(t, candidate)) + timeout
     if (until === null || at > until) until = at
   }
   return until
 }
 
-/** The client's own timeout, where it was seen to repeat a query after silence (options timeout:n). */
-function observedTimeout(candidate: Candidate, t: Transaction): Time | null {
-  if (t.resent) return t.resent.length > 1 ? t.resent[1] - t.resent[0] : t.resent[0] - t.start
-  const before = candidate.transactions.filter(x => x.qtype === t.qtype && x.start < t.start).at(-1)
-  const silence = before ? t.start - before.lastQuery : 0
-  return silence > 0.2e9 ? silence : null
+/** True if the stub's timer ended its wait for this leg, no message. */
+function isWaitedFor(t: Transaction, candidate: Candidate, resolver: Resolver, timeout: Time): boolean {
+  const usable = (x: Transaction): boolean => {
+    if (Number.isNaN(x.end) || isTooLate(x, candidate, resolver, timeout)) return false
+    return !resolver.timeoutIsTotal || (x.state === ANSWERED && (x.rcode === NOERROR || x.rcode === NXDOMAIN))
+  }
+  if (usable(t)) return false
+  return !candidate.transactions.some(x => x !== t && x.qtype === t.qtype && usable(x) && x.end >= t.start)
 }
+
+/** glibc that has lost a leg asks one after the other, and its timer runs from the first of the two. */
+function roundStart(t: Transaction, candidate: Candidate): Time {
+  for (const x of candidate.transactions) {
+    const before = t.lastQuery - x.end
+    if (x.qtype !== t.qtype && before >= 0 && before < 5e6) return x.lastQuery
+  }
+  return t.lastQuery
+}
+
+/** The client's own timeout where it was seen to repeat a query after silence (options timeout:n), else the resolver's. */
+function timeoutOf(lookup: Lookup, resolver: Resolver): Time | null {
+  if (resolver.timeout === null) return null
+  let seen: Time | null = null
+  for (const { transactions } of lookup.candidates) {
+    for (const t of transactions) {
+      const times = [t.start, ...(t.resent ?? [])]
+      for (let i = 1; i < times.length; i++) seen = Math.min(seen ?? Number.POSITIVE_INFINITY, times[i] - times[i - 1])
+      const before = transactions.filter(x => x.qtype === t.qtype && x.start < t.start && !(x.end < t.start)).at(-1)
+      if (before) seen = Math.min(seen ?? Number.POSITIVE_INFINITY, t.start - before.lastQuery)
+    }
+  }
+  if (seen === null || seen < MIN_TIMEOUT) return resolver.timeout
+  return resolver.timeoutIsTotal ? 2 * seen : seen
+}
+
+/** Copies to several servers, and retries after an error, follow sooner than any timer. */
+const MIN_TIMEOUT: Time = 0.2e9

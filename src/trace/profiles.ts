@@ -4,12 +4,13 @@
  */
 import { A, AAAA } from '../codes.ts'
 import { type AddressId, NONE, type Time } from '../model.ts'
+import type { Addresses } from '../wire/tables.ts'
 import { isClockPair } from './resolvers.ts'
 import type { Transaction } from './transaction.ts'
 
 /** Legs of one candidate leave within this. */
 const LEG_GAP: Time = 50e6
-/** Copies of one query to servers of both families leave within this. */
+/** Copies of one query to servers of both families leave within this, and retries after an error follow within it. */
 const COPY_GAP: Time = 5e6
 /** Random ids look like a clock's this often. */
 export const CHANCE_OF_CLOCK_PAIR = 0.015
@@ -28,6 +29,11 @@ export class Profiles {
   private readonly twins = new Map<AddressId, Map<AddressId, number>>()
   /** The latest queries, of all clients: where a copy from the other address is looked for. */
   private recent: Transaction[] = []
+  private readonly addresses: Addresses
+
+  constructor(addresses: Addresses) {
+    this.addresses = addresses
+  }
 
   /** Looks at a transaction in order of start. */
   observe(t: Transaction): void {
@@ -54,17 +60,12 @@ export class Profiles {
     profile.last = null
   }
 
-  /** musl asks servers of both families at once from one socket: same id, port and name, two addresses of one pod. */
+  /** A query copied or repeated to a server of the other family keeps its id: two addresses of one pod (musl at once, glibc after an error). */
   private observeTwin(t: Transaction): void {
     for (const other of this.recent) {
-      if (other.client === t.client || other.clientPort !== t.clientPort || other.dnsId !== t.dnsId) continue
-      if (
-        other.qname !== t.qname ||
-        other.qtype !== t.qtype ||
-        t.start - other.start > COPY_GAP ||
-        other.server === t.server
-      )
-        continue
+      if (other.dnsId !== t.dnsId || other.client === t.client || other.server === t.server) continue
+      if (other.qname !== t.qname || other.qtype !== t.qtype || t.start - other.start > COPY_GAP) continue
+      if (this.isV6(other.client) === this.isV6(t.client)) continue
       const [first, second] = other.client < t.client ? [other.client, t.client] : [t.client, other.client]
       let counts = this.twins.get(second)
       if (!counts) {
@@ -75,6 +76,10 @@ export class Profiles {
     }
     this.recent.push(t)
     if (this.recent.length > 16) this.recent.shift()
+  }
+
+  private isV6(address: AddressId): boolean {
+    return this.addresses.text(address).includes(':')
   }
 
   /** The share of a client's pairs of ids that only a clock explains; 0 where it showed none. */

@@ -19,7 +19,7 @@ export interface Resolver {
   afterSilence: 'stop' | 'as-is' | 'next'
   /** Nanoseconds from the last query that was not answered to the end of waiting for it; null where it is not known. */
   timeout: Time | null
-  /** True where `timeout` counts from the candidate's first query. */
+  /** True where `timeout` counts from the candidate's first query, is twice the time between tries, and errors are waited out too (musl). */
   timeoutIsTotal: boolean
   source: string
 }

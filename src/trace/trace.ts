@@ -55,7 +55,7 @@ export class Trace {
   readonly searchLists: SearchLists
   readonly forwarding: Forwarding
   readonly endpoints: Endpoints
-  readonly profiles = new Profiles()
+  readonly profiles: Profiles
   readonly sums = new Sums()
   private readonly grouping: Grouping
   private readonly options: TraceOptions
@@ -72,6 +72,7 @@ export class Trace {
     this.matching = new Matching(tables, t => this.queue.push(t), options.readAnswers)
     this.searchLists = new SearchLists(tables.names)
     this.forwarding = new Forwarding(tables.names)
+    this.profiles = new Profiles(tables.addresses)
     this.endpoints = new Endpoints(tables, this.searchLists, this.forwarding, options.clusterDomain)
     this.grouping = new Grouping(tables.names, this.searchLists, this.profiles, lookup => this.closeLookup(lookup))
     for (const { role, address } of options.roles) this.endpoints.hint(address, role)
