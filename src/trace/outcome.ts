@@ -150,8 +150,8 @@ function baseByList(names: string[], { list, position }: SearchKnowledge): strin
 
 // -- Deciding candidate, outcome, wait -------------------------------------------------------------------------------------------------
 
-/** Sets outcome, deciding, end, wait and waitInferred. The name is known. */
-export function decide(lookup: Lookup, resolver: Resolver): void {
+/** Sets outcome, deciding, end, wait and waitInferred. The name is known. `timersLate`: Profiles.timersLate. */
+export function decide(lookup: Lookup, resolver: Resolver, timersLate: Time): void {
   const outcomes = lookup.candidates.map(c => candidateOutcome(c, resolver))
   const positive = outcomes.indexOf('answered')
   const last = outcomes.length - 1
@@ -164,7 +164,7 @@ export function decide(lookup: Lookup, resolver: Resolver): void {
     if (outcomes.includes('nodata')) lookup.outcome = 'nodata'
     else if (outcomes.includes('servfail')) lookup.outcome = 'servfail'
   }
-  setWait(lookup, resolver)
+  setWait(lookup, resolver, timersLate)
 }
 
 const stops = (outcome: Outcome, resolver: Resolver): boolean =>
@@ -172,8 +172,8 @@ const stops = (outcome: Outcome, resolver: Resolver): boolean =>
   (outcome === 'servfail' && resolver.stopsAtServfail) ||
   (outcome === 'unanswered' && resolver.afterSilence === 'stop')
 
-function setWait(lookup: Lookup, resolver: Resolver): void {
-  const timeout = timeoutOf(lookup, resolver)
+function setWait(lookup: Lookup, resolver: Resolver, timersLate: Time): void {
+  const timeout = timeoutOf(lookup, resolver, timersLate)
   let end = Number.NaN
   for (const candidate of lookup.candidates) {
     for (const t of candidate.transactions) {
@@ -245,20 +245,30 @@ function roundStart(t: Transaction, candidate: Candidate): Time {
   return t.lastQuery
 }
 
-/** The client's own timeout where it was seen to repeat a query after silence (options timeout:n), else the resolver's. */
-function timeoutOf(lookup: Lookup, resolver: Resolver): Time | null {
+/**
+ * The client's own timeout where it was seen to act on it (options timeout:n): it repeated a query after silence, or went on with the
+ * next candidate. Else the resolver's, as late as timers fire in this capture.
+ */
+function timeoutOf(lookup: Lookup, resolver: Resolver, timersLate: Time): Time | null {
   if (resolver.timeout === null) return null
-  let seen: Time | null = null
-  for (const { transactions } of lookup.candidates) {
+  const seen: Time[] = []
+  lookup.candidates.forEach(({ transactions }, i) => {
     for (const t of transactions) {
       const times = [t.start, ...(t.resent ?? [])]
-      for (let i = 1; i < times.length; i++) seen = Math.min(seen ?? Number.POSITIVE_INFINITY, times[i] - times[i - 1])
-      const before = transactions.filter(x => x.qtype === t.qtype && x.start < t.start && !(x.end < t.start)).at(-1)
-      if (before) seen = Math.min(seen ?? Number.POSITIVE_INFINITY, t.start - before.lastQuery)
+      for (let k = 1; k < times.length; k++) seen.push(times[k] - times[k - 1])
+      const before = transactions.filter(
+        x => x.qtype === t.qtype && x.start < t.start && (resolver.timeoutIsTotal || !(x.end < t.start)),
+      )
+      if (before.length > 0) seen.push(t.start - before[before.length - 1].lastQuery)
     }
-  }
-  if (seen === null || seen < MIN_TIMEOUT) return resolver.timeout
-  return resolver.timeoutIsTotal ? 2 * seen : seen
+    const next = lookup.candidates[i + 1]
+    const silent = transactions.filter(t => Number.isNaN(t.end) || t.end > next?.transactions[0].start)
+    if (next && silent.length === 1) seen.push(next.transactions[0].start - roundStart(silent[0], lookup.candidates[i]))
+  })
+  const timers = seen.filter(interval => interval >= MIN_TIMEOUT)
+  if (timers.length === 0) return resolver.timeout + timersLate
+  const shortest = Math.min(...timers)
+  return resolver.timeoutIsTotal ? 2 * shortest : shortest
 }
 
 /** Copies to several servers, and retries after an error, follow sooner than any timer. */

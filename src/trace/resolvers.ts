@@ -52,6 +52,8 @@ export interface Habits {
   startsWithA: boolean
   asksMx: boolean
   otherTypes: boolean
+  /** An unanswered query was sent again after half of 5 s (musl, BusyBox). */
+  resendsHalfway: boolean
 }
 
 const SECOND = 1e9
@@ -106,7 +108,9 @@ export const RESOLVERS: Resolver[] = [
   },
   {
     name: 'busybox',
-    fits: h => h.edns === null && h.candidatesTogether && h.walkSharesSocket,
+    fits: h =>
+      h.edns === null &&
+      ((h.candidatesTogether && h.walkSharesSocket) || (h.resendsHalfway && h.twoLegs && h.clockIds < h.idPairs)),
     needsBothLegs: false,
     stopsAtNodata: false,
     stopsAtServfail: false,
@@ -142,10 +146,9 @@ export const RESOLVERS: Resolver[] = [
     name: 'musl',
     fits: h =>
       h.edns === null &&
-      h.twoLegs &&
-      h.legsShareSocket &&
-      h.clockIds === h.idPairs &&
-      (h.idPairs > 1 || h.clientClockShare > 0.05),
+      !h.ad &&
+      ((h.resendsHalfway && !h.twoLegs) ||
+        (h.twoLegs && h.legsShareSocket && h.clockIds === h.idPairs && (h.idPairs > 1 || h.clientClockShare > 0.05))),
     needsBothLegs: true,
     stopsAtNodata: true,
     stopsAtServfail: true,
@@ -229,6 +232,7 @@ export function habitsOf(lookup: Lookup, clientClockShare: number): Habits {
     startsWithA: first.qtype === A,
     asksMx: all.some(t => t.qtype === 15),
     otherTypes: all.some(t => t.qtype !== A && t.qtype !== AAAA),
+    resendsHalfway: all.some(t => t.resent && Math.abs(t.resent[0] - t.start - 2.5 * SECOND) < 0.05 * SECOND),
   }
 }
 

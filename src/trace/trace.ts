@@ -126,7 +126,7 @@ export class Trace {
     nameLookup(lookup, knowledge)
     if (lookup.candidates.length > 1) this.searchLists.noteWalk(lookup.client, lookup.base, lookup.suffixes[0] !== null)
     lookup.ndots = { min: knowledge.ndotsMin, max: knowledge.ndotsMax }
-    decide(lookup, resolver)
+    decide(lookup, resolver, this.profiles.timersLate)
     judge(lookup)
     if (!this.options.wanted(lookup)) return
     const waste = sumWaste(lookup)
