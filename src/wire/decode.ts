@@ -2,7 +2,7 @@
  * From one captured frame to rows of messages: the only door into wire/. Synchronous, never throws; what is wrong with the bytes is
  * a counted issue. Every frame counts in exactly one of the capture's dnsFrames, partFrames, otherFrames and issueFrames.
  */
-import { type Messages, UNKNOWN_DIRECTION } from '../model.ts'
+import { UNKNOWN_DIRECTION } from '../model.ts'
 import { type Decoder, type DecoderOptions, DNS, issue, newState, OTHER, PART } from './decoder.ts'
 import { FRAGMENT_SECONDS, giveUpDatagram, MOST_DATAGRAMS } from './fragments.ts'
 import type { Frame } from './frame.ts'
@@ -69,18 +69,4 @@ export function endDecoder(decoder: Decoder): void {
     states.turn(false)
   }
   flushDecoder(decoder)
-}
-
-/** The same as an object of functions, as the reader of input/ takes it: it pulls the rows out of `messages` itself. */
-export function openDecoder(options: Omit<DecoderOptions, 'sink'>): {
-  messages: Messages
-  decode: (frame: Frame) => void
-  flush: () => void
-} {
-  const decoder = newDecoder(options)
-  return {
-    messages: decoder.messages,
-    decode: frame => decodeFrame(decoder, frame),
-    flush: () => endDecoder(decoder),
-  }
 }

@@ -8,12 +8,12 @@
  * rest off. A layer may only narrow the window that it was given.
  */
 import { type Capture, type Messages, NONE } from '../model.ts'
+import type { Connection } from './connection.ts'
 import type { Datagram } from './fragments.ts'
 import type { Generations } from './generations.ts'
 import type { Issues } from './issues.ts'
 import { newMessages } from './messages.ts'
 import { Servers } from './servers.ts'
-import type { Connection } from './stream.ts'
 import type { Tables } from './tables.ts'
 
 /** What a frame turned out to be. */

@@ -15,7 +15,17 @@ const MOST_RECORDS = 4096
  * be earlier (a segment of a longer message).
  */
 export function looksLikeDns(bytes: Buffer, at: number, end: number, available: number): boolean {
-  if (end - at < SHORTEST || available - at < SHORTEST) return false
+  if (end - at < SHORTEST || available - at < SHORTEST || !looksLikeHeader(bytes, at)) return false
+  const limit = Math.min(end, available)
+  const behind = questionEnd(bytes, at + 12, limit)
+  if (behind < 0 || behind > limit) return false
+  // A message without records ends with its question.
+  for (let i = at + 6; i < at + 12; i++) if (bytes[i] !== 0) return true
+  return behind === end
+}
+
+/** Whether the twelve bytes at `at` are a header with one question and nothing odd in it. */
+export function looksLikeHeader(bytes: Buffer, at: number): boolean {
   if (bytes[at + 4] !== 0 || bytes[at + 5] !== 1) return false
   const response = bytes[at + 2] > 127
   const opcode = (bytes[at + 2] >> 3) & 15
@@ -26,15 +36,10 @@ export function looksLikeDns(bytes: Buffer, at: number, end: number, available: 
   const additional = (bytes[at + 10] << 8) | bytes[at + 11]
   if (response) {
     if ((bytes[at + 3] & 15) > 11) return false
-    if (answers > MOST_RECORDS || authority > MOST_RECORDS || additional > MOST_RECORDS) return false
-  } else {
-    if ((bytes[at + 3] & 0x8f) !== 0 || additional > 4) return false
-    if (opcode === 0 && (answers !== 0 || authority > 1)) return false
+    return answers <= MOST_RECORDS && authority <= MOST_RECORDS && additional <= MOST_RECORDS
   }
-  const limit = Math.min(end, available)
-  const behind = questionEnd(bytes, at + 12, limit)
-  if (behind < 0 || behind > limit) return false
-  return answers + authority + additional > 0 || behind === end
+  if ((bytes[at + 3] & 0x8f) !== 0 || additional > 4) return false
+  return opcode !== 0 || (answers === 0 && authority <= 1)
 }
 
 /** Where the question at `at` ends if it is a plain one; -1 if not. */

@@ -11,9 +11,10 @@
  */
 import { QR } from '../codes.ts'
 import { TCP } from '../model.ts'
-import { bookLate, type Decoder, enter, type Moment, momentOf, note } from './decoder.ts'
+import { type Connection, type EarlySegment, face, NO_BYTES, type Stream } from './connection.ts'
+import { bookLate, type Decoder, enter, momentOf, note } from './decoder.ts'
 import { appendMessage, HEADER, LEAST } from './dns.ts'
-import { looksLikeDns } from './recognise.ts'
+import { looksLikeDns, looksLikeHeader } from './recognise.ts'
 
 const PREFIX = 2
 
@@ -27,74 +28,6 @@ export const MOST_STREAM_BYTES = 64 * 1024 * 1024
 /** A sequence number further away than any window belongs to another connection with the same ports. */
 const FAR = 1 << 24
 
-const NO_BYTES = Buffer.alloc(0)
-
-/** A segment that came before the one that it follows. */
-interface EarlySegment {
-  sequence: number
-  bytes: Buffer
-  wireLength: number
-  moment: Moment
-}
-
-export interface Stream {
-  /** Next sequence number; of no meaning until `started`. */
-  next: number
-  started: boolean
-  /** False: it is not known where messages begin. */
-  inStep: boolean
-  /** Length of the message under way with its prefix; 0 until that is known. */
-  length: number
-  /** How much of it has passed, and how much of its beginning is held. */
-  passed: number
-  held: Buffer
-  heldLength: number
-  /** Something of it is missing: what comes now is not appended to what is held. */
-  holed: boolean
-  /** By sequence number. */
-  early: EarlySegment[]
-  earlyBytes: number
-  /** Highest acknowledgement of the other side; bytes before it have arrived, whether we saw them or not. */
-  acknowledged: number
-  hasAcknowledged: boolean
-}
-
-/** A TCP connection with a DNS server, as seen at one vantage. */
-export interface Connection {
-  vantage: number
-  /** The ends, in the order that makes the key the same for both directions. */
-  a: number
-  b: number
-  aPort: number
-  bPort: number
-  fromA: Stream
-  fromB: Stream
-  /** When the SYN passed, until the first query did; NaN else. */
-  synSeconds: number
-  synNanos: number
-  /** Initial sequence number of the SYN, NaN where it was not seen. */
-  synSequence: number
-  reset: boolean
-  finished: boolean
-}
-
-export function newStream(): Stream {
-  return {
-    next: 0,
-    started: false,
-    inStep: false,
-    length: 0,
-    passed: 0,
-    held: NO_BYTES,
-    heldLength: 0,
-    holed: false,
-    early: [],
-    earlyBytes: 0,
-    acknowledged: 0,
-    hasAcknowledged: false,
-  }
-}
-
 /** Forgets what was; a stream that begins with `sequence`, in step (behind a SYN) or not. */
 export function restart(decoder: Decoder, stream: Stream, sequence: number, inStep: boolean): void {
   forgetMessage(decoder, stream)
@@ -105,16 +38,6 @@ export function restart(decoder: Decoder, stream: Stream, sequence: number, inSt
   stream.started = true
   stream.inStep = inStep
   stream.hasAcknowledged = false
-}
-
-/** Makes the decoder's sender and receiver those of the stream. */
-export function face(decoder: Decoder, connection: Connection, stream: Stream): void {
-  const isFromA = stream === connection.fromA
-  decoder.vantage = connection.vantage
-  decoder.from = isFromA ? connection.a : connection.b
-  decoder.to = isFromA ? connection.b : connection.a
-  decoder.fromPort = isFromA ? connection.aPort : connection.bPort
-  decoder.toPort = isFromA ? connection.bPort : connection.aPort
 }
 
 /** Takes a segment with the data [at, end), of which the wire had [at, wireEnd). */
@@ -395,6 +318,13 @@ function findStep(
   if (looksLikeDns(bytes, at, wireEnd, end)) {
     append(decoder, connection, at, Math.min(end, wireEnd), wireEnd)
     return wireEnd
+  }
+  // The capture cut the question off: a length that fits the segment exactly makes up for it.
+  if (end < wireEnd && at + PREFIX + HEADER <= end && looksLikeHeader(bytes, at + PREFIX)) {
+    if (((bytes[at] << 8) | bytes[at + 1]) === wireEnd - at - PREFIX) {
+      stream.inStep = true
+      return at
+    }
   }
   for (let start = at; start + PREFIX + HEADER <= end; start++) {
     const length = (bytes[start] << 8) | bytes[start + 1]

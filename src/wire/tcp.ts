@@ -7,6 +7,7 @@
  *      +-------------+------------------+----------+-----------------+--------+-------+--------+----------+--------+---------
  */
 import { NONE, TCP, TCP_RESET } from '../model.ts'
+import { type Connection, face, newStream } from './connection.ts'
 import {
   type Decoder,
   DNS,
@@ -21,7 +22,7 @@ import {
 } from './decoder.ts'
 import { makeBareRow } from './dns.ts'
 import { DOMAIN, MULTICAST_DNS } from './ports.ts'
-import { acknowledge, addSegment, type Connection, endStream, face, newStream, restart } from './stream.ts'
+import { acknowledge, addSegment, endStream, restart } from './stream.ts'
 
 const HEADER = 20
 const FIN = 0x01
@@ -32,7 +33,7 @@ const ACK = 0x10
 /** A connection that was silent for so long is forgotten. */
 export const CONNECTION_SECONDS = 300
 /** Connections in one generation. */
-export const MOST_CONNECTIONS = 32_768
+export const MOST_CONNECTIONS = 65_536
 
 export function tcp(decoder: Decoder, at: number, end: number, wireEnd: number): FrameClass {
   const { bytes } = decoder
