@@ -230,6 +230,10 @@ export function generate(file, given) {
   const soaNames = Uint8Array.from([2, 110, 115, 3, 100, 110, 115, 0, 10, ...Buffer.from('hostmaster'), 0])
   const edge = wire('edge-cache.a1.cdn')
 
+  /** Whether the candidate lies in the cluster's domain; among the names as given the last byte tells: "cluster.local". */
+  const inCluster = (/** @type {number} */ slot) =>
+    candidate[slot] < 3 || (candidate[slot] === 4 && nameBytes[slot * NAME_ROOM + nameLength[slot] - 1] === 0x6c)
+
   /**
    * Writes the message of a leg into `dns`.
    * @param {number} slot @param {number} leg @param {boolean} response @param {boolean} onward between forwarder and upstream
@@ -241,7 +245,7 @@ export function generate(file, given) {
     const cname = positive && (traits[slot] & HAS_CNAME) !== 0
     const addresses = positive && (leg === 0 || (traits[slot] & HAS_AAAA) !== 0) ? 1 + (nameLength[slot] & 1) : 0
     const authority = response && addresses === 0 && !cname
-    const clusterName = c < 3 || (c === 4 && nameBytes[slot * NAME_ROOM + nameLength[slot] - 1] === 0x6c)
+    const clusterName = inCluster(slot)
     const withOpt = podResolver[pod[slot]] === GO
     at = 0
     put16(onward ? forwardId[row] : dnsId[row])
@@ -469,7 +473,7 @@ export function generate(file, given) {
   /** @param {number} time @param {number} slot @param {number} leg @param {boolean} response */
   const betweenForwarderAndUpstream = (time, slot, leg, response) => {
     const via = podVia[pod[slot]]
-    if (via === VIA_NODE_LOCAL && candidate[slot] < 3) {
+    if (via === VIA_NODE_LOCAL && inCluster(slot)) {
       if (response) answerOverTcp(time, slot, leg)
       else askOverTcp(time, slot, leg)
       return
@@ -498,7 +502,7 @@ export function generate(file, given) {
   const planAnswer = (/** @type {number} */ time, /** @type {number} */ slot, /** @type {number} */ leg) => {
     const row = slot * 2 + leg
     const via = podVia[pod[slot]]
-    const external = candidate[slot] >= 3
+    const external = !inCluster(slot)
     // CoreDNS answers cluster names itself, from its own watch; a node-local cache has to ask.
     const forwards = (external || via === VIA_NODE_LOCAL) && chance(external ? 0.3 : 0.45)
     fromCache[row] = forwards ? 0 : 1

@@ -48,3 +48,12 @@ test('every accepted report belongs to a sample, and samples/README.md tells of 
   const readme = readFileSync(`${SAMPLES}/README.md`, 'utf8')
   expect(names.filter(name => !new RegExp(`^\\| ${name}[./]`, 'm').test(readme))).toEqual([])
 })
+
+test('the README shows the accepted report of the first sample, as far as it shows it', () => {
+  const block = /<!-- report -->\n```text\n\$ .*\n\n([\s\S]*?)```\n<!-- \/report -->/.exec(
+    readFileSync(new URL('README.md', ROOT), 'utf8'),
+  )
+  expect(block).not.toBeNull()
+  const first = reportOf('00-search-chain')
+  if (existsSync(first)) expect(readFileSync(first, 'utf8')).toContain(block![1].trimEnd())
+})
