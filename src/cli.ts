@@ -15,9 +15,9 @@ import {
   type Role,
   UserError,
 } from './model.ts'
+import { plural } from './quantities.ts'
 import { escapeText } from './report/escape.ts'
 import { OUTPUTS, type Output } from './report/output.ts'
-import { plural } from './report/quantities.ts'
 
 const ANALYSED = 0
 const COULD_NOT_ANALYSE = 2

@@ -1,15 +1,6 @@
 /** Numbers as people read them. */
 import { expect, test } from 'vitest'
-import {
-  bytes,
-  count,
-  duration,
-  milliseconds,
-  plural,
-  roughDuration,
-  share,
-  timeOfDay,
-} from '../src/report/quantities.ts'
+import { bytes, count, duration, milliseconds, plural, roughDuration, share, timeOfDay } from '../src/quantities.ts'
 import { shorten } from '../src/report/shorten.ts'
 
 test.each([

@@ -1,7 +1,7 @@
 /** How far the capture can be trusted, in words: each remark says what was seen and what it means for the numbers. */
 import type { Capture, Report } from '../model.ts'
+import { count, plural, share } from '../quantities.ts'
 import type { MatchingCounts } from '../trace/matching.ts'
-import { count, plural, share } from './quantities.ts'
 
 type Grade = Report['quality']['grade']
 

@@ -1,6 +1,6 @@
 /** What was captured: time span, frames, messages, vantage points, what could not be read, and how far the numbers can be trusted. */
 import type { Report } from '../../model.ts'
-import { count, dateAndTime, duration, plural } from '../quantities.ts'
+import { count, dateAndTime, duration, plural } from '../../quantities.ts'
 import { shorten } from '../shorten.ts'
 import { labelled, type Page } from './page.ts'
 

@@ -1,7 +1,7 @@
 /** The path that the cluster's DNS takes: who asks whom, with how many queries, drawn as a tree from the edges. */
 import type { EdgeRow, Report, Role } from '../../model.ts'
+import { count, share } from '../../quantities.ts'
 import { escapeText } from '../escape.ts'
-import { count, share } from '../quantities.ts'
 import { shorten } from '../shorten.ts'
 import { ROLE_WORDS, roleCount } from '../words.ts'
 import type { Page } from './page.ts'

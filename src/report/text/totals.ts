@@ -1,6 +1,6 @@
 /** How many lookups, how many failed and how, how long people waited, and what of it was waste. */
 import { OUTCOMES, type Outcome, type Report, WASTE_KINDS } from '../../model.ts'
-import { bytes, count, duration, plural, roughDuration, share } from '../quantities.ts'
+import { bytes, count, duration, plural, roughDuration, share } from '../../quantities.ts'
 import { OUTCOME_WORDS, WASTE_WORDS } from '../words.ts'
 import { labelled, type Page } from './page.ts'
 

@@ -1,7 +1,7 @@
 /** Findings (what is wrong with the cluster's DNS) and issues (what is wrong with the capture), in sentences with their frames. */
 import type { Finding, FrameRef, Report } from '../../model.ts'
+import { count, plural } from '../../quantities.ts'
 import type { Paint } from '../paint.ts'
-import { count, plural } from '../quantities.ts'
 import { type Page, textWidth, wrap } from './page.ts'
 
 const MOST_FRAMES = 4

@@ -1,7 +1,7 @@
 /** By whom the waste is: the worst pods, names and search domains. */
 import type { Report, WasteRow } from '../../model.ts'
+import { bytes, count, roughDuration, share } from '../../quantities.ts'
 import type { Column } from '../columns.ts'
-import { bytes, count, roughDuration, share } from '../quantities.ts'
 import { type TableRow, tableLines } from '../table.ts'
 import { who } from '../words.ts'
 import type { Page } from './page.ts'
