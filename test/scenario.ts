@@ -100,7 +100,13 @@ function rowsOf(line: string): Row[] {
     cname: null,
   }
   if (outcome === 'drop') return [query]
-  const response: Row = { ...query, time: time + delay / 1000, response: true, flags: QR | RD | RA, rcode: RCODES[outcome] ?? 0 }
+  const response: Row = {
+    ...query,
+    time: time + delay / 1000,
+    response: true,
+    flags: QR | RD | RA,
+    rcode: RCODES[outcome] ?? 0,
+  }
   if (outcome === 'icmp') return [query, { ...query, time: response.time, icmp: true }]
   if (outcome === 'NXDOMAIN' || outcome === 'NODATA') response.content = HAS_SOA
   if (outcome === 'TC') response.flags |= TC
@@ -139,7 +145,7 @@ export function runScenario({ rows }: Scenario): LookupRecord[] {
   const trace: Trace = new Trace(tables, {
     clusterDomain: null,
     roles: [],
-    searchLists: [],
+    searchList: null,
     readAnswers: null,
     wanted: () => true,
     lookup: (lookup, waste, inward) => records.push(lookupRecord(context, lookup, waste, inward)),

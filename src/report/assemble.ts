@@ -134,9 +134,8 @@ function translationsOf(trace: Trace, { tables }: RecordContext): Report['transl
 }
 
 function searchListsOf(trace: Trace, { tables }: RecordContext): Report['searchLists'] {
-  return trace.searchLists.clients
-    .map(client => ({ client: tables.addresses.text(client), ...trace.searchLists.of(client) }))
-    .filter(({ list }) => list.length > 0)
+  return trace.searchLists.known
+    .map(({ client, knowledge }) => ({ client: tables.addresses.text(client), ...knowledge }))
     .map(({ client, list, ndotsMin, ndotsMax, walks }) => ({
       client,
       searchList: list,

@@ -68,7 +68,7 @@ export function endpointOf(context: RecordContext, address: AddressId, role: Rol
 
 /** A pod searches its own namespace first. */
 function searchedNamespace({ searchLists }: RecordContext, address: AddressId): string | null {
-  const first = searchLists.of(address).list[0]
+  const first = searchLists.bestOf(address).list[0]
   return first === undefined ? null : (namespaceOf(first)?.namespace ?? null)
 }
 

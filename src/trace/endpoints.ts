@@ -248,7 +248,7 @@ export class Endpoints {
       return { role: 'host', evidence: [`the forwarder at ${who} asks from it too`] }
     }
     if (d.wentOut > d.cameIn) return { role: 'host', evidence: ['its queries begin on the host that was captured'] }
-    const { list } = this.searchLists.of(address)
+    const { list } = this.searchLists.bestOf(address)
     const namespace = list.find(suffix => suffix.includes('.svc.'))
     if (namespace) return { role: 'pod', evidence: [`searches ${namespace}`] }
     if (d.cameIn > 0 && d.clusterAnswers === 0)

@@ -8,6 +8,7 @@
 import { HINFO, NS } from '../codes.ts'
 import { type AddressId, INCOMING, NONE, OTHER_HOST, type Time } from '../model.ts'
 import type { Names } from '../wire/tables.ts'
+import type { Profiles } from './profiles.ts'
 import { type Transaction, UNREACHED } from './transaction.ts'
 
 /** The query upstream may bear an earlier time by this much: two interfaces, one clock. */
@@ -32,10 +33,12 @@ export class Forwarding {
   /** Transactions per source address. */
   private readonly asked = new Map<AddressId, number>()
   private readonly names: Names
+  private readonly profiles: Profiles
   private readonly loopName = /^\d{8,}\.\d{8,}(\.|$)/
 
-  constructor(names: Names) {
+  constructor(names: Names, profiles: Profiles) {
     this.names = names
+    this.profiles = profiles
   }
 
   /** Looks at a transaction in order of start, before any is linked: learns who asks from where. */
@@ -82,7 +85,7 @@ export class Forwarding {
   link(t: Transaction): boolean {
     t.infrastructure = this.isInfrastructure(t)
     if (t.infrastructure) return false
-    const possible = this.linking.enclosing(t).filter(c => this.asksFrom(c.server, t.client) && !isCopy(c, t))
+    const possible = this.linking.enclosing(t).filter(c => this.asksFrom(c.server, t.client) && !this.isCopy(c, t))
     this.linking.remember(t)
     const cause = chooseCause(possible, t)
     if (!cause) return false
@@ -90,6 +93,12 @@ export class Forwarding {
     if (cause.effects) cause.effects.push(t)
     else cause.effects = [t]
     return true
+  }
+
+  /** One client asks two servers, perhaps from two addresses: a copy or a failover, not a forwarder at work. */
+  private isCopy(c: Transaction, t: Transaction): boolean {
+    if (c.dnsId !== t.dnsId && c.clientPort !== t.clientPort) return false
+    return this.profiles.clientOf(c.client) === this.profiles.clientOf(t.client)
   }
 
   /** Health checks and loop probes: what forwarders ask for themselves (H10). */
@@ -114,6 +123,7 @@ class Waiting {
       c =>
         c !== t &&
         c.server !== t.server &&
+        !(c.dnsId === t.dnsId && c.clientPort === t.clientPort) &&
         c.start <= t.start + SLACK &&
         t.start - c.lastQuery <= BUDGET &&
         (Number.isNaN(c.end) || c.end + SLACK >= t.start) &&
@@ -145,10 +155,6 @@ class Waiting {
     this.head = head
   }
 }
-
-/** One client asks two servers: a copy or a failover, not a forwarder at work. */
-const isCopy = (c: Transaction, t: Transaction): boolean =>
-  c.client === t.client && (c.dnsId === t.dnsId || c.clientPort === t.clientPort)
 
 const questionOf = (t: Transaction): number => (t.qname + 1) * 0x1_0000 + (t.qtype & 0xffff)
 

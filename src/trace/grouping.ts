@@ -57,7 +57,7 @@ export class Grouping {
       lookups = []
       this.open.set(client, lookups)
     }
-    const knowledge = this.searchLists.of(client)
+    const knowledge = this.searchLists.of(t.client, t.asked)
     let best: Lookup | null = null
     let bestFit: Fit = NONE_FITS
     for (const lookup of lookups) {

@@ -39,19 +39,29 @@ export interface SearchKnowledge {
 }
 
 interface Learner {
+  client: AddressId
   /** from domain -> to domain -> observations. "" is the as-is name. */
   steps: Map<string, Map<string, Step>>
-  recent: { name: string; end: Time }[]
   knowledge: SearchKnowledge
-  longest: number
   changed: boolean
 }
 
+/** A negative answer whose continuation may come. */
+interface Negative {
+  name: string
+  end: Time
+  asked: AddressId
+}
+
+/**
+ * Knowledge is kept per client and server: behind a node's address sit processes with different resolv.conf, and the server that each
+ * asks is what tells them apart.
+ */
 export class SearchLists {
-  private readonly learners = new Map<AddressId, Learner>()
+  private readonly learners = new Map<number, Learner>()
+  private readonly byClient = new Map<AddressId, Learner[]>()
+  private readonly recent = new Map<AddressId, Negative[]>()
   private readonly names: Names
-  /** Lists of hosts and namespaces, by how many clients use their tail: shared between clients of one cluster. */
-  private sharedTail: string[] = []
   private givenToAll: { list: string[]; ndots: number | null } | null = null
 
   constructor(names: Names) {
@@ -60,14 +70,18 @@ export class SearchLists {
 
   /** Looks at a client's transactions in order of start, before they are grouped. */
   observe(t: Transaction): void {
-    const learner = this.learnerOf(t.client)
+    const learner = this.learnerOf(t.client, t.asked)
     if (t.nameCut || t.qname < 0) return
     const name = this.names.text(t.qname as NameId)
-    const recent = learner.recent
+    let recent = this.recent.get(t.client)
+    if (!recent) {
+      recent = []
+      this.recent.set(t.client, recent)
+    }
     // The latest negative answer of which this name is a plausible continuation.
     for (let i = recent.length - 1; i >= 0; i--) {
       const before = recent[i]
-      if (before.name === name) break // the other leg
+      if (before.name === name && before.asked === t.asked) break // the other leg
       if (before.end > t.start + STEP_SLACK || t.start - before.end > STEP_GAP) continue
       const base = commonBase(before.name, name)
       if (base === 0) continue
@@ -82,7 +96,7 @@ export class SearchLists {
       break
     }
     if (t.state === ANSWERED && isNegative(t)) {
-      recent.push({ name, end: t.end })
+      recent.push({ name, end: t.end, asked: t.asked })
       if (recent.length > RECENT) recent.shift()
     }
   }
@@ -98,26 +112,28 @@ export class SearchLists {
     this.share()
   }
 
-  /** What the user's file says, of one client or (null) of all; overrides what is learned. */
-  give(client: AddressId | null, list: string[], ndots: number | null): void {
-    if (client === null) this.givenToAll = { list, ndots }
-    else this.set(this.learnerOf(client).knowledge, list, ndots)
+  /** What the user's file says of all clients; overrides what is learned. */
+  give(list: string[], ndots: number | null): void {
+    this.givenToAll = { list, ndots }
   }
 
-  private set(knowledge: SearchKnowledge, list: string[], ndots: number | null): void {
-    knowledge.list = list
-    knowledge.given = true
-    if (ndots !== null) knowledge.ndotsMin = knowledge.ndotsMax = ndots
-    setPositions(knowledge)
+  /** What is known of a client when it asks one server; where that is nothing, what is known of it at all. */
+  of(client: AddressId, asked: AddressId): SearchKnowledge {
+    const { knowledge } = this.learnerOf(client, asked)
+    return knowledge.list.length > 0 ? knowledge : this.bestOf(client)
   }
 
-  of(client: AddressId): SearchKnowledge {
-    return this.learnerOf(client).knowledge
+  /** What is known of a client, at the server where it showed most. */
+  bestOf(client: AddressId): SearchKnowledge {
+    let best: SearchKnowledge = NOTHING_KNOWN
+    for (const { knowledge } of this.byClient.get(client) ?? [])
+      if (knowledge.list.length > best.list.length) best = knowledge
+    return best
   }
 
-  /** A finished walk tells of ndots: `dotsOfBase` were fewer than ndots (searched first), or at least as many (as-is first). */
-  noteWalk(client: AddressId, base: string, searchedFirst: boolean): void {
-    const { knowledge } = this.learnerOf(client)
+  /** A finished walk tells of ndots: its base's dots were fewer than ndots (searched first), or at least as many (as-is first). */
+  noteWalk(client: AddressId, asked: AddressId, base: string, searchedFirst: boolean): void {
+    const { knowledge } = this.learnerOf(client, asked)
     knowledge.walks++
     if (knowledge.given) return
     const n = dots(base)
@@ -137,23 +153,37 @@ export class SearchLists {
     return [...count].sort((a, b) => b[1] - a[1])[0]?.[0] ?? null
   }
 
-  get clients(): AddressId[] {
-    return [...this.learners.keys()]
+  /** Every client with what is known of it, once per different list. */
+  get known(): { client: AddressId; knowledge: SearchKnowledge }[] {
+    return [...this.byClient].flatMap(([client, learners]) => {
+      const lists = new Map<string, SearchKnowledge>()
+      for (const { knowledge } of learners) {
+        const key = knowledge.list.join(' ')
+        if (key !== '' && (lists.get(key)?.walks ?? -1) < knowledge.walks) lists.set(key, knowledge)
+      }
+      return [...lists.values()].map(knowledge => ({ client, knowledge }))
+    })
   }
 
-  private learnerOf(client: AddressId): Learner {
-    let learner = this.learners.get(client)
-    if (!learner) {
-      learner = {
-        steps: new Map(),
-        recent: [],
-        knowledge: { list: [], position: new Map([['', 0]]), ndotsMin: null, ndotsMax: null, walks: 0, given: false },
-        longest: 0,
-        changed: false,
-      }
-      this.learners.set(client, learner)
-      if (this.givenToAll) this.set(learner.knowledge, this.givenToAll.list, this.givenToAll.ndots)
+  private learnerOf(client: AddressId, asked: AddressId): Learner {
+    const key = client * 0x20_0000 + asked
+    let learner = this.learners.get(key)
+    if (learner) return learner
+    const { list, ndots } = this.givenToAll ?? { list: [], ndots: null }
+    const knowledge: SearchKnowledge = {
+      list,
+      position: new Map(),
+      ndotsMin: ndots,
+      ndotsMax: ndots,
+      walks: 0,
+      given: this.givenToAll !== null,
     }
+    setPositions(knowledge)
+    learner = { client, steps: new Map(), knowledge, changed: false }
+    this.learners.set(key, learner)
+    const siblings = this.byClient.get(client)
+    if (siblings) siblings.push(learner)
+    else this.byClient.set(client, [learner])
     return learner
   }
 
@@ -180,26 +210,35 @@ export class SearchLists {
     const tails = new Map<string, { list: string[]; count: number }>()
     for (const { knowledge } of this.learners.values()) {
       if (knowledge.list.length < 2) continue
-      const tail = namespaceOf(knowledge.list[0]) ? knowledge.list.slice(1) : knowledge.list
-      const key = tail.join(' ')
+      const listTail = namespaceOf(knowledge.list[0]) ? knowledge.list.slice(1) : knowledge.list
+      const key = listTail.join(' ')
       const known = tails.get(key)
       if (known) known.count++
-      else tails.set(key, { list: tail, count: 1 })
+      else tails.set(key, { list: listTail, count: 1 })
     }
     const best = [...tails.values()].sort((a, b) => b.list.length * b.count - a.list.length * a.count)[0]
-    this.sharedTail = best?.list ?? []
-    if (this.sharedTail.length === 0) return
+    const tail = best?.list ?? []
+    if (tail.length === 0) return
     for (const { knowledge } of this.learners.values()) {
       if (knowledge.given || knowledge.list.length === 0) continue
       const last = knowledge.list.at(-1) as string
-      const at = this.sharedTail.indexOf(last)
-      const isNamespace = namespaceOf(last) !== null && this.sharedTail[0] === `svc.${namespaceOf(last)?.zone}`
-      const rest = at >= 0 ? this.sharedTail.slice(at + 1) : isNamespace ? this.sharedTail : []
+      const at = tail.indexOf(last)
+      const isNamespace = namespaceOf(last) !== null && tail[0] === `svc.${namespaceOf(last)?.zone}`
+      const rest = at >= 0 ? tail.slice(at + 1) : isNamespace ? tail : []
       if (rest.length === 0 || rest.some(suffix => knowledge.list.includes(suffix))) continue
       knowledge.list = [...knowledge.list, ...rest]
       setPositions(knowledge)
     }
   }
+}
+
+const NOTHING_KNOWN: SearchKnowledge = {
+  list: [],
+  position: new Map([['', 0]]),
+  ndotsMin: null,
+  ndotsMax: null,
+  walks: 0,
+  given: false,
 }
 
 /** NXDOMAIN, or NOERROR without any record. */

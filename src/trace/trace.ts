@@ -40,8 +40,8 @@ export interface Hop {
 export interface TraceOptions {
   clusterDomain: string | null
   roles: { role: Role; address: AddressId }[]
-  /** What the user's files say of a client's resolv.conf. */
-  searchLists: { client: AddressId | null; list: string[]; ndots: number | null }[]
+  /** What the user's file says of every client's resolv.conf. */
+  searchList: { list: string[]; ndots: number | null } | null
   /** Answers as text, for those who will read them. */
   readAnswers: ((m: Messages, i: number) => string[]) | null
   /** False for a lookup that the user's filters leave out; its hops are left out too. */
@@ -71,12 +71,12 @@ export class Trace {
     this.options = options
     this.matching = new Matching(tables, t => this.queue.push(t), options.readAnswers)
     this.searchLists = new SearchLists(tables.names)
-    this.forwarding = new Forwarding(tables.names)
     this.profiles = new Profiles(tables.addresses)
+    this.forwarding = new Forwarding(tables.names, this.profiles)
     this.endpoints = new Endpoints(tables, this.searchLists, this.forwarding, options.clusterDomain)
     this.grouping = new Grouping(tables.names, this.searchLists, this.profiles, lookup => this.closeLookup(lookup))
     for (const { role, address } of options.roles) this.endpoints.hint(address, role)
-    for (const { client, list, ndots } of options.searchLists) this.searchLists.give(client, list, ndots)
+    if (options.searchList) this.searchLists.give(options.searchList.list, options.searchList.ndots)
   }
 
   /** Takes row i. */
@@ -120,11 +120,13 @@ export class Trace {
   // -- Lookups ---------------------------------------------------------------------------------------------------------------------
 
   private closeLookup(lookup: Lookup): void {
-    const knowledge = this.searchLists.of(lookup.client)
+    const { asked } = lookup.candidates[0].transactions[0]
+    const knowledge = this.searchLists.of(lookup.client, asked)
     const resolver = resolverOf(habitsOf(lookup, this.profiles.clockShare(lookup.client)))
     lookup.resolver = resolver.name || null
     nameLookup(lookup, knowledge)
-    if (lookup.candidates.length > 1) this.searchLists.noteWalk(lookup.client, lookup.base, lookup.suffixes[0] !== null)
+    if (lookup.candidates.length > 1)
+      this.searchLists.noteWalk(lookup.client, asked, lookup.base, lookup.suffixes[0] !== null)
     lookup.ndots = { min: knowledge.ndotsMin, max: knowledge.ndotsMax }
     decide(lookup, resolver, this.profiles.timersLate)
     judge(lookup)
