@@ -75,7 +75,7 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
   const trace: Trace = new Trace(tables, {
     clusterDomain: options.hints.clusterDomain,
     roles: roleHints(options, identities, tables),
-    searchLists: await searchListHints(options),
+    searchList: await searchListHint(options),
     readAnswers: detailed ? answersOf : null,
     wanted: lookupFilter(options.filters, context),
     lookup: sinks.lookup
@@ -147,8 +147,8 @@ function roleHints({ hints }: Options, identities: Identities, tables: Tables): 
   return [...fromFiles, ...given]
 }
 
-async function searchListHints({ hints }: Options): Promise<{ client: null; list: string[]; ndots: number }[]> {
-  if (hints.resolvConf === null) return []
+async function searchListHint({ hints }: Options): Promise<{ list: string[]; ndots: number } | null> {
+  if (hints.resolvConf === null) return null
   const { search, ndots } = await readResolvConf(hints.resolvConf)
-  return [{ client: null, list: search, ndots }]
+  return { list: search, ndots }
 }
