@@ -216,7 +216,10 @@ function takePrefix(decoder: Decoder, stream: Stream, at: number, end: number): 
     loseStep(decoder, stream)
     return at
   }
-  holdBytes(decoder, stream, at, at + 1)
+  if (!holdBytes(decoder, stream, at, at + 1)) {
+    loseStep(decoder, stream)
+    return at
+  }
   if (stream.heldLength === PREFIX) {
     const length = (stream.held[0] << 8) | stream.held[1]
     if (length < HEADER) {
@@ -241,7 +244,7 @@ function takeBody(
 ): number {
   const limit = Math.min(wireEnd, at + stream.length - stream.passed)
   const available = Math.min(end, limit)
-  if (!stream.holed && available > at) holdBytes(decoder, stream, at, available)
+  if (!stream.holed && available > at && !holdBytes(decoder, stream, at, available)) stream.holed = true
   if (available < limit) stream.holed = true
   stream.passed += limit - at
   if (stream.passed === stream.length) {
@@ -251,13 +254,15 @@ function takeBody(
   return limit
 }
 
-function holdBytes(decoder: Decoder, stream: Stream, at: number, end: number): void {
+/** Keeps bytes of the message under way. False: there is no room. */
+function holdBytes(decoder: Decoder, stream: Stream, at: number, end: number): boolean {
   const needed = stream.heldLength + end - at
   if (needed > stream.held.length) {
+    // The oldest connections make room; the one at hand is young and stays.
+    if (decoder.streamBytes > MOST_STREAM_BYTES) decoder.connections.turn(true)
     if (decoder.streamBytes > MOST_STREAM_BYTES) {
       note(decoder, 'tcp-limit')
-      stream.holed = true
-      return
+      return false
     }
     const larger = Buffer.alloc(Math.max(needed, 2 * stream.held.length, 64))
     stream.held.copy(larger, 0, 0, stream.heldLength)
@@ -266,6 +271,7 @@ function holdBytes(decoder: Decoder, stream: Stream, at: number, end: number): v
   }
   decoder.bytes.copy(stream.held, stream.heldLength, at, end)
   stream.heldLength = needed
+  return true
 }
 
 /** The message that is held has passed to its end. */
