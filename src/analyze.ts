@@ -1,5 +1,6 @@
 /** The story: captures -> messages -> transactions -> lookups and hops -> report. */
 import { basename } from 'node:path'
+import { examine } from './findings/examine.ts'
 import { readResolvConf, readResources } from './input/hints.ts'
 import { readCaptures } from './input/merge.ts'
 import {
@@ -78,17 +79,23 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
     searchList: await searchListHint(options),
     readAnswers: detailed ? answersOf : null,
     wanted: lookupFilter(options.filters, context),
-    lookup: sinks.lookup
-      ? (lookup, waste, inward) => sinks.lookup?.(lookupRecord(context, lookup, waste, inward))
-      : null,
-    hop: sinks.hop ? hop => sinks.hop?.(hopRecord(context, hop)) : null,
+    lookup: (lookup, waste, inward) => {
+      examination.lookup(lookup, waste, inward)
+      sinks.lookup?.(lookupRecord(context, lookup, waste, inward))
+    },
+    hop: hop => {
+      examination.hop(hop)
+      sinks.hop?.(hopRecord(context, hop))
+    },
   })
+  const examination = examine({ trace, tables, identities, files: context.files })
   const captures = await read(options, tables, issues, detailed, (m, i) => trace.add(m, i))
   trace.finish()
   const slowest = trace.sums.slowest.map(lookup =>
     lookupRecord(context, lookup, sumWaste(lookup), trace.inward(lookup)),
   )
-  return assemble({ version: VERSION, captures, trace, issues: issues.list, slowest, context })
+  const findings = examination.conclude()
+  return assemble({ version: VERSION, captures, trace, issues: issues.list, findings, slowest, context })
 }
 
 /** Reads the captures and hands over every DNS message as the wire has it. */

@@ -455,12 +455,25 @@ export interface Report {
   issues: Issue[]
 }
 
+/** A diagnosis with its evidence; findings/ makes them. */
 export interface Finding {
   code: string
   severity: 'info' | 'warning' | 'problem'
   what: string
   why: string
   advice: string
+  /** Ready to paste: a patch, lines of a Corefile, a command; null where there is none. */
+  snippet: string | null
   count: number
+  /** `count` as a part of all that could have shown it, 0 to 1; null where there is no whole. */
+  share: number | null
+  /** Who suffers, or causes it, and who served them: "namespace/pod" where known, else the address. */
+  clients: string[]
+  servers: string[]
+  /** The first, at most ten, and the same as Wireshark display filters, one per file. */
   frames: FrameRef[]
+  filters: { file: string; filter: string }[]
+  confidence: 'low' | 'medium' | 'high'
+  /** Upstream documentation. */
+  links: string[]
 }

@@ -5,6 +5,7 @@ import {
   type Capture,
   type EdgeRow,
   type EndpointRow,
+  type Finding,
   type Issue,
   type LookupRecord,
   type Report,
@@ -29,11 +30,12 @@ export interface Parts {
   captures: Capture[]
   trace: Trace
   issues: Issue[]
+  findings: Finding[]
   slowest: LookupRecord[]
   context: RecordContext
 }
 
-export function assemble({ version, captures, trace, issues, slowest, context }: Parts): Report {
+export function assemble({ version, captures, trace, issues, findings, slowest, context }: Parts): Report {
   const { sums } = trace
   const messages = sum(captures, c => c.messages)
   const { outcomes } = sums
@@ -59,7 +61,7 @@ export function assemble({ version, captures, trace, issues, slowest, context }:
     slowest,
     translations: translationsOf(trace, context),
     searchLists: searchListsOf(trace, context),
-    findings: [],
+    findings,
     issues,
   }
 }

@@ -1,0 +1,69 @@
+/** Runs all rules over what passes by, and makes findings of what they conclude. */
+import type { AddressId, Finding } from '../model.ts'
+import type { Lookup } from '../trace/lookup.ts'
+import type { Inward } from '../trace/sums.ts'
+import type { Hop } from '../trace/trace.ts'
+import type { LookupWasteSums } from '../trace/waste.ts'
+import { displayFilters } from './frame-sample.ts'
+import type { Concluded, Draft, Observer, Rule } from './rule.ts'
+import { RULES } from './rules.ts'
+import { type World, who } from './world.ts'
+
+/** More clients than this are a list that nobody reads. */
+const MOST_CLIENTS = 20
+
+export interface Examination {
+  lookup: (lookup: Lookup, waste: LookupWasteSums, inward: Inward) => void
+  hop: (hop: Hop) => void
+  conclude: () => Finding[]
+}
+
+export function examine(world: World, rules: readonly Rule[] = RULES): Examination {
+  const running = rules.map(rule => ({ rule, observer: rule.begin(world) }))
+  const ofLookups = running.map(({ observer }) => observer).filter(o => o.lookup) as Required<Observer>[]
+  const ofHops = running.map(({ observer }) => observer).filter(o => o.hop) as Required<Observer>[]
+  return {
+    lookup: (lookup, waste, inward) => {
+      for (const observer of ofLookups) observer.lookup(lookup, waste, inward)
+    },
+    hop: hop => {
+      for (const observer of ofHops) observer.hop(hop)
+    },
+    conclude: () => {
+      const earlier: Concluded[] = []
+      const findings: Finding[] = []
+      for (const { rule, observer } of running) {
+        for (const draft of observer.conclude(earlier)) {
+          findings.push(findingOf(world, rule, draft))
+          earlier.push({ code: rule.code, names: new Set(draft.names), clients: new Set(draft.clients) })
+        }
+      }
+      return findings.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity))
+    },
+  }
+}
+
+/** Worst first. */
+export const SEVERITIES = ['problem', 'warning', 'info'] as const
+
+function findingOf(world: World, rule: Rule, draft: Draft): Finding {
+  const names = (addresses: Iterable<AddressId>): string[] =>
+    [...new Set(addresses)].map(address => who(world, address)).slice(0, MOST_CLIENTS)
+  const frames = draft.frames.refs(world.files)
+  return {
+    code: rule.code,
+    severity: draft.severity ?? rule.severity,
+    what: draft.what,
+    why: draft.why,
+    advice: draft.advice,
+    snippet: draft.snippet ?? null,
+    count: draft.count,
+    share: draft.share === null ? null : Math.round(draft.share * 1e4) / 1e4,
+    clients: names(draft.clients),
+    servers: names(draft.servers),
+    frames,
+    filters: displayFilters(frames),
+    confidence: draft.confidence,
+    links: [...rule.links],
+  }
+}

@@ -1,0 +1,123 @@
+/** ndots-waste: names with dots walk the whole search list before they are asked as they are. */
+
+import type { AddressId } from '../model.ts'
+import { count, plural, share } from '../quantities.ts'
+import type { Lookup } from '../trace/lookup.ts'
+import { dots } from '../trace/suffix.ts'
+import type { LookupWasteSums } from '../trace/waste.ts'
+import { FrameSample } from './frame-sample.ts'
+import type { Draft, Observer, Rule } from './rule.ts'
+import { Tally } from './tally.ts'
+import { listed, type World, zoneOf } from './world.ts'
+
+/** Fewer wasted queries than this cost nobody anything. */
+const MIN_QUERIES = 20
+/** Below this share of all queries, load and waiting would hardly change. */
+const MIN_SHARE = 0.15
+
+export const ndotsWaste: Rule = {
+  code: 'ndots-waste',
+  severity: 'warning',
+  title: 'Names with dots walk the whole search list first',
+  means:
+    'Applications ask for full names such as api.stripe.com. Before the resolver asks for the name itself it asks for the name with every search domain behind it, usually for A and AAAA each, and every one of these queries comes back with NXDOMAIN. Eight of ten queries answer nothing.',
+  why: 'Kubernetes writes "options ndots:5" into the resolv.conf of pods with the policy ClusterFirst. A name with fewer than five dots is then taken for a short one and searched first, and hardly any name on the Internet has five dots.',
+  todo: 'Give the workload a dnsConfig with a smaller ndots: with 2, api.shop (one dot) still goes through the search list at once, and names with two or more dots are asked as they are first. Or end the name with a dot where the application lets you (api.stripe.com.): it is then never searched. Check for names that only a search domain answers (api.shop.svc): glibc and Go search them after the name itself, one step later than today; musl does not search once a name has ndots dots and would not find them at all.',
+  evidence: `Lookups of names with at least one dot that were decided by the name as it is, after candidates with search domains: all queries for those candidates are counted. Silent below ${MIN_QUERIES} such queries or ${MIN_SHARE * 100} % of all queries, and where no search list of Kubernetes was seen.`,
+  links: [
+    'https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-dns-config',
+    'https://man7.org/linux/man-pages/man5/resolv.conf.5.html',
+    'https://github.com/kubernetes/kubernetes/issues/33554',
+  ],
+  shownBy: 'samples/01-glibc-clusterip.pcap',
+  begin: world => new NdotsWaste(world),
+}
+
+class NdotsWaste implements Observer {
+  private readonly world: World
+  private queries = 0
+  private wasted = 0
+  /** Wasted for names of at least two dots: what ndots 2 spares. */
+  private withTwoDots = 0
+  private readonly byClient = new Tally<AddressId, { wasted: number }>(() => ({ wasted: 0 }))
+  private readonly byName = new Tally<string, { wasted: number }>(() => ({ wasted: 0 }))
+  /** Names of two or more dots that only a search domain answered, by the resolver that asked. */
+  private readonly relying = new Tally<string, { musl: boolean }>(() => ({ musl: false }))
+  private readonly frames = new FrameSample()
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  lookup(lookup: Lookup, waste: LookupWasteSums): void {
+    this.queries += waste.queries
+    const n = dots(lookup.base)
+    const decidedBy = lookup.suffixes[lookup.deciding]
+    if (n >= 2 && decidedBy !== null && lookup.certain && lookup.outcome === 'answered') {
+      const relying = this.relying.of(lookup.base)
+      if (relying && lookup.resolver === 'musl') relying.musl = true
+    }
+    if (n === 0 || decidedBy !== null || waste.kinds.search === 0) return
+    const { search } = waste.kinds
+    this.wasted += search
+    if (n >= 2) this.withTwoDots += search
+    const client = this.byClient.of(lookup.client)
+    if (client) client.wasted += search
+    const name = this.byName.of(lookup.base)
+    if (name) name.wasted += search
+    this.frames.add(lookup.candidates[0].transactions[0])
+  }
+
+  conclude(): Draft[] {
+    if (zoneOf(this.world) === null) return []
+    if (this.wasted < MIN_QUERIES || this.wasted < MIN_SHARE * this.queries) return []
+    const clients = [...this.byClient.map].sort((a, b) => b[1].wasted - a[1].wasted).map(([client]) => client)
+    const names = [...this.byName.map].sort((a, b) => b[1].wasted - a[1].wasted).map(([name]) => name)
+    const mostlyOneDot = this.withTwoDots < this.wasted / 2
+    return [
+      {
+        what: `${count(this.wasted)} of ${plural(this.queries, 'query', 'queries')} (${share(this.wasted, this.queries)}) only tried search domains behind full names such as ${listed(names.slice(0, 2), 2)}, for ${plural(clients.length, 'client')}.`,
+        why: 'With ndots 5 the resolver takes every name of fewer than five dots for a short one and walks the search list first.',
+        advice: mostlyOneDot ? this.adviceForOneDot(names) : this.adviceForNdots(),
+        snippet: mostlyOneDot ? patch(1) : patch(2),
+        count: this.wasted,
+        share: this.wasted / this.queries,
+        clients,
+        servers: [],
+        frames: this.frames,
+        confidence: 'high',
+        names,
+      },
+    ]
+  }
+
+  private adviceForNdots(): string {
+    const rest = this.wasted - this.withTwoDots
+    const still = rest > 0 ? `; names of one dot (${count(rest)} queries) need a dot at their end` : ''
+    return `ndots 2 in the dnsConfig of these pods spares ${count(this.withTwoDots)} of the ${count(this.wasted)} queries${still}.${this.caution()}`
+  }
+
+  private adviceForOneDot(names: readonly string[]): string {
+    const example = names.find(name => dots(name) === 1) ?? names[0]
+    return `Most of these names have one dot: end them with a dot in the application's settings ("${example}."), or set ndots 1 where nothing asks for short names such as "api.shop". ndots 2 spares ${count(this.withTwoDots)} of the ${count(this.wasted)} queries.${this.caution()}`
+  }
+
+  /** Who would suffer from a smaller ndots. */
+  private caution(): string {
+    const lost = [...this.relying.map].filter(([, { musl }]) => musl).map(([name]) => name)
+    if (lost.length > 0)
+      return ` Careful: pods with musl (Alpine) would no longer find ${listed(lost, 2)}, which only a search domain answers.`
+    const names = [...this.relying.map.keys()]
+    if (names.length === 0) return ''
+    return ` ${listed(names, 2)} would be found one step later than now.`
+  }
+}
+
+const patch = (ndots: number): string => `# kubectl -n NAMESPACE patch deployment NAME --patch-file this.yaml
+spec:
+  template:
+    spec:
+      dnsConfig:
+        options:
+          - name: ndots
+            value: "${ndots}"`

@@ -1,0 +1,66 @@
+/**
+ * The interface of a finding. A rule looks at lookups and hops as they are closed, in order of start, and keeps sums; it concludes when
+ * all is read, because only then are the roles of addresses certain. What it keeps is bounded, whatever the capture's length.
+ */
+import type { AddressId, Finding } from '../model.ts'
+import type { Lookup } from '../trace/lookup.ts'
+import type { Inward } from '../trace/sums.ts'
+import type { Hop } from '../trace/trace.ts'
+import type { LookupWasteSums } from '../trace/waste.ts'
+import type { FrameSample } from './frame-sample.ts'
+import type { World } from './world.ts'
+
+export type Severity = Finding['severity']
+
+export interface Rule {
+  /** Stable: scripts name it. */
+  code: string
+  /** The worst that it gives. */
+  severity: Severity
+  /** A headline for lists. */
+  title: string
+  /** The long text: paragraphs. */
+  means: string
+  why: string
+  todo: string
+  /** What in the packets shows it, and what keeps it silent. */
+  evidence: string
+  /** Upstream documentation and source. */
+  links: readonly string[]
+  /** The sample, recording or scenario in which it can be seen. */
+  shownBy: string
+  begin(world: World): Observer
+}
+
+export interface Observer {
+  lookup?(lookup: Lookup, waste: LookupWasteSums, inward: Inward): void
+  hop?(hop: Hop): void
+  /** `earlier`: what the rules before this one found. */
+  conclude(earlier: readonly Concluded[]): Draft[]
+}
+
+/** A finding as a rule words it. */
+export interface Draft {
+  /** Where it is less than the rule's. */
+  severity?: Severity
+  what: string
+  why: string
+  /** One or two sentences; what can be pasted stands in the snippet. */
+  advice: string
+  snippet?: string
+  count: number
+  /** `count` of how many: 0 to 1; null where there is no whole. */
+  share: number | null
+  clients: Iterable<AddressId>
+  servers: Iterable<AddressId>
+  frames: FrameSample
+  confidence: Finding['confidence']
+  /** The names concerned, for the rules that come after. */
+  names?: Iterable<string>
+}
+
+export interface Concluded {
+  code: string
+  names: ReadonlySet<string>
+  clients: ReadonlySet<AddressId>
+}

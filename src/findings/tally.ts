@@ -1,0 +1,23 @@
+/** Sums by key with a bound: what comes first is kept, and a rule that has seen this many keys has seen enough. */
+
+const MOST_KEYS = 20_000
+
+export class Tally<Key, Sum> {
+  readonly map = new Map<Key, Sum>()
+  private readonly begin: () => Sum
+
+  constructor(begin: () => Sum) {
+    this.begin = begin
+  }
+
+  /** The key's sum; null where the table is full and the key new. */
+  of(key: Key): Sum | null {
+    let sum = this.map.get(key)
+    if (sum === undefined) {
+      if (this.map.size >= MOST_KEYS) return null
+      sum = this.begin()
+      this.map.set(key, sum)
+    }
+    return sum
+  }
+}

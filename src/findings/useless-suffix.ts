@@ -1,0 +1,104 @@
+/** useless-suffix: a search domain from outside the cluster that never answers anything. */
+
+import { NOERROR, NXDOMAIN } from '../codes.ts'
+import type { AddressId } from '../model.ts'
+import { plural, roughDuration } from '../quantities.ts'
+import type { Lookup } from '../trace/lookup.ts'
+import { ANSWERED } from '../trace/transaction.ts'
+import { FrameSample } from './frame-sample.ts'
+import type { Draft, Observer, Rule } from './rule.ts'
+import { Tally } from './tally.ts'
+import { isWithin, type World, zoneOf } from './world.ts'
+
+/** A domain that is seldom needed may be silent for a while; this many misses in one capture ... */
+const MIN_MISSES = 20
+/** ... for this many different names are a habit. */
+const MIN_NAMES = 3
+const MOST_NAMES = 1000
+
+export const uselessSuffix: Rule = {
+  code: 'useless-suffix',
+  severity: 'warning',
+  title: 'A search domain never answers',
+  means:
+    'One of the search domains behind those of the cluster did not answer a single name in the whole capture. Every searched name pays for it, and since CoreDNS does not know the domain itself, each miss goes on to the upstream servers.',
+  why: "The kubelet appends the search line of the node's own resolv.conf to that of every pod with the policy ClusterFirst or Default. Clouds and companies put their domain there for people who log in, not for pods.",
+  todo: 'Give the kubelet a resolv.conf without the domain (resolvConf in its configuration), or the workload dnsPolicy None with a search list of its own. Ask first who uses names of this domain without writing them in full: what the capture does not show may still exist.',
+  evidence: `Candidates with this search domain: none got NOERROR, all that were answered got NXDOMAIN. Silent below ${MIN_MISSES} misses for ${MIN_NAMES} names, and for the cluster's own domains, which belong to the policy ClusterFirst.`,
+  links: [
+    'https://kubernetes.io/docs/tasks/administer-cluster/dns-custom-nameservers/#introduction',
+    'https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/',
+    'https://github.com/coredns/coredns/issues/7212',
+  ],
+  shownBy: 'samples/01-glibc-clusterip.pcap',
+  begin: world => new UselessSuffix(world),
+}
+
+interface Suffix {
+  misses: number
+  hits: number
+  queries: number
+  wait: number
+  names: Set<string>
+  clients: Set<AddressId>
+  frames: FrameSample
+}
+
+class UselessSuffix implements Observer {
+  private readonly world: World
+  private readonly suffixes = new Tally<string, Suffix>(() => ({
+    misses: 0,
+    hits: 0,
+    queries: 0,
+    wait: 0,
+    names: new Set(),
+    clients: new Set(),
+    frames: new FrameSample(),
+  }))
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  lookup(lookup: Lookup): void {
+    lookup.suffixes.forEach((domain, i) => {
+      if (domain === null || !lookup.searchList.includes(domain)) return
+      const suffix = this.suffixes.of(domain)
+      if (!suffix) return
+      const { transactions } = lookup.candidates[i]
+      const got = (rcode: number): boolean => transactions.some(t => t.state === ANSWERED && t.rcode === rcode)
+      if (got(NOERROR)) suffix.hits++
+      else if (got(NXDOMAIN)) {
+        suffix.misses++
+        suffix.frames.add(transactions[0])
+        if (suffix.names.size < MOST_NAMES) suffix.names.add(lookup.base)
+        suffix.clients.add(lookup.client)
+      }
+      suffix.queries += transactions.reduce((n, t) => n + 1 + t.retransmissions, 0)
+      const ends = transactions.map(t => t.end).filter(end => !Number.isNaN(end))
+      if (ends.length > 0) suffix.wait += Math.max(...ends) - transactions[0].start
+    })
+  }
+
+  conclude(): Draft[] {
+    const zone = zoneOf(this.world)
+    if (zone === null) return []
+    return [...this.suffixes.map]
+      .filter(([domain, s]) => !isWithin(domain, zone) && s.hits === 0)
+      .filter(([, s]) => s.misses >= MIN_MISSES && s.names.size >= MIN_NAMES)
+      .map(([domain, s]) => ({
+        what: `The search domain ${domain} answered none of ${plural(s.misses, 'lookup')} that tried it: ${plural(s.queries, 'query', 'queries')}, ${roughDuration(s.wait / 1e6)} of waiting.`,
+        why: "Pods inherit it from the search line of their node's resolv.conf.",
+        advice: `Take ${domain} out of the resolv.conf that the kubelet hands to pods, or give these workloads a search list of their own.`,
+        snippet: `# /etc/kubernetes/resolv.conf on each node: the node's own, without "search ${domain}"
+# KubeletConfiguration:
+resolvConf: /etc/kubernetes/resolv.conf`,
+        count: s.misses,
+        share: 1,
+        clients: s.clients,
+        servers: [],
+        frames: s.frames,
+        confidence: s.names.size >= 10 ? ('high' as const) : ('medium' as const),
+      }))
+  }
+}

@@ -1,0 +1,115 @@
+/** waste-leaves-cluster: queries that only tried search domains go on to the upstream servers. */
+import { NXDOMAIN } from '../codes.ts'
+import { type AddressId, NONE } from '../model.ts'
+import { count, plural, share } from '../quantities.ts'
+import type { Hop } from '../trace/trace.ts'
+import type { Transaction } from '../trace/transaction.ts'
+import { isWasted } from '../trace/waste.ts'
+import { FrameSample } from './frame-sample.ts'
+import type { Draft, Observer, Rule } from './rule.ts'
+import { Tally } from './tally.ts'
+import { nameOf, serverRole, type World, whoAll, zoneOf } from './world.ts'
+
+/** Fewer than this no upstream server notices. */
+const MIN_QUERIES = 20
+/** Below this share the upstream's load is somebody else's. */
+const MIN_SHARE = 0.2
+
+export const wasteLeavesCluster: Rule = {
+  code: 'waste-leaves-cluster',
+  severity: 'warning',
+  title: 'Wasted queries leave the cluster',
+  means:
+    'Part of what CoreDNS or NodeLocal DNSCache asks its upstream servers are names that no application wanted: full names with a search domain behind them. The upstream answers NXDOMAIN each time. Resolvers of clouds limit the packets per second and begin to drop.',
+  why: 'CoreDNS knows only the domain of the cluster. A search domain of the node, such as that of a cloud or a company, is for it a foreign name like any other, so it forwards the query. The same happens where pods ask an upstream directly and have a search list.',
+  todo: 'Stop the cause (a smaller ndots, a dot at the end of names, no foreign search domain). Until then CoreDNS can answer NXDOMAIN itself for a search domain that holds nothing, with the template plugin, and a longer denial cache keeps repeated misses inside.',
+  evidence: `Queries to servers with the role upstream that a wasted query of a lookup caused, or that are one. Silent below ${MIN_QUERIES} of them or ${MIN_SHARE * 100} % of all queries to upstream servers.`,
+  links: [
+    'https://coredns.io/plugins/template/',
+    'https://coredns.io/plugins/cache/',
+    'https://github.com/kubernetes/kubernetes/issues/14051',
+  ],
+  shownBy: 'samples/01-glibc-clusterip.pcap',
+  begin: world => new WasteLeavesCluster(world),
+}
+
+interface Server {
+  queries: number
+  wasted: number
+  nxdomain: number
+  example: number
+  clients: Set<AddressId>
+  frames: FrameSample
+}
+
+class WasteLeavesCluster implements Observer {
+  private readonly world: World
+  private readonly servers = new Tally<AddressId, Server>(() => ({
+    queries: 0,
+    wasted: 0,
+    nxdomain: 0,
+    example: NONE,
+    clients: new Set(),
+    frames: new FrameSample(),
+  }))
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  hop({ transaction: t, lookup }: Hop): void {
+    if (!lookup) return
+    const server = this.servers.of(t.server)
+    if (!server) return
+    server.queries += 1 + t.retransmissions
+    if (!isWasted(lookup, rootOf(t))) return
+    server.wasted += 1 + t.retransmissions
+    if (t.rcode !== NXDOMAIN) return
+    server.nxdomain++
+    server.clients.add(lookup.client)
+    server.frames.add(t)
+    if (server.example === NONE) server.example = t.qname
+  }
+
+  conclude(): Draft[] {
+    if (zoneOf(this.world) === null) return []
+    const upstreams = [...this.servers.map].filter(([address]) => serverRole(this.world, address) === 'upstream')
+    const sum = (value: (server: Server) => number): number => upstreams.reduce((n, [, server]) => n + value(server), 0)
+    const queries = sum(server => server.queries)
+    const wasted = sum(server => server.wasted)
+    if (wasted < MIN_QUERIES || wasted < MIN_SHARE * queries) return []
+    const worst = upstreams.sort((a, b) => b[1].wasted - a[1].wasted).filter(([, server]) => server.nxdomain > 0)
+    const example = worst.length > 0 ? `, such as ${nameOf(this.world, worst[0][1].example)}` : ''
+    const frames = new FrameSample()
+    for (const [, server] of worst) frames.addAll(server.frames)
+    return [
+      {
+        what: `${count(wasted)} of ${plural(queries, 'query', 'queries')} to ${whoAll(
+          this.world,
+          upstreams.map(([address]) => address),
+        )} (${share(wasted, queries)}) were wasted, ${count(sum(s => s.nxdomain))} of them answered NXDOMAIN${example}.`,
+        why: 'CoreDNS and NodeLocal DNSCache forward every name outside the cluster domain, also one that only a search domain made.',
+        advice:
+          'See ndots-waste and useless-suffix for the cause; until then let CoreDNS itself deny the search domain that holds nothing.',
+        snippet: `# Corefile, in front of "forward"; put the search domain in the place of DOMAIN
+template IN ANY DOMAIN {
+    rcode NXDOMAIN
+    authority "DOMAIN 60 IN SOA ns.DOMAIN hostmaster.DOMAIN 1 7200 900 1209600 60"
+}`,
+        count: wasted,
+        share: wasted / queries,
+        clients: new Set(worst.flatMap(([, server]) => [...server.clients])),
+        servers: upstreams.map(([address]) => address),
+        frames,
+        confidence: 'high',
+      },
+    ]
+  }
+}
+
+/** The query of a stub resolver that set it all off. */
+function rootOf(t: Transaction): Transaction {
+  let root = t
+  for (let depth = 0; root.causes && depth < 8; depth++) root = root.causes[0]
+  return root
+}

@@ -1,0 +1,49 @@
+/** What a rule may know beside the lookups and hops that pass by: names, roles, search lists, sums. */
+import type { AddressId, NameId, Role } from '../model.ts'
+import type { Identities } from '../trace/identity.ts'
+import type { Trace } from '../trace/trace.ts'
+import type { Tables } from '../wire/tables.ts'
+
+export interface World {
+  trace: Trace
+  tables: Tables
+  identities: Identities
+  /** What to call each capture in a FrameRef. */
+  files: string[]
+}
+
+export const nameOf = (world: World, id: NameId): string => world.tables.names.text(id)
+
+/** A client or server as people call it: "namespace/pod" where the user's files tell, else the address. */
+export function who(world: World, address: AddressId): string {
+  const text = world.tables.addresses.text(address)
+  const identity = world.identities.get(text)
+  return identity?.pod ? `${identity.namespace}/${identity.pod}` : text
+}
+
+/** "a, b and 3 more". */
+export function whoAll(world: World, addresses: Iterable<AddressId>, most = 2): string {
+  const names = [...new Set(addresses)].map(address => who(world, address))
+  return listed(names, most)
+}
+
+/** "a, b and 3 more"; "a and b" where that is all. */
+export function listed(names: readonly string[], most: number): string {
+  if (names.length > most + 1) return `${names.slice(0, most).join(', ')} and ${names.length - most} more`
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
+}
+
+export const serverRole = (world: World, address: AddressId): Role => world.trace.endpoints.serverRole(address).role
+
+export const clientRole = (world: World, address: AddressId): Role => world.trace.endpoints.clientRole(address).role
+
+/** A server of the cluster's own: what pods with the policy ClusterFirst are meant to ask. */
+export const isClusterDns = (world: World, address: AddressId): boolean => {
+  const role = serverRole(world, address)
+  return role === 'coredns' || role === 'node-local-cache'
+}
+
+/** The cluster domain, e.g. cluster.local; null where nothing shows that there is a cluster at all. */
+export const zoneOf = (world: World): string | null => world.trace.endpoints.clusterDomain
+
+export const isWithin = (name: string, zone: string): boolean => name === zone || name.endsWith(`.${zone}`)
