@@ -109,7 +109,10 @@ export class Forwarding {
   }
 }
 
-/** Transactions of the last seconds by question: what a forwarder may be working on. */
+/**
+ * What a forwarder may be working on, by question. Transactions come in order of start, so one that has ended before the latest began
+ * is never asked for again: each list is as long as its question is open.
+ */
 class Waiting {
   private readonly byQuestion = new Map<number, Transaction[]>()
   private order: Transaction[] = []
@@ -118,17 +121,21 @@ class Waiting {
   /** The transactions with the same question during whose wait this one began, another server's. */
   enclosing(t: Transaction): Transaction[] {
     const same = this.byQuestion.get(questionOf(t))
-    if (!same) return []
-    return same.filter(
-      c =>
-        c !== t &&
-        c.server !== t.server &&
-        !(c.dnsId === t.dnsId && c.clientPort === t.clientPort) &&
-        c.start <= t.start + SLACK &&
-        t.start - c.lastQuery <= BUDGET &&
-        (Number.isNaN(c.end) || c.end + SLACK >= t.start) &&
-        c.state !== UNREACHED,
-    )
+    if (!same) return NOTHING
+    let kept = 0
+    let found: Transaction[] | null = null
+    for (const c of same) {
+      if (c.end + SLACK < t.start || t.start - c.lastQuery > BUDGET) continue
+      same[kept++] = c
+      // Nobody asks on by way of the one who asked.
+      if (c.server === t.server || c.client === t.server) continue
+      if (c.start > t.start + SLACK || c.state === UNREACHED) continue
+      if (c.dnsId === t.dnsId && c.clientPort === t.clientPort) continue
+      if (found) found.push(c)
+      else found = [c]
+    }
+    same.length = kept
+    return found ?? NOTHING
   }
 
   remember(t: Transaction): void {
@@ -137,16 +144,21 @@ class Waiting {
     if (same) same.push(t)
     else this.byQuestion.set(key, [t])
     this.order.push(t)
-    // What is too old to be worked on is forgotten, oldest first.
+    this.forget(t.start)
+  }
+
+  /** Questions that nobody asks again would stay for ever: after a while their lists are emptied. */
+  private forget(now: Time): void {
     let head = this.head
-    while (head < this.order.length && t.start - this.order[head].start > 6 * BUDGET) {
+    while (head < this.order.length && now - this.order[head].start > BUDGET) {
       const old = this.order[head++]
-      const list = this.byQuestion.get(questionOf(old))
-      if (list) {
-        const at = list.indexOf(old)
-        if (at >= 0) list.splice(at, 1)
-        if (list.length === 0) this.byQuestion.delete(questionOf(old))
-      }
+      const key = questionOf(old)
+      const same = this.byQuestion.get(key)
+      if (!same) continue
+      let kept = 0
+      for (const c of same) if (!(c.end + SLACK < now) && now - c.lastQuery <= BUDGET) same[kept++] = c
+      same.length = kept
+      if (kept === 0) this.byQuestion.delete(key)
     }
     if (head > 4096 && head * 2 > this.order.length) {
       this.order = this.order.slice(head)
@@ -155,6 +167,8 @@ class Waiting {
     this.head = head
   }
 }
+
+const NOTHING: Transaction[] = []
 
 const questionOf = (t: Transaction): number => (t.qname + 1) * 0x1_0000 + (t.qtype & 0xffff)
 

@@ -21,6 +21,8 @@ interface Step {
   /** One base is an accident, two are a habit. */
   firstBase: string
   severalBases: boolean
+  /** Was one of two steps in a row of one base: three candidates, a walk. */
+  inWalk: boolean
 }
 
 /** What was learned of one client. */
@@ -34,6 +36,8 @@ export interface SearchKnowledge {
   ndotsMax: number | null
   /** Walks of at least two candidates that were seen. */
   walks: number
+  /** The last domain was seen to be followed by the as-is name: nothing stands behind it. */
+  complete: boolean
   /** True where a file given by the user says so. */
   given: boolean
 }
@@ -51,6 +55,9 @@ interface Negative {
   name: string
   end: Time
   asked: AddressId
+  /** The step that led to it, and its base; null where it may begin a walk. */
+  by: Step | null
+  base: string
 }
 
 /**
@@ -78,27 +85,43 @@ export class SearchLists {
       recent = []
       this.recent.set(t.client, recent)
     }
-    // The latest negative answer of which this name is a plausible continuation.
-    for (let i = recent.length - 1; i >= 0; i--) {
-      const before = recent[i]
-      if (before.name === name && before.asked === t.asked) break // the other leg
-      if (before.end > t.start + STEP_SLACK || t.start - before.end > STEP_GAP) continue
-      const base = commonBase(before.name, name)
-      if (base === 0) continue
-      const from = behind(before.name, base)
-      const to = behind(name, base)
-      if (!isStep(from, to)) continue
-      const bare = name.slice(0, base)
-      this.note(learner, from, to, bare)
+    const before = this.predecessor(recent, t, name)
+    let step: Step | null = null
+    let base = ''
+    if (before) {
+      base = name.slice(0, commonBase(before.name, name))
+      const from = behind(before.name, base.length)
+      step = this.note(learner, from, behind(name, base.length), base)
+      if (before.by && before.base === base) step.inWalk = before.by.inWalk = true
       // The base was searched before it was asked as it is: it has fewer dots than ndots.
-      if (from !== '' && !recent.some(r => r.name === bare) && !learner.knowledge.given)
-        learner.knowledge.ndotsMin = Math.max(learner.knowledge.ndotsMin ?? 0, dots(bare) + 1)
-      break
+      if (step.inWalk && from !== '' && !recent.some(r => r.name === base) && !learner.knowledge.given)
+        learner.knowledge.ndotsMin = Math.max(learner.knowledge.ndotsMin ?? 0, dots(base) + 1)
     }
     if (t.state === ANSWERED && isNegative(t)) {
-      recent.push({ name, end: t.end, asked: t.asked })
+      // The other leg of the same candidate was led to by the same step.
+      const leg = recent.findLast(r => r.name === name && r.asked === t.asked && t.start - r.end < STEP_GAP)
+      recent.push({
+        name,
+        end: t.end,
+        asked: t.asked,
+        by: step ?? leg?.by ?? null,
+        base: step ? base : (leg?.base ?? ''),
+      })
       if (recent.length > RECENT) recent.shift()
     }
+  }
+
+  /** The latest negative answer of which this query is a plausible continuation; null where it is another leg, or begins a walk. */
+  private predecessor(recent: Negative[], t: Transaction, name: string): Negative | null {
+    for (let i = recent.length - 1; i >= 0; i--) {
+      const before = recent[i]
+      if (before.asked !== t.asked) continue
+      if (before.name === name) return null
+      if (before.end > t.start + STEP_SLACK || t.start - before.end > STEP_GAP) continue
+      const base = commonBase(before.name, name)
+      if (base > 0 && isStep(behind(before.name, base), behind(name, base))) return before
+    }
+    return null
   }
 
   /** Makes the lists of all observations so far. */
@@ -107,6 +130,7 @@ export class SearchLists {
       if (!learner.changed || learner.knowledge.given) continue
       learner.changed = false
       learner.knowledge.list = pathOf(learner.steps)
+      learner.knowledge.complete = learner.steps.get(learner.knowledge.list.at(-1) ?? '')?.has('') ?? false
       setPositions(learner.knowledge)
     }
     this.share()
@@ -176,6 +200,7 @@ export class SearchLists {
       ndotsMin: ndots,
       ndotsMax: ndots,
       walks: 0,
+      complete: false,
       given: this.givenToAll !== null,
     }
     setPositions(knowledge)
@@ -187,19 +212,21 @@ export class SearchLists {
     return learner
   }
 
-  private note(learner: Learner, from: string, to: string, base: string): void {
+  private note(learner: Learner, from: string, to: string, base: string): Step {
     let next = learner.steps.get(from)
     if (!next) {
       next = new Map()
       learner.steps.set(from, next)
     }
-    const step = next.get(to)
-    if (!step) next.set(to, { count: 1, firstBase: base, severalBases: false })
-    else {
-      step.count++
-      if (step.firstBase !== base) step.severalBases = true
+    let step = next.get(to)
+    if (!step) {
+      step = { count: 0, firstBase: base, severalBases: false, inWalk: false }
+      next.set(to, step)
     }
+    step.count++
+    if (step.firstBase !== base) step.severalBases = true
     learner.changed = true
+    return step
   }
 
   /**
@@ -220,7 +247,7 @@ export class SearchLists {
     const tail = best?.list ?? []
     if (tail.length === 0) return
     for (const { knowledge } of this.learners.values()) {
-      if (knowledge.given || knowledge.list.length === 0) continue
+      if (knowledge.given || knowledge.complete || knowledge.list.length === 0) continue
       const last = knowledge.list.at(-1) as string
       const at = tail.indexOf(last)
       const isNamespace = namespaceOf(last) !== null && tail[0] === `svc.${namespaceOf(last)?.zone}`
@@ -238,6 +265,7 @@ const NOTHING_KNOWN: SearchKnowledge = {
   ndotsMin: null,
   ndotsMax: null,
   walks: 0,
+  complete: false,
   given: false,
 }
 
@@ -255,45 +283,42 @@ function isStep(from: string, to: string): boolean {
 }
 
 /**
- * The most frequent path through the steps. It begins where most walks begin: at the domain that is left more often than it is
- * reached from another domain.
+ * The most frequent path through the steps that were seen often enough. It begins at the domain that is left more often than it is
+ * reached from another one.
  */
 function pathOf(steps: Map<string, Map<string, Step>>): string[] {
-  const accepted = new Map<string, { to: string; count: number }>()
-  const reached = new Map<string, number>()
-  const left = new Map<string, number>()
-  const complete = hasWalkOfThree(steps)
+  const next = new Map<string, string>()
+  /** How much more often a domain is left than reached: the first of the list has the largest. */
+  const surplus = new Map<string, number>()
+  const add = (domain: string, n: number): void => {
+    if (domain !== '') surplus.set(domain, (surplus.get(domain) ?? 0) + n)
+  }
   for (const [from, nexts] of steps) {
     let best: { to: string; count: number } | null = null
     for (const [to, step] of nexts) {
-      const enough = (step.count >= 3 && step.severalBases) || complete || to === '' || from === ''
-      if (!enough) continue
-      if (from !== '' && to !== '') {
-        reached.set(to, (reached.get(to) ?? 0) + step.count)
-        left.set(from, (left.get(from) ?? 0) + step.count)
-      } else if (from === '') left.set(to, (left.get(to) ?? 0) + step.count)
-      if (from === '') continue
-      // As-is ends a list, so another domain is preferred where both follow (a jump after a timeout goes straight to as-is).
-      if (!best || (to !== '' && best.to === '') || (to === '') === (best.to === '')) {
-        if (!best || step.count > best.count || (to !== '' && best.to === '')) best = { to, count: step.count }
+      if (!isProven(step, from === '' || to === '')) continue
+      if (from === '') {
+        add(to, step.count)
+        continue
       }
+      add(from, step.count)
+      if (to !== '') add(to, -step.count)
+      // As-is ends a list, so another domain is preferred where both follow: a jump after a timeout goes straight to as-is.
+      if (!best || (best.to === '' && to !== '') || (step.count > best.count && (to !== '' || best.to === '')))
+        best = { to, count: step.count }
     }
-    if (best) accepted.set(from, best)
+    if (best) next.set(from, best.to)
   }
-  const starts = [...accepted.keys(), ...(steps.get('')?.keys() ?? [])].sort(
-    (a, b) => (left.get(b) ?? 0) - (reached.get(b) ?? 0) - ((left.get(a) ?? 0) - (reached.get(a) ?? 0)),
-  )
-  if (starts.length === 0) return []
+  let first: string | undefined
+  for (const [domain, n] of surplus) if (first === undefined || n > (surplus.get(first) as number)) first = domain
   const path: string[] = []
-  for (let at: string | undefined = starts[0]; at && !path.includes(at); at = accepted.get(at)?.to) path.push(at)
+  for (let at = first; at && !path.includes(at); at = next.get(at)) path.push(at)
   return path
 }
 
-/** Two steps in a row of different domains: one complete walk proves the order. */
-function hasWalkOfThree(steps: Map<string, Map<string, Step>>): boolean {
-  for (const nexts of steps.values()) for (const to of nexts.keys()) if (to !== '' && steps.has(to)) return true
-  return false
-}
+/** Three observations from two bases, or one walk of three candidates (I2); two where one name is the bare base of the other. */
+const isProven = (step: Step, besideAsIs: boolean): boolean =>
+  step.inWalk || (step.severalBases && step.count >= (besideAsIs ? 2 : 3))
 
 function setPositions(knowledge: SearchKnowledge): void {
   knowledge.position = new Map(knowledge.list.map((suffix, i) => [suffix, i]))

@@ -99,18 +99,20 @@ export class Trace {
     const batch = this.queue.slice(0, n).sort((a, b) => a.start - b.start)
     this.queue = this.queue.slice(n)
     for (const t of batch) {
-      this.forwarding.observe(t)
-      this.searchLists.observe(t)
       this.profiles.observe(t)
+      this.forwarding.observe(t)
     }
+    // What a forwarder asks is nobody's walk.
+    const own = batch.filter(t => !this.forwarding.link(t) && !t.infrastructure)
+    for (const t of own) this.searchLists.observe(t)
     this.searchLists.learn()
-    for (const t of batch) this.endpoints.observe(t)
-    this.endpoints.decide()
     for (const t of batch) {
-      if (this.forwarding.link(t)) this.visibleForwarders.add((t.causes as Transaction[])[0].server)
+      this.endpoints.observe(t)
+      if (t.causes) this.visibleForwarders.add(t.causes[0].server)
       else if (t.infrastructure) this.alone.push(t)
-      else this.grouping.add(t)
     }
+    this.endpoints.decide()
+    for (const t of own) this.grouping.add(t)
     const now = all ? Number.POSITIVE_INFINITY : (batch.at(-1)?.start ?? 0)
     this.grouping.close(now, all)
     this.closeAlone(all)
