@@ -1,0 +1,239 @@
+/** coredns-unreachable: pods get no answer from the cluster's DNS at all, while perhaps the node resolves. */
+import { SERVFAIL } from '../codes.ts'
+import { type AddressId, NONE, type Time } from '../model.ts'
+import { plural } from '../quantities.ts'
+import { type Lookup, transactionsOf } from '../trace/lookup.ts'
+import { ANSWERED, type Transaction, UNANSWERED, UNREACHED } from '../trace/transaction.ts'
+import { FrameSample } from './frame-sample.ts'
+import type { Draft, Observer, Rule } from './rule.ts'
+import { Tally } from './tally.ts'
+import { clientRole, isClusterDns, nameOf, serverRole, type World, whoAll } from './world.ts'
+
+/** A CoreDNS pod that is replaced makes a few lookups fail for a moment; this many are more than a moment. */
+const MIN_LOOKUPS = 5
+/** One lost packet is no outage: a lookup counts when this many of its queries, and all of them, got nothing. */
+const MIN_QUERIES = 2
+/** Who was answered when is remembered in steps of this. */
+const STEP: Time = 10e9
+/** Dead lookups that are remembered one by one. */
+const MOST_DEAD = 5_000
+
+export const corednsUnreachable: Rule = {
+  code: 'coredns-unreachable',
+  severity: 'problem',
+  title: "Pods get no answer from the cluster's DNS",
+  means:
+    "Lookups of pods end without a single answer: their queries to the cluster's DNS vanish, or an ICMP message says that nobody listens. Where NodeLocal DNSCache stands in between, it answers SERVFAIL for names of the cluster. The node itself, which asks the upstream servers directly, resolves all the while, so the network and the upstream are not to blame.",
+  why: '"Port unreachable" from the address of the service means that kube-proxy has no ready endpoint to send to; from a pod, that its CoreDNS process is gone while the endpoint still stands in the list. Silence means that something drops the packets: a NetworkPolicy (egress of the pod, or ingress of CoreDNS) without port 53 over UDP and TCP, a security group between the nodes, a broken overlay, or a node that died.',
+  todo: 'Look at the CoreDNS pods and the endpoints of kube-dns first. If both are well, compare who suffers: one namespace or pod speaks for a NetworkPolicy, the pods of one node for the network of that node, everybody for CoreDNS. A capture on both nodes tells on which side the query is lost.',
+  evidence: `Lookups of at least ${MIN_QUERIES} queries of which not one was answered, sent to a server of the cluster (or asking for a service's name), and lookups for names of the cluster that NodeLocal DNSCache answered with SERVFAIL. Silent below ${MIN_LOOKUPS} lookups. Clients that ask an upstream server directly are compared over the same time.`,
+  links: [
+    'https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/',
+    'https://kubernetes.io/docs/concepts/services-networking/network-policies/',
+    'https://coredns.io/manual/toc/',
+  ],
+  shownBy: 'recording 05-coredns-down',
+  begin: world => new CorednsUnreachable(world),
+}
+
+/** Answers of a server to a client within one step of time. */
+interface Answered {
+  client: AddressId
+  server: AddressId
+  first: Time
+  last: Time
+  answered: number
+}
+
+interface Dead {
+  client: AddressId
+  server: AddressId
+  /** Says of itself that it is for the cluster's DNS. */
+  forService: boolean
+  refused: boolean
+  start: Time
+  end: Time
+  first: Transaction
+}
+
+class CorednsUnreachable implements Observer {
+  private readonly world: World
+  private readonly dead: Dead[] = []
+  private more = 0
+  private lookups = 0
+  /** Lookups with SERVFAIL for a name of the cluster, by the server that gave it. */
+  private readonly failing = new Tally<AddressId, { lookups: number; clients: Set<AddressId>; frames: FrameSample }>(
+    () => ({ lookups: 0, clients: new Set(), frames: new FrameSample() }),
+  )
+  /** Answers by client, server and step of time. */
+  private readonly answers = new Tally<string, Answered>(() => ({
+    client: NONE,
+    server: NONE,
+    first: 0,
+    last: 0,
+    answered: 0,
+  }))
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  lookup(lookup: Lookup): void {
+    this.lookups++
+    let queries = 0
+    let answered = 0
+    let unknown = 0
+    let refused = false
+    let failed: Transaction | null = null
+    for (const t of transactionsOf(lookup)) {
+      queries += 1 + t.retransmissions
+      if (t.state === ANSWERED) {
+        answered++
+        this.noteAnswer(t)
+        if (t.rcode === SERVFAIL && this.isService(t)) failed ??= t
+      } else if (t.state === UNREACHED) refused = true
+      else if (t.state !== UNANSWERED) unknown++
+    }
+    const first = lookup.candidates[0].transactions[0]
+    if (failed) this.noteFailure(failed)
+    if (answered > 0 || unknown > 0 || queries < MIN_QUERIES) return
+    if (this.dead.length >= MOST_DEAD) {
+      this.more++
+      return
+    }
+    this.dead.push({
+      client: lookup.client,
+      server: first.server,
+      forService: lookup.candidates.some(({ name }) => name.includes('.svc.')),
+      refused,
+      start: lookup.start,
+      end: Math.max(lookup.latest, lookup.start + (Number.isNaN(lookup.wait) ? 0 : lookup.wait)),
+      first,
+    })
+  }
+
+  private isService(t: Transaction): boolean {
+    return t.qname !== NONE && nameOf(this.world, t.qname).includes('.svc.')
+  }
+
+  private noteAnswer(t: Transaction): void {
+    const entry = this.answers.of(`${t.client} ${t.server} ${Math.floor(t.end / STEP)}`)
+    if (!entry) return
+    if (entry.answered === 0) {
+      entry.client = t.client
+      entry.server = t.server
+      entry.first = entry.last = t.end
+    }
+    entry.first = Math.min(entry.first, t.end)
+    entry.last = Math.max(entry.last, t.end)
+    entry.answered++
+  }
+
+  private noteFailure(t: Transaction): void {
+    const failing = this.failing.of(t.server)
+    if (!failing) return
+    failing.lookups++
+    failing.clients.add(t.client)
+    failing.frames.add(t)
+  }
+
+  conclude(): Draft[] {
+    const dead = this.dead.filter(({ server, forService }) => {
+      const role = serverRole(this.world, server)
+      return role === 'coredns' || role === 'node-local-cache' || (forService && role !== 'upstream')
+    })
+    const failing = [...this.failing.map].filter(([server]) => serverRole(this.world, server) === 'node-local-cache')
+    const servfails = failing.reduce((n, [, f]) => n + f.lookups, 0)
+    const lookups = dead.length + this.more + servfails
+    if (lookups < MIN_LOOKUPS) return []
+    const refused = dead.filter(d => d.refused)
+    const silent = dead.filter(d => !d.refused)
+    const clients = new Set([...dead.map(d => d.client), ...failing.flatMap(([, f]) => [...f.clients])])
+    const servers = new Set([...dead.map(d => d.server), ...failing.map(([server]) => server)])
+    const frames = new FrameSample()
+    // Some of each kind: they have different causes.
+    for (const d of refused.slice(0, 4)) frames.add(d.first)
+    for (const d of silent.slice(0, 4)) frames.add(d.first)
+    for (const [, f] of failing) frames.addAll(f.frames)
+    const parts = [
+      refused.length > 0 ? `${plural(refused.length, 'lookup')} met "unreachable" (ICMP)` : '',
+      silent.length + this.more > 0 ? `${plural(silent.length + this.more, 'lookup')} got no answer` : '',
+      servfails > 0
+        ? `${plural(servfails, 'lookup')} got SERVFAIL for cluster names from ${whoAll(
+            this.world,
+            failing.map(([server]) => server),
+          )}`
+        : '',
+    ].filter(Boolean)
+    const who = `${whoAll(this.world, servers)} failed ${plural(clients.size, 'client')} (${whoAll(this.world, clients)})`
+    const alone = this.othersWereServed(silent)
+    const direct = this.servedDirectly(dead, clients)
+    return [
+      {
+        what: `${who}: ${parts.join(', ')}.${alone}${direct}`,
+        why: [
+          refused.length > 0 || (servfails > 0 && dead.length === 0)
+            ? '"Unreachable" means that no CoreDNS process listens, or that the service has no ready endpoint.'
+            : '',
+          silent.length > 0
+            ? 'Silence means that packets are dropped on the way: a NetworkPolicy, a firewall, a dead node.'
+            : '',
+        ]
+          .filter(Boolean)
+          .join(' '),
+        advice:
+          refused.length + servfails >= silent.length
+            ? 'Look at the CoreDNS pods and at the endpoints of kube-dns; then at NetworkPolicies that leave out port 53 (UDP and TCP).'
+            : 'Look for a NetworkPolicy or firewall rule that leaves out port 53 (UDP and TCP) between these pods and CoreDNS; then at the CoreDNS pods.',
+        snippet: `kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide
+kubectl -n kube-system get endpointslices -l kubernetes.io/service-name=kube-dns
+kubectl get networkpolicies -A`,
+        count: lookups,
+        share: this.lookups > 0 ? Math.min(1, lookups / this.lookups) : null,
+        clients,
+        servers,
+        frames,
+        confidence: lookups >= 2 * MIN_LOOKUPS ? 'high' : 'medium',
+      },
+    ]
+  }
+
+  /** A sentence where other clients were answered by the same server while some got silence. */
+  private othersWereServed(silent: readonly Dead[]): string {
+    const alone = silent.filter(d =>
+      [...this.answers.map.values()].some(
+        a => a.server === d.server && a.client !== d.client && a.last > d.start && a.first < d.end,
+      ),
+    )
+    if (alone.length === 0) return ''
+    const clients = new Set(alone.map(d => d.client))
+    return ` Others were answered while ${whoAll(this.world, clients)} waited in vain: a policy for some pods, not the server.`
+  }
+
+  /** A sentence where somebody who asks an upstream server directly was answered in the same time. */
+  private servedDirectly(dead: readonly Dead[], failed: ReadonlySet<AddressId>): string {
+    if (dead.length === 0) return ''
+    const from = Math.min(...dead.map(d => d.start))
+    const to = Math.max(...dead.map(d => d.end))
+    const direct = [...this.answers.map.values()].filter(
+      a =>
+        a.last > from &&
+        a.first < to &&
+        !failed.has(a.client) &&
+        serverRole(this.world, a.server) === 'upstream' &&
+        !isClusterDns(this.world, a.client) &&
+        clientRole(this.world, a.client) !== 'coredns',
+    )
+    const answered = direct.reduce((n, a) => n + a.answered, 0)
+    if (answered === 0) return ''
+    const clients = whoAll(
+      this.world,
+      direct.map(a => a.client),
+    )
+    const servers = whoAll(
+      this.world,
+      direct.map(a => a.server),
+    )
+    return ` Meanwhile ${clients}, asking ${servers} directly, got ${plural(answered, 'answer')}: the node resolves, pods do not.`
+  }
+}
