@@ -19,8 +19,11 @@ import { lookupFilter } from './report/filter.ts'
 import { captureRecords, messageRecord } from './report/message-record.ts'
 import { hopRecord, lookupRecord, type RecordContext } from './report/records.ts'
 import type { Identities } from './trace/identity.ts'
-import { Trace } from './trace/trace.ts'
-import { sumWaste } from './trace/waste.ts'
+import { InOrder } from './trace/in-order.ts'
+import type { Lookup } from './trace/lookup.ts'
+import type { Inward } from './trace/sums.ts'
+import { type Hop, Trace } from './trace/trace.ts'
+import { type LookupWasteSums, sumWaste } from './trace/waste.ts'
 import { VERSION } from './version.ts'
 import { readAnswers } from './wire/answers.ts'
 import { Issues } from './wire/issues.ts'
@@ -73,6 +76,19 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
     },
     identities,
   }
+  const { lookup: lookupSink, hop: hopSink } = sinks
+  const lookups = lookupSink
+    ? new InOrder<{ lookup: Lookup; waste: LookupWasteSums; inward: Inward }>(
+        ({ lookup }) => lookup.start,
+        ({ lookup, waste, inward }) => lookupSink(lookupRecord(context, lookup, waste, inward)),
+      )
+    : null
+  const hops = hopSink
+    ? new InOrder<Hop>(
+        hop => hop.transaction.start,
+        hop => hopSink(hopRecord(context, hop)),
+      )
+    : null
   const trace: Trace = new Trace(tables, {
     clusterDomain: options.hints.clusterDomain,
     roles: roleHints(options, identities, tables),
@@ -81,11 +97,15 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
     wanted: lookupFilter(options.filters, context),
     lookup: (lookup, waste, inward) => {
       examination.lookup(lookup, waste, inward)
-      sinks.lookup?.(lookupRecord(context, lookup, waste, inward))
+      lookups?.add({ lookup, waste, inward })
     },
     hop: hop => {
       examination.hop(hop)
-      sinks.hop?.(hopRecord(context, hop))
+      hops?.add(hop)
+    },
+    settled: before => {
+      lookups?.release(before)
+      hops?.release(before)
     },
   })
   const examination = examine({ trace, tables, identities, files: context.files })

@@ -150,6 +150,7 @@ export function runScenario({ rows }: Scenario): LookupRecord[] {
     wanted: () => true,
     lookup: (lookup, waste, inward) => records.push(lookupRecord(context, lookup, waste, inward)),
     hop: null,
+    settled: null,
   })
   const m = newMessages(1, false)
   m.length = 1

@@ -65,6 +65,7 @@ export interface RoleEvidence {
 export class Endpoints {
   private readonly doings = new Map<AddressId, Doings>()
   private readonly hints = new Map<AddressId, Role>()
+  private readonly told = new Map<AddressId, RoleEvidence>()
   private readonly tables: Tables
   private readonly searchLists: SearchLists
   private readonly forwarding: Forwarding
@@ -81,6 +82,11 @@ export class Endpoints {
 
   hint(address: AddressId, role: Role): void {
     this.hints.set(address, role)
+  }
+
+  /** What the input itself says of an address (Hubble); the user's word comes first. */
+  tell(address: AddressId, role: Role, evidence: string): void {
+    this.told.set(address, { role, evidence: [evidence] })
   }
 
   /** The cluster domain; null while nothing showed it. */
@@ -111,7 +117,8 @@ export class Endpoints {
     if (this.zone !== null && t.qname !== NONE && isWithin(this.tables.names.text(t.qname), this.zone)) {
       server.clusterAnswers++
       if (t.responseFlags & AA) server.clusterAuthority++
-      if (!(t.responseFlags & RA)) server.noRecursion++
+      // What has no id has no flags (Hubble): then a bit that is not set says nothing.
+      if (!(t.responseFlags & RA) && t.dnsId >= 0) server.noRecursion++
     } else server.otherAnswers++
   }
 
@@ -122,7 +129,7 @@ export class Endpoints {
     this.clientRoles = new Map()
     const served = [...this.doings].filter(([, d]) => d.served > 0)
     for (const [address, d] of served)
-      this.serverRoles.set(address, this.hinted(address) ?? this.inferServer(address, d))
+      this.serverRoles.set(address, this.hinted(address, ONLY_ASK) ?? this.inferServer(address, d))
     // Who is asked by a forwarder and is none of the cluster's own is upstream; this needs the forwarders first.
     for (const [address] of served) {
       const known = this.serverRoles.get(address) as RoleEvidence
@@ -131,7 +138,7 @@ export class Endpoints {
     }
     for (const [address, d] of this.doings) {
       if (d.asked > 0 || d.masks > 0)
-        this.clientRoles.set(address, this.hinted(address) ?? this.inferClient(address, d))
+        this.clientRoles.set(address, this.hinted(address, ONLY_ANSWER) ?? this.inferClient(address, d))
     }
   }
 
@@ -156,9 +163,12 @@ export class Endpoints {
 
   // -- Rules, the certain ones first ---------------------------------------------------------------------------------------------
 
-  private hinted(address: AddressId): RoleEvidence | null {
+  /** `except`: roles that say nothing of the side that is asked for. */
+  private hinted(address: AddressId, except: readonly Role[]): RoleEvidence | null {
     const role = this.hints.get(address)
-    return role ? { role, evidence: ['given by the user'] } : null
+    if (role) return { role, evidence: ['given by the user'] }
+    const told = this.told.get(address)
+    return told && !except.includes(told.role) ? told : null
   }
 
   private inferServer(address: AddressId, d: Doings): RoleEvidence {
@@ -168,7 +178,7 @@ export class Endpoints {
     const sources = this.sourcesOf(address)
     const stands = mostFrequent(d.standsFor)
     const service = stands === null ? null : this.tables.addresses.text(stands)
-    if (this.forwarding.forwardsServices(address)) {
+    if (this.forwarding.forwardsServices(address, this.zone)) {
       const from = sources.length > 0 ? sources.map(source => this.tables.addresses.text(source)).join(', ') : text
       return {
         role: 'node-local-cache',
@@ -300,6 +310,10 @@ export class Endpoints {
     return d
   }
 }
+
+/** A pod or a node that is asked is a DNS server too, and another role says which; an upstream that asks is more than that. */
+const ONLY_ASK: readonly Role[] = ['pod', 'host']
+const ONLY_ANSWER: readonly Role[] = ['upstream']
 
 const NOTHING: RoleEvidence = { role: 'unknown', evidence: [] }
 

@@ -28,8 +28,8 @@ export class Forwarding {
   private readonly linking = new Waiting()
   /** Source address -> answering address -> coincidences. */
   private readonly votes = new Map<AddressId, Map<AddressId, number>>()
-  /** Answering address -> coincidences with names of services, which CoreDNS knows itself and a cache must ask for. */
-  private readonly services = new Map<AddressId, number>()
+  /** Answering address -> what stood behind ".svc." in names that it asked on for -> how often. */
+  private readonly services = new Map<AddressId, Map<string, number>>()
   /** Transactions per source address. */
   private readonly asked = new Map<AddressId, number>()
   private readonly names: Names
@@ -45,12 +45,12 @@ export class Forwarding {
   observe(t: Transaction): void {
     let direct = false
     const candidates: AddressId[] = []
-    const isService = t.qname !== NONE && this.names.text(t.qname).includes('.svc.')
+    const zone = t.qname === NONE ? null : zoneBehindService(this.names.text(t.qname))
     for (const c of this.learning.enclosing(t)) {
       if (c.server === t.client) direct = true
       else if (c.client === t.client || candidates.includes(c.server)) continue
       else candidates.push(c.server)
-      if (isService) this.services.set(c.server, (this.services.get(c.server) ?? 0) + 1)
+      if (zone !== null) this.noteService(c.server, zone)
     }
     this.learning.remember(t)
     this.asked.set(t.client, (this.asked.get(t.client) ?? 0) + 1)
@@ -76,9 +76,18 @@ export class Forwarding {
     return [...(this.votes.get(source)?.keys() ?? [])].filter(server => this.asksFrom(server, source))
   }
 
-  /** True if the forwarder at `server` was seen to ask for names of services: a cache in front of CoreDNS. */
-  forwardsServices(server: AddressId): boolean {
-    return (this.services.get(server) ?? 0) >= ENOUGH_VOTES
+  /** True if the forwarder at `server` was seen to ask on for services of the cluster: CoreDNS knows them itself, a cache does not. */
+  forwardsServices(server: AddressId, zone: string | null): boolean {
+    return zone !== null && (this.services.get(server)?.get(zone) ?? 0) >= ENOUGH_VOTES
+  }
+
+  private noteService(server: AddressId, zone: string): void {
+    let zones = this.services.get(server)
+    if (!zones) {
+      zones = new Map()
+      this.services.set(server, zones)
+    }
+    zones.set(zone, (zones.get(zone) ?? 0) + 1)
   }
 
   /** Links a transaction to what caused it. True if something did. */
@@ -169,6 +178,12 @@ class Waiting {
 }
 
 const NOTHING: Transaction[] = []
+
+/** cluster.local of web.shop.svc.cluster.local; null for a name that is no service's. */
+function zoneBehindService(name: string): string | null {
+  const at = name.lastIndexOf('.svc.')
+  return at < 0 ? null : name.slice(at + 5)
+}
 
 const questionOf = (t: Transaction): number => (t.qname + 1) * 0x1_0000 + (t.qtype & 0xffff)
 

@@ -3,7 +3,7 @@
  * grouping rules that ARCHITECTURE.md describes. The decision for a transaction looks only at what had happened when its query was sent.
  */
 import { A, AAAA, NOERROR, NXDOMAIN, TC } from '../codes.ts'
-import { type AddressId, HAS_CNAME, TCP, type Time } from '../model.ts'
+import { HAS_CNAME, type NameId, TCP, type Time } from '../model.ts'
 import type { Names } from '../wire/tables.ts'
 import { type Candidate, type Lookup, newLookup } from './lookup.ts'
 import type { Profiles } from './profiles.ts'
@@ -24,7 +24,9 @@ const SLACK: Time = 0.1e6
 /** Timers of stub resolvers after silence: from timeout:1 less a tenth to 6 s (three servers), and c-ares' 8 s. */
 const TIMER_MIN: Time = 0.22e9
 const TIMER_MAX: Time = 8.5e9
-/** A lookup is closed when nothing can follow: its answers are older than this, ... */
+/** A lookup is closed when nothing can follow: a final answer is older than this (legs in sequence, TCP, MX), ... */
+const CLOSE_FINAL: Time = 0.1e9
+/** ... another answer older than this, ... */
 const CLOSE_ANSWERED: Time = 1.6e9
 /** ... or its unanswered queries older than this. */
 const CLOSE_SILENT: Time = 9e9
@@ -34,7 +36,10 @@ const FAN_OUT_GAP: Time = 5e6
 const BUFFER_ADDRESSES = 24
 
 export class Grouping {
-  private readonly open = new Map<AddressId, Lookup[]>()
+  /** By client and first label of the name: only these can be candidates of one lookup. */
+  private readonly open = new Map<number, Lookup[]>()
+  private readonly headIds = new Map<string, number>()
+  private readonly heads: number[] = []
   private readonly names: Names
   private readonly searchLists: SearchLists
   private readonly profiles: Profiles
@@ -51,11 +56,11 @@ export class Grouping {
   /** Takes a client's transactions in order of start. */
   add(t: Transaction): void {
     const name = this.names.text(t.qname)
-    const client = this.profiles.clientOf(t.client)
-    let lookups = this.open.get(client)
+    const key = this.profiles.clientOf(t.client) * 0x20_0000 + this.headOf(t.qname, name)
+    let lookups = this.open.get(key)
     if (!lookups) {
       lookups = []
-      this.open.set(client, lookups)
+      this.open.set(key, lookups)
     }
     const knowledge = this.searchLists.of(t.client, t.asked)
     let best: Lookup | null = null
@@ -79,6 +84,21 @@ export class Grouping {
     else bestFit.candidate?.transactions.push(t)
   }
 
+  /** A small number for a name's first label, which all candidates of a lookup share. */
+  private headOf(qname: NameId, name: string): number {
+    const known = this.heads[qname]
+    if (known !== undefined) return known
+    const dot = name.indexOf('.')
+    const label = dot < 0 ? name : name.slice(0, dot)
+    let head = this.headIds.get(label)
+    if (head === undefined) {
+      head = this.headIds.size
+      this.headIds.set(label, head)
+    }
+    this.heads[qname] = head
+    return head
+  }
+
   /** Start of the oldest open lookup; infinity without one. */
   get oldest(): Time {
     let oldest = Number.POSITIVE_INFINITY
@@ -88,14 +108,14 @@ export class Grouping {
 
   /** Closes what can have no successor at `now`; everything when `all`. */
   close(now: Time, all: boolean): void {
-    for (const [client, lookups] of this.open) {
+    for (const [key, lookups] of this.open) {
       let kept = 0
       for (const lookup of lookups) {
         if (all || now > closesAt(lookup)) this.closed(lookup)
         else lookups[kept++] = lookup
       }
       lookups.length = kept
-      if (kept === 0) this.open.delete(client)
+      if (kept === 0) this.open.delete(key)
     }
   }
 }
@@ -345,10 +365,16 @@ function isPositive(candidate: Candidate): boolean {
 /** The time after which nothing more can join a lookup. */
 function closesAt(lookup: Lookup): Time {
   const candidate = lookup.candidates[lookup.candidates.length - 1]
+  const final = isPositive(candidate) || (lookup.candidates.length > 1 && isBare(lookup, candidate))
+  const after = final && !candidate.transactions.some(isError) ? CLOSE_FINAL : CLOSE_ANSWERED
   let at = 0
   for (const t of candidate.transactions) {
-    const end = Number.isNaN(t.end) ? t.lastQuery + CLOSE_SILENT : t.end + CLOSE_ANSWERED
+    const end = Number.isNaN(t.end) ? t.lastQuery + CLOSE_SILENT : t.end + after
     if (end > at) at = end
   }
   return at
 }
+
+/** A walk that came to the name as it is has no further candidate. */
+const isBare = (lookup: Lookup, candidate: Candidate): boolean =>
+  lookup.candidates[0].name.startsWith(`${candidate.name}.`)

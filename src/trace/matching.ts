@@ -83,7 +83,7 @@ export class Matching {
     const vantage = m.vantage[i] * 4 + m.direction[i]
     let best: Transaction | null = null
     let bestFit = NO_MATCH
-    const bucket = this.table.of(m.from[i], m.fromPort[i], m.dnsId[i])
+    const bucket = this.table.of(m.from[i], m.fromPort[i], idOf(m, i, m.fromPort[i]))
     for (let k = 0; k < bucket.length; k++) {
       const fit = this.queryFit(bucket[k], m, i, time, vantage)
       if (fit > bestFit || (fit === bestFit && fit === RETRANSMISSION)) {
@@ -108,7 +108,9 @@ export class Matching {
     const gap = time - t.lastQuery
     const ipId = m.ipId[i]
     const sameIpId = ipId > 0 && ipId === t.ipId
-    if (isOneCrossing(gap, m.file[i] === t.file, sameIpId)) {
+    const withoutId = m.dnsId[i] === NONE
+    // One flow log holds the reports of many nodes, each with its own clock.
+    if (isOneCrossing(gap, m.file[i] === t.file && !withoutId, sameIpId)) {
       if (!t.queryVantages.includes(vantage)) {
         if (sameServer) return SIGHTING
         // The client asks another server under the same id and port: DNAT, or musl which asks all its servers at once.
@@ -120,6 +122,8 @@ export class Matching {
       if (this.hidesInterface(m.vantage[i]) && gap < SIGHTING_WINDOW && (sameIpId || m.ttl[i] !== t.serverTtl))
         return sameServer ? SIGHTING : t.asked === t.server ? SIGHTING_OTHER_SERVER : NO_MATCH
     }
+    // Without ids, a second such question on a TCP connection is another query: TCP itself repeats what is lost.
+    if (withoutId && t.transport === TCP) return NO_MATCH
     return sameServer && t.state === OPEN ? RETRANSMISSION : NO_MATCH
   }
 
@@ -132,6 +136,8 @@ export class Matching {
   /** The transaction of which this query is a sighting behind SNAT: same server, id, question and bytes, another client. */
   private sourceTranslated(m: Messages, i: number, time: Time, vantage: number): Transaction | null {
     if (this.tables.vantages.list.length < 2 && !this.hidesInterface(m.vantage[i]) && m.direction[i] === 0) return null
+    // Only the id tells that two clients' queries are one.
+    if (m.dnsId[i] === NONE) return null
     const t = this.table.latest(m.qname[i], m.dnsId[i])
     if (t === null || t.qtype !== m.qtype[i] || t.transport !== m.transport[i]) return null
     if (m.to[i] !== t.server && m.to[i] !== t.asked) return null
@@ -151,7 +157,7 @@ export class Matching {
     t.serverPort = m.toPort[i]
     t.clientTtl = t.serverTtl = m.ttl[i]
     t.transport = m.transport[i]
-    t.dnsId = m.dnsId[i]
+    t.dnsId = idOf(m, i, m.fromPort[i])
     t.qname = m.qname[i]
     t.nameCut = (m.state[i] & NAME_CUT) !== 0
     t.qtype = m.qtype[i]
@@ -280,8 +286,10 @@ export class Matching {
   ): Transaction | null {
     let best: Transaction | null = null
     let bestRank = -1
-    for (const t of this.table.of(client, port, m.dnsId[i])) {
+    for (const t of this.table.of(client, port, idOf(m, i, port))) {
       if (!fits(t, m, i, server)) continue
+      // Without ids, answers belong to the questions in turn.
+      if (m.dnsId[i] === NONE && best?.state === OPEN && t.state === OPEN) continue
       // A copy of a response that is already there goes where it has not been seen, before it answers another query.
       const copy = t.state === ANSWERED && t.rcode === m.rcode[i] && !t.responseVantages?.includes(vantage)
       const rank = (server === t.asked || t.asked === t.server ? 4 : 0) + (t.state === OPEN ? 2 : copy ? 1 : 0)
@@ -299,7 +307,9 @@ export class Matching {
       return
     }
     const vantage = m.vantage[i] * 4 + m.direction[i]
-    const t = m.dnsId[i] === NONE ? null : this.find(m.from[i], m.fromPort[i], m, i, m.to[i], vantage)
+    // An ICMP error may quote too little; without any id it is Hubble's word, and that has the question.
+    const named = m.dnsId[i] !== NONE || m.qname[i] !== NONE
+    const t = named ? this.find(m.from[i], m.fromPort[i], m, i, m.to[i], vantage) : null
     if (t === null) this.counts.errorsAlone++
     else if (t.state === OPEN) {
       t.state = UNREACHED
@@ -335,6 +345,13 @@ export class Matching {
     this.table.closed(t)
   }
 }
+
+/**
+ * The DNS id; of a message without one (Hubble) a negative number that is the same for the same question from the same port, and
+ * tells A and AAAA apart as their ids would.
+ */
+const idOf = (m: Messages, i: number, clientPort: number): number =>
+  m.dnsId[i] === NONE ? -2 - (clientPort * 0x1_0000 + (m.qtype[i] & 0xffff)) : m.dnsId[i]
 
 // -- How a query fits ---------------------------------------------------------------------------------------------------------
 

@@ -216,7 +216,8 @@ export function habitsOf(lookup: Lookup, clientClockShare: number): Habits {
   const complete = pairs.filter(pair => pair !== null)
   const ports = lookup.candidates.map(c => c.transactions[0].clientPort)
   return {
-    edns: first.edns === NONE ? null : first.edns & 0xffff,
+    // Without ids and header (Hubble) nothing is known of OPT either; what is no number fits no row.
+    edns: first.dnsId < 0 ? Number.NaN : first.edns === NONE ? null : first.edns & 0xffff,
     cookie: all.some(t => t.edns !== NONE && t.edns & EDNS_COOKIE),
     ad: (first.queryFlags & AD) !== 0,
     candidates: lookup.candidates.length,

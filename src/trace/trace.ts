@@ -1,6 +1,6 @@
 /**
  * The stage between messages and the report. Transactions are held back a little, so that what a batch teaches (search lists, who
- * forwards for whom, roles) is known before its first transaction is linked and grouped; then lookups and hops leave in order of start.
+ * forwards for whom, roles) is known before its first transaction is linked and grouped; then lookups and hops leave as they are closed.
  */
 import { AA, RA } from '../codes.ts'
 import type { AddressId, Messages, Role, ServedFrom, Time } from '../model.ts'
@@ -46,8 +46,11 @@ export interface TraceOptions {
   readAnswers: ((m: Messages, i: number) => string[]) | null
   /** False for a lookup that the user's filters leave out; its hops are left out too. */
   wanted: (lookup: Lookup) => boolean
+  /** Called when a lookup, or a hop, is closed: a slow one after others that began later. */
   lookup: ((lookup: Lookup, waste: LookupWasteSums, inward: Inward) => void) | null
   hop: ((hop: Hop) => void) | null
+  /** Called now and then: nothing that began before this time will come any more. */
+  settled: ((before: Time) => void) | null
 }
 
 export class Trace {
@@ -62,8 +65,6 @@ export class Trace {
   private queue: Transaction[] = []
   /** Hops that no lookup caused, waiting for their response. */
   private alone: Transaction[] = []
-  private finished: { lookup: Lookup; waste: LookupWasteSums; inward: Inward }[] = []
-  private finishedHops: Hop[] = []
   /** Forwarders of which at least one query to the next hop was captured: only they can be seen to answer from a cache. */
   private readonly visibleForwarders = new Set<AddressId>()
 
@@ -116,7 +117,7 @@ export class Trace {
     const now = all ? Number.POSITIVE_INFINITY : (batch.at(-1)?.start ?? 0)
     this.grouping.close(now, all)
     this.closeAlone(all)
-    this.emit(all)
+    this.options.settled?.(all ? now : Math.min(this.grouping.oldest, this.queue[0]?.start ?? now))
   }
 
   // -- Lookups ---------------------------------------------------------------------------------------------------------------------
@@ -141,7 +142,7 @@ export class Trace {
         this.sums.addSuffix(suffix, i === lookup.deciding && lookup.outcome === 'answered', wasteOfCandidate(lookup, i))
     })
     for (const t of transactionsOf(lookup)) this.closeHops(t, lookup)
-    if (this.options.lookup) this.finished.push({ lookup, waste, inward })
+    this.options.lookup?.(lookup, waste, inward)
   }
 
   /** How far in the waste of a lookup went. */
@@ -176,8 +177,7 @@ export class Trace {
     const servedFrom = this.servedFrom(t)
     const fromCache = servedFrom === null ? null : servedFrom === 'cache' || servedFrom === 'stale'
     this.sums.addHop(t, from, cause !== undefined, ownMs, fromCache)
-    if (this.options.hop)
-      this.finishedHops.push({ transaction: t, lookup, from, forwarder: cause !== undefined, ownMs, servedFrom })
+    this.options.hop?.({ transaction: t, lookup, from, forwarder: cause !== undefined, ownMs, servedFrom })
     if (t.effects) for (const effect of t.effects) this.closeHops(effect, lookup)
   }
 
@@ -199,39 +199,17 @@ export class Trace {
       if (!all && t.state === OPEN) still.push(t)
       else {
         this.sums.infrastructure++
-        if (this.options.hop)
-          this.finishedHops.push({
-            transaction: t,
-            lookup: null,
-            from: t.client,
-            forwarder: false,
-            ownMs: null,
-            servedFrom: null,
-          })
+        this.options.hop?.({
+          transaction: t,
+          lookup: null,
+          from: t.client,
+          forwarder: false,
+          ownMs: null,
+          servedFrom: null,
+        })
       }
     }
     this.alone = still
-  }
-
-  // -- In order of start -----------------------------------------------------------------------------------------------------------
-
-  private emit(all: boolean): void {
-    const { lookup: lookupSink, hop: hopSink } = this.options
-    const before = all
-      ? Number.POSITIVE_INFINITY
-      : Math.min(this.grouping.oldest, this.queue[0]?.start ?? Number.POSITIVE_INFINITY)
-    if (lookupSink) {
-      this.finished.sort((a, b) => a.lookup.start - b.lookup.start)
-      let n = 0
-      while (n < this.finished.length && this.finished[n].lookup.start < before) n++
-      for (const { lookup, waste, inward } of this.finished.splice(0, n)) lookupSink(lookup, waste, inward)
-    }
-    if (hopSink) {
-      this.finishedHops.sort((a, b) => a.transaction.start - b.transaction.start)
-      let n = 0
-      while (n < this.finishedHops.length && this.finishedHops[n].transaction.start < before) n++
-      for (const hop of this.finishedHops.splice(0, n)) hopSink(hop)
-    }
   }
 }
 

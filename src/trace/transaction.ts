@@ -33,6 +33,7 @@ export class Transaction {
   clientTtl = 0
   serverTtl = 0
   transport = 0
+  /** Negative where it is not known: see matching.ts. */
   dnsId = NONE
   qname: NameId = NONE
   nameCut = false
