@@ -19,7 +19,7 @@ import { ANSWERED, OPEN, type Transaction, UNANSWERED } from './transaction.ts'
 import { covered, isWasted, judge, type LookupWasteSums, sumWaste } from './waste.ts'
 
 /** Transactions that are held back at most, ... */
-const BATCH = 50_000
+const BATCH = 16_000
 /** ... and how old one must be before it is decided upon: sightings and most responses are in by then. */
 const SETTLE: Time = 1e9
 /** A forwarder's query that is older than this and was not answered when its lookup is closed, never was. */
