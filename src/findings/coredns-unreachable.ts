@@ -61,6 +61,7 @@ class CorednsUnreachable implements Observer {
   private readonly dead: Dead[] = []
   private more = 0
   private lookups = 0
+  private answered = 0
   /** Lookups with SERVFAIL for a name of the cluster, by the server that gave it. */
   private readonly failing = new Tally<AddressId, { lookups: number; clients: Set<AddressId>; frames: FrameSample }>(
     () => ({ lookups: 0, clients: new Set(), frames: new FrameSample() }),
@@ -95,6 +96,7 @@ class CorednsUnreachable implements Observer {
       else if (t.state !== UNANSWERED) unknown++
     }
     const first = lookup.candidates[0].transactions[0]
+    if (answered > 0) this.answered++
     if (failed) this.noteFailure(failed)
     if (answered > 0 || unknown > 0 || queries < MIN_QUERIES) return
     if (this.dead.length >= MOST_DEAD) {
@@ -166,10 +168,15 @@ class CorednsUnreachable implements Observer {
         : '',
     ].filter(Boolean)
     const who = `${whoAll(this.world, servers)} failed ${plural(clients.size, 'client')} (${whoAll(this.world, clients)})`
-    const alone = this.othersWereServed(silent)
+    // Nothing came back to anybody: CoreDNS is down for all, or the capture shows one direction only.
+    const blind = this.answered === 0 && refused.length === 0
+    const alone = blind
+      ? ' The capture holds no answer at all: it may show one direction only.'
+      : this.othersWereServed(silent)
     const direct = this.servedDirectly(dead, clients)
     return [
       {
+        severity: blind ? 'warning' : 'problem',
         what: `${who}: ${parts.join(', ')}.${alone}${direct}`,
         why: [
           refused.length > 0 || (servfails > 0 && dead.length === 0)
@@ -193,7 +200,7 @@ kubectl get networkpolicies -A`,
         clients,
         servers,
         frames,
-        confidence: lookups >= 2 * MIN_LOOKUPS ? 'high' : 'medium',
+        confidence: blind ? 'low' : lookups >= 2 * MIN_LOOKUPS ? 'high' : 'medium',
       },
     ]
   }

@@ -14,6 +14,7 @@ import { isClusterDns, listed, nameOf, serverRole, type World, who } from './wor
 /** A name may be created or deleted between two answers; each side must have said it this often. */
 const MIN_ANSWERS = 2
 const MOST_SERVERS = 8
+const MOST_ASKERS = 8
 
 export const upstreamsDisagree: Rule = {
   code: 'upstreams-disagree',
@@ -39,16 +40,16 @@ interface Answers {
   nxdomain: number
   firstData: Transaction | null
   firstNxdomain: Transaction | null
+  askers: Set<AddressId>
 }
 
 interface Question {
   byServer: Map<AddressId, Answers>
-  askers: Set<AddressId>
 }
 
 class UpstreamsDisagree implements Observer {
   private readonly world: World
-  private readonly questions = new Tally<NameId, Question>(() => ({ byServer: new Map(), askers: new Set() }))
+  private readonly questions = new Tally<NameId, Question>(() => ({ byServer: new Map() }))
   private readonly lookups = new Tally<string, { all: number; denied: number; clients: Set<AddressId> }>(() => ({
     all: 0,
     denied: 0,
@@ -68,10 +69,10 @@ class UpstreamsDisagree implements Observer {
     let answers = question.byServer.get(t.server)
     if (!answers) {
       if (question.byServer.size >= MOST_SERVERS) return
-      answers = { data: 0, empty: 0, nxdomain: 0, firstData: null, firstNxdomain: null }
+      answers = { data: 0, empty: 0, nxdomain: 0, firstData: null, firstNxdomain: null, askers: new Set() }
       question.byServer.set(t.server, answers)
     }
-    if (question.askers.size < MOST_SERVERS) question.askers.add(forwarder ? from : t.client)
+    if (answers.askers.size < MOST_ASKERS) answers.askers.add(forwarder ? from : t.client)
     if (t.rcode === NXDOMAIN) {
       answers.nxdomain++
       answers.firstNxdomain ??= t
@@ -95,13 +96,13 @@ class UpstreamsDisagree implements Observer {
   conclude(): Draft[] {
     const byPair = new Map<string, { knows: AddressId; denies: AddressId; names: string[]; questions: Question[] }>()
     for (const [id, question] of this.questions.map) {
-      if (question.byServer.size < 2 || ![...question.askers].some(asker => isClusterDns(this.world, asker))) continue
+      if (question.byServer.size < 2) continue
       for (const [knows, yes] of question.byServer) {
         if (yes.data === 0 || yes.nxdomain > 0 || yes.data + yes.empty < MIN_ANSWERS) continue
         if (serverRole(this.world, knows) !== 'upstream') continue
         for (const [denies, no] of question.byServer) {
           if (no.nxdomain < MIN_ANSWERS || no.data + no.empty > 0) continue
-          if (serverRole(this.world, denies) !== 'upstream') continue
+          if (serverRole(this.world, denies) !== 'upstream' || !this.oneAsksBoth(yes, no)) continue
           const key = `${knows} ${denies}`
           const pair = byPair.get(key) ?? { knows, denies, names: [], questions: [] }
           byPair.set(key, pair)
@@ -111,6 +112,11 @@ class UpstreamsDisagree implements Observer {
       }
     }
     return [...byPair.values()].map(pair => this.draft(pair))
+  }
+
+  /** One pod with a resolver of its own beside CoreDNS with another is no contradiction: one forwarder must ask both. */
+  private oneAsksBoth(yes: Answers, no: Answers): boolean {
+    return [...yes.askers].some(asker => no.askers.has(asker) && isClusterDns(this.world, asker))
   }
 
   private draft({

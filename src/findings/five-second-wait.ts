@@ -1,0 +1,203 @@
+/** five-second-wait: a query or its answer is lost, and the application waits for the resolver's timer although the server was quick. */
+import { A, AAAA, NOERROR, NXDOMAIN } from '../codes.ts'
+import type { AddressId, Time } from '../model.ts'
+import { count, plural, roughDuration, share } from '../quantities.ts'
+import type { Candidate, Lookup } from '../trace/lookup.ts'
+import { ANSWERED, type Transaction } from '../trace/transaction.ts'
+import { FrameSample } from './frame-sample.ts'
+import type { Draft, Observer, Rule } from './rule.ts'
+import { Tally } from './tally.ts'
+import { listed, type World, whoAll } from './world.ts'
+
+/** No resolver's timer is shorter (options timeout:1), and no healthy server needs that long. */
+const TIMER: Time = 0.9e9
+/** What is answered within this after the query that got through was not held up by the server. */
+const QUICK: Time = 0.5e9
+/** Packets are lost now and then everywhere; this many waits are worth a look, ... */
+const MIN_LOOKUPS = 3
+/** ... and above this share of all lookups people notice. */
+const BAD_SHARE = 0.001
+/** A and AAAA that leave one port within this race for one connection tracking entry. */
+const RACE: Time = 1e6
+
+export const fiveSecondWait: Rule = {
+  code: 'five-second-wait',
+  severity: 'problem',
+  title: 'Lookups wait for the resolver to ask again after a lost packet',
+  means:
+    'A query or its answer got lost. The resolver notices nothing until its timer ends (glibc 5 s, musl 2.5 s, Go 5 s) and asks again; the second try is answered at once. The application waited for seconds, while the server, and every tool that measures it, speaks of milliseconds.',
+  why: 'The classic cause is a race in the connection tracking of Linux: glibc and musl send A and AAAA from one port at the same moment, both packets create an entry for the same translated connection, and one of them is dropped (conntrack insert_failed). It is gone from kernels since 5.1 for most setups. Other causes are plain packet loss between nodes, a full conntrack table, and UDP limits of a cloud.',
+  todo: 'If the losses come in pairs of A and AAAA from one port before the translation, use NodeLocal DNSCache, whose traffic is not tracked, or "options single-request-reopen" for glibc. If queries are seen leaving the node and not arriving, or answers leaving the server and not arriving, look at the network in between.',
+  evidence: `In a lookup the same question goes out again after at least ${TIMER / 1e9} s and the new try is answered within ${QUICK / 1e9} s, with NOERROR or NXDOMAIN; a first try that a server was still working on (its own query upstream was open, or both tries were answered) does not count. Where several places were captured they tell where the packet was last seen. Silent below ${MIN_LOOKUPS} lookups; a problem from ${BAD_SHARE * 100} % of all lookups.`,
+  links: [
+    'https://github.com/kubernetes/kubernetes/issues/56903',
+    'https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/',
+    'https://man7.org/linux/man-pages/man5/resolv.conf.5.html',
+    'https://tech.quentin-machu.fr/post/kubernetes-dns-5-seconds-delay/',
+  ],
+  shownBy: 'samples/06-lost-legs',
+  begin: world => new FiveSecondWait(world),
+}
+
+/** Where the lost packet was seen last. */
+type Place = 'answer' | 'query' | 'unknown'
+
+/** A try that came to nothing although the next one did not. */
+interface Lost {
+  place: Place
+  try: Transaction
+  qtype: number
+  /** File in which the try that got through was seen and this one was not; null where there is none. */
+  notIn: number | null
+}
+
+class FiveSecondWait implements Observer {
+  private readonly world: World
+  private all = 0
+  private lookups = 0
+  private wait: Time = 0
+  private longest: Time = 0
+  /** The server's own time for the tries that got through: the longest. */
+  private server: Time = 0
+  private oneOfTwo = 0
+  private readonly places: Record<Place, number> = { answer: 0, query: 0, unknown: 0 }
+  private readonly notIn = new Map<number, number>()
+  private readonly clients = new Tally<AddressId, { lookups: number }>(() => ({ lookups: 0 }))
+  private readonly servers = new Set<AddressId>()
+  private readonly frames = new FrameSample()
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  lookup(lookup: Lookup): void {
+    this.all++
+    if (!(lookup.wait >= TIMER)) return
+    const lost = lookup.candidates.flatMap(candidate => lostTries(candidate).map(loss => ({ ...loss, candidate })))
+    if (lost.length === 0) return
+    this.lookups++
+    this.wait += lookup.wait
+    this.longest = Math.max(this.longest, lookup.wait)
+    const client = this.clients.of(lookup.client)
+    if (client) client.lookups++
+    for (const { place, try: t, qtype, notIn, candidate, served } of lost) {
+      this.places[place]++
+      this.servers.add(t.server)
+      this.server = Math.max(this.server, served)
+      this.frames.add(t)
+      if (notIn !== null) this.notIn.set(notIn, (this.notIn.get(notIn) ?? 0) + 1)
+      const twin = candidate.transactions.find(
+        x =>
+          x.qtype === (qtype === A ? AAAA : A) && x.clientPort === t.clientPort && Math.abs(x.start - t.start) < RACE,
+      )
+      if (twin && !lost.some(other => other.try === twin)) this.oneOfTwo++
+    }
+  }
+
+  conclude(): Draft[] {
+    if (this.lookups < MIN_LOOKUPS) return []
+    const losses = this.places.answer + this.places.query + this.places.unknown
+    const clients = [...this.clients.map].sort((a, b) => b[1].lookups - a[1].lookups).map(([client]) => client)
+    return [
+      {
+        severity: this.lookups >= BAD_SHARE * this.all ? 'problem' : 'warning',
+        what: `${plural(this.lookups, 'lookup')} of ${count(this.all)} (${share(this.lookups, this.all)}) waited up to ${roughDuration(this.longest / 1e6)} because a packet was lost and asked for again; the server itself needed at most ${roughDuration(this.server / 1e6)}.${this.where(losses)}`,
+        why:
+          this.oneOfTwo * 2 > losses && this.places.query + this.places.unknown > this.places.answer
+            ? 'Of A and AAAA from one port just one was lost: the mark of the race in connection tracking (conntrack insert_failed).'
+            : 'The resolver asks again only when its timer ends: 5 s in glibc and Go, 2.5 s in musl.',
+        advice: this.advice(),
+        snippet: `# on the node: drops by the race in connection tracking
+conntrack -S | grep -o 'insert_failed=[0-9]*'
+# for pods with glibc
+spec:
+  template:
+    spec:
+      dnsConfig:
+        options:
+          - name: single-request-reopen`,
+        count: this.lookups,
+        share: this.lookups / this.all,
+        clients,
+        servers: this.servers,
+        frames: this.frames,
+        confidence: this.lookups >= 3 * MIN_LOOKUPS ? 'high' : 'medium',
+      },
+    ]
+  }
+
+  private where(losses: number): string {
+    const missing = [...this.notIn].sort((a, b) => b[1] - a[1]).map(([file]) => this.world.files[file])
+    const parts = [
+      this.places.answer > 0
+        ? `${count(this.places.answer)} of ${plural(losses, 'loss', 'losses')} hit the answer on its way back`
+        : '',
+      this.places.query > 0
+        ? `${this.places.answer > 0 ? count(this.places.query) : `${count(this.places.query)} of ${plural(losses, 'loss', 'losses')}`} hit the query, which never reached ${listed(missing, 2)}`
+        : '',
+    ].filter(Boolean)
+    if (parts.length > 0) return ` ${parts.join(', ')}.`
+    return this.world.files.length === 1 ? ' Capture at the server too: then the side that lost it can be told.' : ''
+  }
+
+  private advice(): string {
+    if (this.places.answer > this.places.query + this.places.unknown)
+      return `The servers' answers are lost on the way to ${whoAll(this.world, this.clients.map.keys())}: look at the network between the nodes, at conntrack -S and at drops of the interfaces (ip -s link).`
+    return 'Look at conntrack -S on the clients\' nodes (insert_failed, drop). NodeLocal DNSCache avoids connection tracking for DNS; "single-request-reopen" avoids the race for glibc.'
+  }
+}
+
+interface Loss extends Lost {
+  /** The server's time for the try that got through. */
+  served: Time
+}
+
+/** The tries of a candidate after which the resolver had to ask again. */
+function lostTries(candidate: Candidate): Loss[] {
+  const lost: Loss[] = []
+  /** Answered tries that were repeated: glibc that misses one answer asks for both families again. */
+  const repeated: Loss[] = []
+  for (const qtype of new Set(candidate.transactions.map(t => t.qtype))) {
+    const tries = candidate.transactions.filter(t => t.qtype === qtype)
+    for (const [i, t] of tries.entries()) {
+      if (!isQuickAnswer(t)) continue
+      const served = t.end - t.lastQuery
+      if (t.resent && t.duplicates === 0 && t.lastQuery - t.start >= TIMER && !isBusy(t, t.lastQuery)) {
+        const reached = t.effects?.some(effect => effect.start < t.lastQuery) ?? false
+        lost.push({ place: reached ? 'answer' : 'unknown', try: t, qtype, notIn: null, served })
+      }
+      const before = tries[i - 1]
+      if (!before || t.start - before.lastQuery < TIMER || isBusy(before, t.start)) continue
+      if (before.state !== ANSWERED) {
+        const notIn = missingFile(before, t)
+        lost.push({ place: notIn === null ? 'unknown' : 'query', try: before, qtype, notIn, served })
+      } else if (isFinal(before) && before.end < t.start) {
+        const loss: Loss = { place: 'answer', try: before, qtype, notIn: null, served }
+        if (isSeenLess(before, t)) lost.push(loss)
+        else repeated.push(loss)
+      }
+    }
+  }
+  // Captured at the server, both answers are there; that both are asked for again shows that one did not arrive.
+  return lost.length > 0 ? lost : repeated.slice(0, 1)
+}
+
+const isFinal = (t: Transaction): boolean => t.rcode === NOERROR || t.rcode === NXDOMAIN
+
+const isQuickAnswer = (t: Transaction): boolean => t.state === ANSWERED && isFinal(t) && t.end - t.lastQuery < QUICK
+
+/** The server was working on it: a query of its own was open when the client asked again. */
+const isBusy = (t: Transaction, then: Time): boolean =>
+  t.effects?.some(effect => effect.start < then && !(effect.end < then)) ?? false
+
+/** The answer of the lost try passed fewer interfaces than that of the next one: it did not arrive. */
+const isSeenLess = (lost: Transaction, through: Transaction): boolean =>
+  (lost.responseVantages?.length ?? 0) < (through.responseVantages?.length ?? 0)
+
+/** A file in which the try that got through was seen, and the lost one was not. */
+function missingFile(lost: Transaction, through: Transaction): number | null {
+  const saw = new Set<number>()
+  for (let i = 0; i < lost.frames.length; i += 2) saw.add(lost.frames[i])
+  for (let i = 0; i < through.frames.length; i += 2) if (!saw.has(through.frames[i])) return through.frames[i]
+  return null
+}
