@@ -2,6 +2,8 @@
 import { basename } from 'node:path'
 import { examine } from './findings/examine.ts'
 import { readResolvConf, readResources } from './input/hints.ts'
+import type { FlowSinks } from './input/hubble.ts'
+import { Conversations } from './input/hubble-conversations.ts'
 import { readCaptures } from './input/merge.ts'
 import {
   type Capture,
@@ -109,13 +111,14 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
     },
   })
   const examination = examine({ trace, tables, identities, files: context.files })
-  const captures = await read(options, tables, issues, detailed, (m, i) => trace.add(m, i))
+  const flows = flowSinks(identities, tables, trace)
+  const captures = await read(options, tables, issues, detailed, (m, i) => trace.add(m, i), flows)
   trace.finish()
   const slowest = trace.sums.slowest.map(lookup =>
     lookupRecord(context, lookup, sumWaste(lookup), trace.inward(lookup)),
   )
   const findings = examination.conclude()
-  return assemble({ version: VERSION, captures, trace, issues: issues.list, findings, slowest, context })
+  return assemble({ version: VERSION, captures, trace, issues: issues.list, findings, slowest, flows, context })
 }
 
 /** Reads the captures and hands over every DNS message as the wire has it. */
@@ -135,15 +138,29 @@ const read = (
   issues: Issues,
   keepBytes: boolean,
   consume: (m: Messages, i: number) => void,
+  flows?: FlowSinks,
 ): Promise<Capture[]> =>
   readCaptures(
     options.files,
-    { keepBytes, tables, issues, signal: options.signal, onProgress: options.onProgress },
+    { keepBytes, tables, issues, flows, signal: options.signal, onProgress: options.onProgress },
     consume,
   )
 
+/** What flows tell of addresses; the user's files come first. */
+function flowSinks(identities: Identities, tables: Tables, trace: Trace): FlowSinks {
+  const fromFiles = new Set(identities.keys())
+  return {
+    learn: ({ address, evidence, ...identity }) => {
+      if (fromFiles.has(address)) return
+      identities.set(address, identity)
+      if (identity.role) trace.endpoints.tell(tables.addresses.internText(address), identity.role, evidence ?? '')
+    },
+    conversations: new Conversations(),
+  }
+}
+
 const answersOf = (m: Messages, i: number): string[] =>
-  readAnswers(m.bytes as Buffer, m.start[i], m.start[i] + m.bytesLength[i])
+  m.answers?.[i] ?? readAnswers(m.bytes as Buffer, m.start[i], m.start[i] + m.bytesLength[i])
 
 /** Base names, unless two files share one. */
 function fileNames(files: string[]): string[] {

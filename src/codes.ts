@@ -143,5 +143,17 @@ export const ISSUES: Record<string, string> = {
   'fragments-overlap': 'IP fragments contradict each other; their datagram was dropped (RFC 5722).',
   'tcp-hole': 'Segments of a DNS connection are missing in the capture; reading went on behind the hole.',
   'tcp-length': 'A DNS message over TCP claims a length that cannot be; reading went on at the next message.',
+  'line-cut': 'The flow log ends in the middle of a line: its writer was stopped; all lines before it were read.',
+  'line-damaged': 'Lines begin like JSON and are none: they were damaged or cut on their way.',
+  'line-not-json': "Lines that are no JSON, such as a program's own messages between the flows, were passed over.",
+  'line-encoding':
+    'Lines are not valid UTF-8, which Hubble never writes: the file was damaged or converted; what is readable was read.',
+  'line-too-long': 'Lines are longer than 16 MiB, which no flow is; they were passed over.',
+  'flow-aggregated':
+    'The exporter aggregated flows (fieldAggregate): a line stands for many flows and cannot be a query; export DNS without aggregation.',
+  'flow-fields':
+    'DNS flows without time, addresses, kind or name: a field mask left these out; add time, IP, l4 and l7 to it.',
+  'node-unavailable':
+    "Hubble's relay could not reach nodes, or lost them: their flows are missing from then on, and queries of their pods with them.",
   'tcp-limit': 'More DNS over TCP was under way than dnstrail keeps; the oldest connections were given up.',
 }

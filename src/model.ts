@@ -68,6 +68,8 @@ export interface Capture {
   comments: string[]
   /** The capture filters that the file declares. */
   filters: string[]
+  /** Of a flow log: what its lines were, by name; together they are all its frames. Null for captures of packets. */
+  lines: Record<string, number> | null
 }
 
 /** Where a capture was taken: one interface of one file. */
@@ -188,6 +190,8 @@ export interface Messages {
   bytes: Uint8Array
   start: Int32Array
   bytesLength: Int32Array
+  /** The answers as text; only of an input that has no bytes (Hubble). */
+  answers?: (string[] | null)[]
 }
 
 // -- Transactions ------------------------------------------------------------------------------------------------------------
@@ -322,14 +326,14 @@ export interface MessageRecord {
   dnsId: number | null
   flags: number | null
   response: boolean
-  opcode: number
+  opcode: number | null
   rcode: number | null
   qname: string | null
   qnameWire: string | null
   qtype: string | null
   qclass: string | null
-  counts: [number, number, number, number]
-  size: number
+  counts: [number, number, number, number] | null
+  size: number | null
   cut: boolean
   malformed: boolean
 }
@@ -445,6 +449,8 @@ export interface Report {
   slowest: LookupRecord[]
   /** Service address -> addresses that served it (DNAT pairs seen). */
   translations: { asked: string; served: string; count: number }[]
+  /** Packets on port 53 of which only flows without names tell; null where there are none. */
+  flows: FlowSums | null
   searchLists: {
     client: string
     searchList: string[]
@@ -456,6 +462,28 @@ export interface Report {
 }
 
 /** A diagnosis with its evidence; findings/ makes them. */
+/** What flows without names tell (Hubble without L7 visibility): conversations, not queries. */
+export interface FlowSums {
+  /** Events that the datapath reported; one packet may cause several, most cause none. */
+  events: number
+  /** Client, server and transport: those with drops first, then the busiest. */
+  pairs: FlowRow[]
+}
+
+export interface FlowRow {
+  client: string
+  clientName: string | null
+  server: string
+  serverName: string | null
+  transport: 'udp' | 'tcp'
+  events: number
+  /** Client ports that were seen asking. */
+  conversations: number
+  /** Those to which nothing came back; null where the log shows no replies at all. */
+  unanswered: number | null
+  drops: { reason: string; packets: number; nodes: string[] }[]
+}
+
 export interface Finding {
   code: string
   severity: 'info' | 'warning' | 'problem'

@@ -4,14 +4,19 @@
  */
 import { UserError } from '../model.ts'
 import { nameOf } from './chunks.ts'
+import { HubbleDecoder } from './hubble.ts'
+import { HubbleParser } from './hubble-lines.ts'
 import type { CaptureParser, ParserContext } from './parser.ts'
 import { MICROS, MODIFIED, NANOS, PcapParser } from './pcap.ts'
 import { PcapngParser, SECTION } from './pcapng.ts'
+import type { NewDecoder } from './read.ts'
 
 export interface Format {
   name: string
   matches: (head: Buffer) => boolean
   open?: (context: ParserContext) => CaptureParser
+  /** Where its records are no packets; else the decoder of wire/ reads them. */
+  newDecoder?: NewDecoder
   /** Of formats that are not read: completes "FILE ...". */
   instead?: string
 }
@@ -35,13 +40,21 @@ export const FORMATS: Format[] = [
   { name: 'pcapng', matches: head => big(head) === SECTION, open: context => new PcapngParser(context) },
   {
     name: 'Hubble flows',
-    matches: head => text(head).trimStart().startsWith('{'),
-    instead: 'looks like JSON; flows that Hubble printed are not read yet: give a packet capture of the same time.',
+    // In an array where somebody used jq -s, behind a time where a container's log was copied.
+    matches: head => /^\s*(\{|\[\s*(\{|$)|\d{4}-\d\d-\d\dT\d\d:)/.test(text(head)),
+    open: context => new HubbleParser(context),
+    newDecoder: about => new HubbleDecoder(about),
   },
   {
     name: 'JSON',
     matches: head => text(head).trimStart().startsWith('['),
     instead: 'is JSON, not a packet capture: give the capture that it was made from.',
+  },
+  {
+    name: 'UTF-16',
+    matches: head => /^(\xff\xfe|\xfe\xff)/.test(text(head)),
+    instead:
+      'is text in UTF-16, as ">" of older PowerShells writes it: write flows with "| Out-File -Encoding ascii FILE", captures with "-w FILE".',
   },
   { name: 'snoop', matches: head => text(head).startsWith('snoop\0\0\0'), instead: `is a snoop file: ${convert}` },
   {

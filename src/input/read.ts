@@ -12,6 +12,7 @@ import { type Chunks, nameOf, openSource, peek, type Source } from './chunks.ts'
 import { COMPRESSIONS } from './compression.ts'
 import { Feed } from './feed.ts'
 import { formatOf, HEAD } from './formats.ts'
+import type { FlowSinks } from './hubble.ts'
 
 export interface ReadOptions {
   /** Messages keep their bytes, for those who print them whole. */
@@ -24,6 +25,8 @@ export interface ReadOptions {
   onProgress?: ((bytesRead: number, totalBytes: number | null) => void) | undefined
   /** In place of the process's standard input. */
   stdin?: Readable | undefined
+  /** Where flow logs leave names and conversations. */
+  flows?: FlowSinks | undefined
   /** In place of the decoder of wire/: tests and measurements. */
   newDecoder?: NewDecoder | undefined
 }
@@ -42,6 +45,7 @@ export type NewDecoder = (about: {
   tables: Tables
   issues: Issues
   keepBytes: boolean
+  flows?: FlowSinks | undefined
 }) => FrameDecoder
 
 /** The decoder of wire/. Without a sink its block grows where one frame brings many messages; here it is emptied in time. */
@@ -92,8 +96,7 @@ export class CaptureReader {
 
   async open(): Promise<void> {
     const { capture, options } = this
-    const { issues, tables, keepBytes } = options
-    this.decoder = (options.newDecoder ?? dnsDecoder)({ file: this.index, capture, tables, issues, keepBytes })
+    const { issues, tables, keepBytes, flows } = options
     const source = await openSource(capture.file, {
       signal: options.signal,
       stdin: options.stdin,
@@ -125,6 +128,8 @@ export class CaptureReader {
       }
       const format = formatOf(opening.head, capture.file)
       capture.format = format.name
+      const newDecoder = options.newDecoder ?? format.newDecoder ?? dnsDecoder
+      this.decoder = newDecoder({ file: this.index, capture, tables, issues, keepBytes, flows })
       const parser = format.open({ capture, issues, onFrame: this.onFrame, onOther: this.onOther })
       this.feed = new Feed(parser)
     } catch (error) {
@@ -179,7 +184,8 @@ export class CaptureReader {
 
   private readonly onFrame = (frame: Frame): boolean => {
     this.capture.frames++
-    this.noteTime(frame.seconds, frame.nanos)
+    // The time of a line stands in what only its decoder reads.
+    if (!Number.isNaN(frame.seconds)) this.noteTime(frame.seconds, frame.nanos)
     this.decoder.decode(frame)
     return this.decoder.messages.length < ENOUGH
   }
@@ -232,6 +238,7 @@ export const newCapture = (file: string): Capture => ({
   names: {},
   comments: [],
   filters: [],
+  lines: null,
 })
 
 async function* counted(chunks: Chunks, capture: Capture): Chunks {

@@ -1,5 +1,6 @@
 /** All that was added up becomes the report: roles are certain now, so sums per address become sums per role. */
 import { rcodeName } from '../codes.ts'
+import type { Conversations } from '../input/hubble-conversations.ts'
 import {
   type AddressId,
   type Capture,
@@ -18,6 +19,7 @@ import { Histogram } from '../trace/quantiles.ts'
 import { addWaste, type EdgeSum, type KeyedWaste, newKeyedWaste, wastedOf } from '../trace/sums.ts'
 import type { Trace } from '../trace/trace.ts'
 import type { Tables } from '../wire/tables.ts'
+import { flowSums } from './flows.ts'
 import { qualityOf } from './quality.ts'
 import { endpointOf, type RecordContext, timeText } from './records.ts'
 
@@ -32,10 +34,11 @@ export interface Parts {
   issues: Issue[]
   findings: Finding[]
   slowest: LookupRecord[]
+  flows: { conversations: Conversations }
   context: RecordContext
 }
 
-export function assemble({ version, captures, trace, issues, findings, slowest, context }: Parts): Report {
+export function assemble({ version, captures, trace, issues, findings, slowest, flows, context }: Parts): Report {
   const { sums } = trace
   const messages = sum(captures, c => c.messages)
   const { outcomes } = sums
@@ -60,6 +63,7 @@ export function assemble({ version, captures, trace, issues, findings, slowest, 
     waste: wasteOf(trace, context),
     slowest,
     translations: translationsOf(trace, context),
+    flows: flowSums(flows.conversations, context),
     searchLists: searchListsOf(trace, context),
     findings,
     issues,

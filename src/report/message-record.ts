@@ -27,6 +27,8 @@ export function messageRecord(
   const flags = m.flags[i]
   const response = (flags & QR) !== 0
   const known = m.qname[i] !== NONE
+  // What has no id (Hubble) has no header either: its flags hold no more than the direction.
+  const hasHeader = m.dnsId[i] !== NONE
   return {
     file: files[m.file[i]],
     frame: m.frame[i],
@@ -34,17 +36,17 @@ export function messageRecord(
     transport: m.transport[i] === TCP ? 'tcp' : 'udp',
     from: { address: addresses.text(m.from[i]), port: m.fromPort[i] },
     to: { address: addresses.text(m.to[i]), port: m.toPort[i] },
-    dnsId: m.dnsId[i] === NONE ? null : m.dnsId[i],
-    flags: flags === NONE ? null : flags,
+    dnsId: hasHeader ? m.dnsId[i] : null,
+    flags: hasHeader && flags !== NONE ? flags : null,
     response,
-    opcode: (flags >> 11) & 15,
+    opcode: hasHeader ? (flags >> 11) & 15 : null,
     rcode: response ? m.rcode[i] : null,
     qname: known ? names.text(m.qname[i]) : null,
-    qnameWire: known ? questionWire(m.bytes as Buffer, m.start[i], m.start[i] + m.bytesLength[i]) : null,
+    qnameWire: known && hasHeader ? questionWire(m.bytes as Buffer, m.start[i], m.start[i] + m.bytesLength[i]) : null,
     qtype: m.qtype[i] === NONE ? null : typeName(m.qtype[i]),
     qclass: m.qclass[i] === NONE ? null : className(m.qclass[i]),
-    counts: [m.qdcount[i], m.ancount[i], m.nscount[i], m.arcount[i]],
-    size: m.size[i],
+    counts: hasHeader ? [m.qdcount[i], m.ancount[i], m.nscount[i], m.arcount[i]] : null,
+    size: m.size[i] === NONE ? null : m.size[i],
     cut: (m.state[i] & CUT) !== 0,
     malformed: (m.state[i] & MALFORMED) !== 0,
   }

@@ -2,6 +2,7 @@
 import type { Report } from '../model.ts'
 import { paint } from './paint.ts'
 import { captured } from './text/captured.ts'
+import { flows } from './text/flows.ts'
 import { latency } from './text/latency.ts'
 import { more } from './text/more.ts'
 import type { Page } from './text/page.ts'
@@ -18,6 +19,7 @@ const SECTIONS: readonly ((report: Report, page: Page) => string[])[] = [
   captured,
   path,
   totals,
+  flows,
   wasteTable,
   latency,
   slowest,

@@ -63,7 +63,7 @@ export function grow(messages: Messages, bytes: number): void {
   const larger = newMessages(2 * messages.kind.length, messages.start.length > 0)
   const { length, bytes: kept } = messages
   for (const [column, values] of Object.entries(messages)) {
-    if (column === 'length' || column === 'bytes') continue
+    if (column === 'length' || column === 'bytes' || column === 'answers') continue
     larger[column as 'start'].set(values)
   }
   Object.assign(messages, larger, { length, bytes: kept })

@@ -1,0 +1,80 @@
+/**
+ * Puts records back in the order of their times. A relay merges the nodes' flows as well as it can: it waits a second for the slow
+ * ones, and what comes later comes out of order. https://github.com/cilium/cilium (pkg/hubble/relay/defaults)
+ */
+import type { Moment } from './hubble-json.ts'
+
+/** Records are held back until the log's time is this much further: more than a relay's own second. */
+const HELD_BACK = 3
+/** A log that jumps back by more than this is another log behind the first (cat), or a clock that was set. */
+const ANOTHER_LOG = 60
+/** A flood within the time above does not fill the memory. */
+const MOST_RECORDS = 65_536
+
+export class OrderWindow<Item extends Moment> {
+  private items: Item[] = []
+  private head = 0
+  private latest = Number.NEGATIVE_INFINITY
+  private released: Moment = { seconds: Number.NEGATIVE_INFINITY, nanos: 0 }
+  private readonly release: (item: Item) => void
+
+  /** `release` gets the records in the order of their times. */
+  constructor(release: (item: Item) => void) {
+    this.release = release
+  }
+
+  /** False: the record came too late for its place. It is released all the same. */
+  add(item: Item): boolean {
+    if (item.seconds < this.latest - ANOTHER_LOG) {
+      this.flush()
+      this.latest = item.seconds
+      this.insert(item)
+      return false
+    }
+    const inOrder = !isBefore(item, this.released)
+    this.insert(item)
+    if (item.seconds > this.latest) this.latest = item.seconds
+    while (this.head < this.items.length) {
+      const { seconds } = this.items[this.head]
+      if (seconds > this.latest - HELD_BACK && this.items.length - this.head <= MOST_RECORDS) break
+      this.shift()
+    }
+    return inOrder
+  }
+
+  flush(): void {
+    while (this.head < this.items.length) this.shift()
+    this.released = { seconds: Number.NEGATIVE_INFINITY, nanos: 0 }
+    this.latest = Number.NEGATIVE_INFINITY
+  }
+
+  /** From the end, since most records come in order. Of equals the first that came stays first. */
+  private insert(item: Item): void {
+    const { items } = this
+    items.push(item)
+    let at = items.length - 1
+    while (at > this.head && isBefore(item, items[at - 1])) {
+      items[at] = items[at - 1]
+      at--
+    }
+    items[at] = item
+  }
+
+  private shift(): void {
+    const item = this.items[this.head++]
+    if (this.head > 1024 && this.head * 2 > this.items.length) {
+      this.items = this.items.slice(this.head)
+      this.head = 0
+    }
+    if (!isBefore(item, this.released)) this.released = item
+    this.release(item)
+  }
+
+  /** The records that are held back, latest first. */
+  *held(): IterableIterator<Item> {
+    for (let i = this.items.length - 1; i >= this.head; i--) yield this.items[i]
+  }
+}
+
+const isBefore = (a: Moment, b: Moment): boolean =>
+  a.seconds < b.seconds || (a.seconds === b.seconds && a.nanos < b.nanos)

@@ -1,0 +1,63 @@
+/** Packets on port 53 of which flows tell without names: who talks to whom, what was not answered, what was dropped and why. */
+import type { FlowRow, Report } from '../../model.ts'
+import { count } from '../../quantities.ts'
+import type { Column } from '../columns.ts'
+import { tableLines } from '../table.ts'
+import { note, type Page } from './page.ts'
+
+const MOST_ROWS = 8
+
+const COLUMNS: readonly Column<FlowRow>[] = [
+  { key: 'client', title: 'Packets on port 53', value: f => `  ${f.clientName ?? f.client}`, keep: 'tail' },
+  { key: 'server', title: 'to', value: f => f.serverName ?? f.server, keep: 'tail' },
+  { key: 'transport', title: 'over', value: f => f.transport.toUpperCase() },
+  {
+    key: 'conversations',
+    title: 'ports',
+    value: f => f.conversations,
+    text: f => count(f.conversations),
+    align: 'right',
+  },
+  {
+    key: 'unanswered',
+    title: 'silent',
+    value: f => f.unanswered,
+    text: f => (f.unanswered === null ? '' : count(f.unanswered)),
+    align: 'right',
+    color: f => (f.unanswered ? 'bad' : null),
+  },
+  { key: 'drops', title: 'dropped', value: f => dropped(f) || null, color: () => 'bad', keep: 'start' },
+]
+
+/** Where it says how names become visible. */
+const VISIBILITY = 'https://docs.cilium.io/en/stable/observability/visibility/'
+
+export function flows({ flows, totals }: Report, page: Page): string[] {
+  if (flows === null) return []
+  // Where the proxy tells of every query, only what it cannot tell is worth a table.
+  const telling = totals.messages === 0 ? flows.pairs : flows.pairs.filter(f => f.drops.length > 0 || f.unanswered)
+  if (telling.length === 0) return []
+  const lines = tableLines(
+    COLUMNS,
+    telling.slice(0, MOST_ROWS).map(row => ({ row })),
+    page.width,
+    page.paint,
+  )
+  if (telling.length > MOST_ROWS) lines.push(`  and ${telling.length - MOST_ROWS} more`)
+  if (totals.messages === 0) {
+    lines.push(
+      ...note(
+        `These flows have no names: ports are client ports seen asking, not queries. To see names, answers and latency, let a CiliumNetworkPolicy with rules.dns send the pods' port 53 through the DNS proxy: ${VISIBILITY}`,
+        page,
+      ),
+    )
+  }
+  return lines
+}
+
+const dropped = ({ drops }: FlowRow): string =>
+  drops
+    .map(
+      ({ reason, packets, nodes }) => `${count(packets)} ${reason}${nodes.length > 0 ? ` at ${nodes.join(', ')}` : ''}`,
+    )
+    .join('; ')
