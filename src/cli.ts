@@ -20,6 +20,7 @@ import { escapeText } from './report/escape.ts'
 import { OUTPUTS, type Output } from './report/output.ts'
 
 const ANALYSED = 0
+const FOUND = 1
 const COULD_NOT_ANALYSE = 2
 
 /** Below this many characters a write costs more than what it writes. */
@@ -34,8 +35,10 @@ Examples:
   tcpdump -i any -w - port 53 | dnstrail -     live; Ctrl-C ends it and reports
   dnstrail lookups -n shop -o csv node-a.pcap  every lookup of a namespace
   dnstrail --resources all.json node-a.pcap    with names of pods and services
+  dnstrail --fail-on problem node-a.pcap       for scripts
+  dnstrail explain ndots-waste                 what a finding means, what to do
 
-Exit status: 0 analysed, 2 could not analyse.
+Exit status: 0 analysed, 1 a finding of --fail-on, 2 could not analyse.
 `
 
 /** What the command line needs of its process; tests give their own. */
@@ -69,9 +72,10 @@ export async function main(argv: string[]): Promise<void> {
 
 /** Gives the exit status. */
 export async function run(argv: string[], console: Console): Promise<number> {
+  const outcome: Outcome = { status: ANALYSED }
   try {
-    await program(console).parseAsync(argv)
-    return ANALYSED
+    await program(console, outcome).parseAsync(argv)
+    return outcome.status
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return ANALYSED
@@ -97,10 +101,18 @@ interface Flags {
   role?: Options['hints']['roles']
   resolvConf?: string
   clusterDomain?: string
+  findings?: string[]
+  ignore?: string[]
+  failOn?: string[]
   color?: boolean
 }
 
-function program(console: Console): Command {
+/** What the process will end with. */
+interface Outcome {
+  status: number
+}
+
+function program(console: Console, outcome: Outcome): Command {
   const root = new Command('dnstrail')
   root
     .description(
@@ -131,23 +143,34 @@ function program(console: Console): Command {
     .option('--role <role=address,...>', `${ROLES.filter(role => role !== 'unknown').join(', ')}; repeatable`, addRole)
     .option('--resolv-conf <file>', "/etc/resolv.conf of the cluster's pods")
     .option('--cluster-domain <name>', 'where it is not cluster.local')
+    .optionsGroup('Findings ("dnstrail explain" lists the codes):')
+    .option('--findings <code,...>', 'only these', commaList)
+    .option('--ignore <code,...>', 'all but these', commaList)
+    .option('--fail-on <code,...>', 'exit status 1 if found; or problem, warning, info', commaList)
     .optionsGroup('Other:')
     .option('--color', 'colours even in a pipe')
     .option('--no-color', 'no colours (also NO_COLOR=1)')
     .addHelpText('after', EXAMPLES)
-    .action((files: string[]) => report(files, root, console))
+    .action((files: string[]) => report(files, root, console, outcome))
 
   const command = (name: string, description: string, action: (files: string[]) => Promise<void>) =>
     root.command(name).description(description).argument('[capture...]').action(action)
   root.commandsGroup('Commands:')
   command('analyze', 'the report: what was captured, failures, waste, latency (the default)', files =>
-    report(files, root, console),
+    report(files, root, console, outcome),
   )
   command('lookups', 'every question of an application, one a line', files => lookups(files, root, console))
   command('hops', 'every query to every server, one a line', files => hops(files, root, console))
   command('messages', 'every DNS message on the wire, one a line', files => messages(files, root, console))
+  root
+    .command('explain')
+    .description('what a finding means and what to do; without a code, all of them')
+    .argument('[code]')
+    .action((code: string | undefined) => explain(code, root, console))
   return root
 }
+
+const commaList = (text: string): string[] => text.split(',').filter(Boolean)
 
 function addRole(text: string, roles: Options['hints']['roles'] = []): Options['hints']['roles'] {
   const [name, list = ''] = text.split('=')
@@ -193,14 +216,19 @@ function analyzeOptions(files: string[], root: Command, console: Console, progre
 
 // -- Commands -------------------------------------------------------------------------------------------------------------
 
-async function report(files: string[], root: Command, console: Console): Promise<void> {
-  const { output } = root.opts<Flags>()
+async function report(files: string[], root: Command, console: Console, outcome: Outcome): Promise<void> {
+  const { output, findings, ignore, failOn } = root.opts<Flags>()
   if (output === 'csv')
     throw new UserError('the report comes as text, json or ndjson; csv is for lookups, hops and messages.')
   const progress = progressLine(console, true)
   const options = analyzeOptions(files, root, console, progress)
+  const { checkChoice, chosen, fails } = await import('./findings/choose.ts')
+  const choice = { only: findings ?? null, ignore: ignore ?? [], failOn: failOn ?? [] }
+  checkChoice(choice)
   const { analyze } = await import('./analyze.ts')
-  const report = await analyze(options).finally(progress.erase)
+  const whole = await analyze(options).finally(progress.erase)
+  const report = { ...whole, findings: chosen(whole.findings, choice) }
+  if (fails(report.findings, choice)) outcome.status = FOUND
   if (output === 'text') {
     const { reportText } = await import('./report/text.ts')
     console.stdout.write(reportText(report, { width: screenWidth(console), color: colorful(root, console) }))
@@ -235,6 +263,19 @@ async function messages(files: string[], root: Command, console: Console): Promi
       .filter(capture => capture.issueFrames > 0)
       .map(({ file, issueFrames }) => `${file}: ${plural(issueFrames, 'frame')} could not be read.`)
   })
+}
+
+async function explain(code: string | undefined, root: Command, console: Console): Promise<void> {
+  const [{ RULES }, { explainList, explainText }, { paint }] = await Promise.all([
+    import('./findings/rules.ts'),
+    import('./report/explain.ts'),
+    import('./report/paint.ts'),
+  ])
+  const page = { width: screenWidth(console), paint: paint(colorful(root, console)) }
+  const rule = RULES.find(rule => rule.code === code)
+  if (code !== undefined && rule === undefined)
+    throw new UserError(`there is no finding "${code}"; "dnstrail explain" lists them all.`)
+  console.stdout.write(rule ? explainText(rule, page) : explainList(RULES, page))
 }
 
 function issueSentences({ issues }: Report): string[] {

@@ -2,14 +2,15 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import type { Options } from '../src/analyze.ts'
 import { run } from '../src/cli.ts'
-import { type HopRecord, type LookupRecord, type MessageRecord, UserError } from '../src/model.ts'
-import { CAPTURE, HOP, MESSAGE, REPORT } from './fixtures/report.ts'
+import { type Finding, type HopRecord, type LookupRecord, type MessageRecord, UserError } from '../src/model.ts'
+import { CAPTURE, FINDING, HOP, MESSAGE, REPORT } from './fixtures/report.ts'
 
 const played = vi.hoisted(() => ({
   options: null as Options | null,
   records: 1,
   fail: null as Error | null,
   progress: 0,
+  findings: [] as Finding[],
 }))
 
 vi.mock('../src/analyze.ts', () => ({
@@ -28,7 +29,7 @@ vi.mock('../src/analyze.ts', () => ({
       sinks.lookup?.(REPORT.slowest[i % REPORT.slowest.length]!)
       sinks.hop?.(HOP)
     }
-    return REPORT
+    return { ...REPORT, findings: played.findings }
   },
   messages: async (options: Options, sink: (m: MessageRecord) => void) => {
     played.options = options
@@ -38,7 +39,7 @@ vi.mock('../src/analyze.ts', () => ({
 }))
 
 afterEach(() => {
-  Object.assign(played, { options: null, records: 1, fail: null, progress: 0 })
+  Object.assign(played, { options: null, records: 1, fail: null, progress: 0, findings: [] })
   vi.useRealTimers()
 })
 
@@ -238,4 +239,25 @@ test('the help has examples and fits 80 columns', async () => {
   expect(status).toBe(0)
   await expect(out).toMatchFileSnapshot('fixtures/help.txt')
   expect(Math.max(...out.split('\n').map(text => text.length))).toBeLessThanOrEqual(80)
+})
+
+test('--fail-on ends with 1 where a finding is at least that bad; --ignore takes it out first', async () => {
+  played.findings = [{ ...FINDING, code: 'ndots-waste', severity: 'warning' }]
+  expect((await dnstrail('a.pcap --fail-on problem')).status).toBe(0)
+  expect((await dnstrail('a.pcap --fail-on warning')).status).toBe(1)
+  expect((await dnstrail('a.pcap --fail-on info')).status).toBe(1)
+  expect((await dnstrail('a.pcap --fail-on useless-suffix,ndots-waste')).status).toBe(1)
+  expect((await dnstrail('a.pcap --fail-on warning --ignore ndots-waste')).status).toBe(0)
+  expect((await dnstrail('a.pcap --findings useless-suffix')).out).toContain('Findings  none')
+  expect((await dnstrail('a.pcap --fail-on warnings')).err).toContain('there is no finding "warnings"')
+})
+
+test('explain tells of one finding or lists all', async () => {
+  expect((await dnstrail('explain')).out).toContain('ndots-waste')
+  const { status, out } = await dnstrail('explain ndots-waste')
+  expect(status).toBe(0)
+  for (const title of ['What it means', 'Why it happens', 'What to do', 'How we know', 'Read on'])
+    expect(out).toContain(title)
+  const unknown = await dnstrail('explain no-such-code')
+  expect(unknown).toMatchObject({ status: 2, out: '' })
 })

@@ -87,6 +87,7 @@ test('one is not several', () => {
     Path      1 client of unknown role: 10.0.0.1
               └─ CoreDNS  1 query  1 unanswered (100 %)
 
+    Findings  none
     Lookups   1 of 1 failed (100 %): 1 unanswered
               not counted: 1 query by the DNS servers to check each other
     Waste     none: the only query was needed
@@ -144,17 +145,16 @@ test('several files name the file of a frame', () => {
   expect(plain(report, 120)).toMatch(/frame +of file\n.* 812 +node-a-any.pcap\n/)
 })
 
-test('findings stand with what, why and what to do', () => {
+test('findings stand with what was seen, what to do and where to look', () => {
   const section = plain({ ...REPORT, findings: [FINDING] })
     .split('\n\n')
-    .find(block => block.startsWith('Findings'))
+    .find(block => block.startsWith('What was found'))
   expect(section).toMatchInlineSnapshot(`
-    "Findings
+    "What was found
       problem  unanswered-upstream
         172.18.0.53 did not answer 1 of 20 queries.
-        The node-local cache waits 2 s before it asks another upstream.
-        Look at the path from the node to 172.18.0.53.
-        Frames 812, 1044"
+        Do: Look at the path from the node to 172.18.0.53.
+        Show: frame.number in {812 1044}"
   `)
 })
 

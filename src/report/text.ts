@@ -2,7 +2,9 @@
 import type { Report } from '../model.ts'
 import { paint } from './paint.ts'
 import { captured } from './text/captured.ts'
+import { findings } from './text/findings.ts'
 import { flows } from './text/flows.ts'
+import { issues } from './text/issues.ts'
 import { latency } from './text/latency.ts'
 import { more } from './text/more.ts'
 import type { Page } from './text/page.ts'
@@ -11,7 +13,6 @@ import { searchLists } from './text/search-lists.ts'
 import { servers } from './text/servers.ts'
 import { slowest } from './text/slowest.ts'
 import { totals } from './text/totals.ts'
-import { findings, issues } from './text/troubles.ts'
 import { wasteTable } from './text/waste.ts'
 
 /** The sections in the order of the page. One with nothing to say gives no lines and is left out. */

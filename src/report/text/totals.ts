@@ -2,6 +2,7 @@
 import { OUTCOMES, type Outcome, type Report, WASTE_KINDS } from '../../model.ts'
 import { bytes, count, duration, plural, roughDuration, share } from '../../quantities.ts'
 import { OUTCOME_WORDS, WASTE_WORDS } from '../words.ts'
+import { findingCounts } from './findings.ts'
 import { labelled, type Page } from './page.ts'
 
 /** The rest of the outcomes are failures, as totals.failed counts them. */
@@ -9,6 +10,7 @@ const NO_FAILURES: ReadonlySet<Outcome> = new Set(['answered', 'nodata', 'captur
 
 export function totals(report: Report, page: Page): string[] {
   return [
+    ...findingCounts(report, page),
     ...labelled('Lookups', lookups(report), page),
     ...labelled('Waits', waits(report), page),
     ...labelled('Waste', waste(report), page),
