@@ -290,8 +290,8 @@ function wasteSum(keyed: KeyedWaste): WasteSum {
     bytes: Number.isNaN(sums.bytes) ? null : sums.bytes,
     totalBytes: Number.isNaN(sums.totalBytes) ? null : sums.totalBytes,
     waitMs: Math.round(sums.wait / 1e3) / 1e3,
-    reachedCoredns: keyed.corednsKnown > 0 ? keyed.reachedCoredns : null,
-    leftCluster: keyed.clusterKnown > 0 ? keyed.leftCluster : null,
+    reachedCoredns: wasted === 0 || keyed.corednsKnown > 0 ? keyed.reachedCoredns : null,
+    leftCluster: wasted === 0 || keyed.clusterKnown > 0 ? keyed.leftCluster : null,
   }
 }
 

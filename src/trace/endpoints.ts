@@ -72,6 +72,7 @@ export class Endpoints {
   private zone: string | null
   private serverRoles = new Map<AddressId, RoleEvidence>()
   private clientRoles = new Map<AddressId, RoleEvidence>()
+  private hostNetworks = new Map<string, string>()
 
   constructor(tables: Tables, searchLists: SearchLists, forwarding: Forwarding, clusterDomain: string | null) {
     this.tables = tables
@@ -258,12 +259,30 @@ export class Endpoints {
       return { role: 'host', evidence: [`the forwarder at ${who} asks from it too`] }
     }
     if (d.wentOut > d.cameIn) return { role: 'host', evidence: ['its queries begin on the host that was captured'] }
+    const neighbour = this.hostNetworks.get(networkOf(text))
+    if (neighbour !== undefined)
+      return { role: 'host', evidence: [`in the network of ${neighbour}, which is a node's address`] }
+    if (/^\d+\.\d+\.\d+\.0$/.test(text))
+      return { role: 'host', evidence: ["first address of a node's pod network: an overlay's own"] }
     const { list } = this.searchLists.bestOf(address)
     const namespace = list.find(suffix => suffix.includes('.svc.'))
     if (namespace) return { role: 'pod', evidence: [`searches ${namespace}`] }
     if (d.cameIn > 0 && d.clusterAnswers === 0)
       return { role: 'pod', evidence: ["its queries come in through a pod's interface"] }
     return NOTHING
+  }
+
+  /** Networks in which an address stands that pods are masqueraded behind, and no pod that serves: nodes. */
+  private findHostNetworks(): Map<string, string> {
+    const networks = new Map<string, string>()
+    for (const [address, d] of this.doings) {
+      const text = this.tables.addresses.text(address)
+      if (d.masks > 0) networks.set(networkOf(text), text)
+    }
+    for (const [address, { role }] of this.serverRoles) {
+      if (role === 'coredns') networks.delete(networkOf(this.tables.addresses.text(address)))
+    }
+    return networks
   }
 
   /** Addresses other than its own from which the forwarder at `address` asks. */
@@ -316,6 +335,10 @@ const ONLY_ASK: readonly Role[] = ['pod', 'host']
 const ONLY_ANSWER: readonly Role[] = ['upstream']
 
 const NOTHING: RoleEvidence = { role: 'unknown', evidence: [] }
+
+/** The /24 or /64 of an address, as text. */
+const networkOf = (address: string): string =>
+  address.includes(':') ? address.split(':').slice(0, 4).join(':') : address.slice(0, address.lastIndexOf('.'))
 
 const isWithin = (name: string, zone: string): boolean => name === zone || name.endsWith(`.${zone}`)
 

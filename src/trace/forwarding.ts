@@ -28,8 +28,8 @@ export class Forwarding {
   private readonly linking = new Waiting()
   /** Source address -> answering address -> coincidences. */
   private readonly votes = new Map<AddressId, Map<AddressId, number>>()
-  /** Answering address -> what stood behind ".svc." in names that it asked on for -> how often. */
-  private readonly services = new Map<AddressId, Map<string, number>>()
+  /** Answering address -> source address and what stood behind ".svc." in names that coincided -> how often. */
+  private readonly services = new Map<AddressId, Map<string, { source: AddressId; zone: string; count: number }>>()
   /** Transactions per source address. */
   private readonly asked = new Map<AddressId, number>()
   private readonly names: Names
@@ -50,7 +50,7 @@ export class Forwarding {
       if (c.server === t.client) direct = true
       else if (c.client === t.client || candidates.includes(c.server)) continue
       else candidates.push(c.server)
-      if (zone !== null) this.noteService(c.server, zone)
+      if (zone !== null) this.noteService(c.server, t.client, zone)
     }
     this.learning.remember(t)
     this.asked.set(t.client, (this.asked.get(t.client) ?? 0) + 1)
@@ -78,16 +78,22 @@ export class Forwarding {
 
   /** True if the forwarder at `server` was seen to ask on for services of the cluster: CoreDNS knows them itself, a cache does not. */
   forwardsServices(server: AddressId, zone: string | null): boolean {
-    return zone !== null && (this.services.get(server)?.get(zone) ?? 0) >= ENOUGH_VOTES
+    for (const service of this.services.get(server)?.values() ?? []) {
+      if (service.zone === zone && service.count >= ENOUGH_VOTES && this.asksFrom(server, service.source)) return true
+    }
+    return false
   }
 
-  private noteService(server: AddressId, zone: string): void {
-    let zones = this.services.get(server)
-    if (!zones) {
-      zones = new Map()
-      this.services.set(server, zones)
+  private noteService(server: AddressId, source: AddressId, zone: string): void {
+    let services = this.services.get(server)
+    if (!services) {
+      services = new Map()
+      this.services.set(server, services)
     }
-    zones.set(zone, (zones.get(zone) ?? 0) + 1)
+    const key = `${source} ${zone}`
+    const known = services.get(key)
+    if (known) known.count++
+    else services.set(key, { source, zone, count: 1 })
   }
 
   /** Links a transaction to what caused it. True if something did. */

@@ -231,7 +231,7 @@ export class Matching {
     const vantage = m.vantage[i] * 4 + m.direction[i]
     const t = this.find(m.to[i], m.toPort[i], m, i, m.from[i], vantage)
     if (t === null) {
-      this.counts.responsesAlone++
+      if (!this.mergeUntranslated(m, i, time, vantage)) this.counts.responsesAlone++
       return
     }
     if (t.state === OPEN || t.state === UNANSWERED) {
@@ -273,6 +273,30 @@ export class Matching {
       if (time < t.responseAtServer) t.responseAtServer = time
       if (m.ttl[i] < t.responseTtl) t.responseTtl = m.ttl[i]
     } else t.duplicates++
+  }
+
+  /**
+   * A response on its way back to a client whose query was only seen after SNAT (a host's own query to a service address leaves it
+   * translated): same server, id, question and bytes as one that was just answered. Its receiver is who really asked.
+   */
+  private mergeUntranslated(m: Messages, i: number, time: Time, vantage: number): boolean {
+    const t = this.table.latest(m.qname[i], m.dnsId[i])
+    if (t === null || t.state !== ANSWERED || t.qtype !== m.qtype[i] || t.transport !== m.transport[i]) return false
+    if (m.from[i] !== t.server && m.from[i] !== t.asked) return false
+    if (t.responseSize !== m.size[i] || t.rcode !== m.rcode[i] || t.responseVantages?.includes(vantage)) return false
+    if (!isOneCrossing(time - t.end, m.file[i] === t.file, false)) return false
+    this.counts.sightings++
+    t.sightings++
+    t.responseVantages?.push(vantage)
+    t.frames.push(m.file[i], m.frame[i])
+    if (time > t.end) t.end = time
+    if (time < t.responseAtServer) t.responseAtServer = time
+    if (m.to[i] !== t.client && m.to[i] !== t.seen) {
+      this.table.alias(m.to[i], m.toPort[i], t)
+      t.client = m.to[i]
+      t.clientPort = m.toPort[i]
+    }
+    return true
   }
 
   /** The transaction that a response (or an error about a query) belongs to: open ones first, then the latest. */

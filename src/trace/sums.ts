@@ -40,7 +40,7 @@ export interface KeyedWaste {
   sums: LookupWasteSums
   reachedCoredns: number
   leftCluster: number
-  /** Lookups of which the numbers above are known. */
+  /** Lookups with waste of which the numbers above are known. */
   corednsKnown: number
   clusterKnown: number
 }
@@ -78,6 +78,7 @@ export class Sums {
       keyed.lookups++
       if (lookup.outcome === 'answered') keyed.answered++
       addWaste(keyed.sums, waste)
+      if (wastedOf(waste) === 0) continue
       if (inward.reachedCoredns !== null) {
         keyed.reachedCoredns += inward.reachedCoredns
         keyed.corednsKnown++

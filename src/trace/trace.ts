@@ -2,7 +2,7 @@
  * The stage between messages and the report. Transactions are held back a little, so that what a batch teaches (search lists, who
  * forwards for whom, roles) is known before its first transaction is linked and grouped; then lookups and hops leave as they are closed.
  */
-import { AA, RA } from '../codes.ts'
+import { AA, NOERROR, NXDOMAIN, RA } from '../codes.ts'
 import type { AddressId, Messages, Role, ServedFrom, Time } from '../model.ts'
 import type { Tables } from '../wire/tables.ts'
 import { Endpoints } from './endpoints.ts'
@@ -175,7 +175,9 @@ export class Trace {
     const from = cause ? cause.server : t.client
     const ownMs = ownTimeOf(t)
     const servedFrom = this.servedFrom(t)
-    const fromCache = servedFrom === null ? null : servedFrom === 'cache' || servedFrom === 'stale'
+    // Where a forwarder's own queries are not in the capture, nobody can tell what it had in its cache.
+    const isVisible = servedFrom !== null && this.visibleForwarders.has(t.server)
+    const fromCache = isVisible ? servedFrom === 'cache' || servedFrom === 'stale' : null
     this.sums.addHop(t, from, cause !== undefined, ownMs, fromCache)
     this.options.hop?.({ transaction: t, lookup, from, forwarder: cause !== undefined, ownMs, servedFrom })
     if (t.effects) for (const effect of t.effects) this.closeHops(effect, lookup)
@@ -190,7 +192,8 @@ export class Trace {
     // A query upstream that the client did not wait for is a refresh: the answer was in the cache.
     if (t.effects && t.recordTtl === 0) return 'stale'
     if (role === 'coredns' && t.responseFlags & AA && !(t.responseFlags & RA)) return 'authoritative'
-    return this.visibleForwarders.has(t.server) ? 'cache' : null
+    const hasData = t.rcode === NOERROR || t.rcode === NXDOMAIN
+    return hasData && this.visibleForwarders.has(t.server) ? 'cache' : null
   }
 
   private closeAlone(all: boolean): void {
