@@ -137,6 +137,7 @@ export class Endpoints {
       if (known.role !== 'unknown') continue
       this.serverRoles.set(address, this.inferUpstream(address))
     }
+    this.hostNetworks = this.findHostNetworks()
     for (const [address, d] of this.doings) {
       if (d.asked > 0 || d.masks > 0)
         this.clientRoles.set(address, this.hinted(address, ONLY_ANSWER) ?? this.inferClient(address, d))
