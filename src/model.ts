@@ -310,6 +310,8 @@ export interface HopRecord {
   serverMs: number | null
   ownMs: number | null
   retransmissions: number
+  /** When the query was sent again, in milliseconds after `start`. */
+  resentMs: number[]
   servedFrom: ServedFrom | null
   sightings: number
   frames: FrameRef[]

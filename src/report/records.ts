@@ -156,6 +156,7 @@ export function hopRecord(context: RecordContext, hop: Hop): HopRecord {
     serverMs: rounded(serverTimeOf(t)),
     ownMs: rounded(hop.ownMs),
     retransmissions: t.retransmissions,
+    resentMs: (t.resent ?? []).map(time => rounded((time - t.start) / 1e6) as number),
     servedFrom: hop.servedFrom,
     sightings: t.sightings,
     frames,
