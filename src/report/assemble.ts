@@ -45,7 +45,7 @@ export function assemble({ version, captures, trace, issues, findings, slowest, 
   return {
     version,
     captures: captures.map((capture, i) => captureOf(capture, context.tables, i)),
-    quality: qualityOf(captures, trace.matching.counts, sums.transactions),
+    quality: qualityOf(captures, trace.matching.counts, sums.transactions, sums.cutNames),
     totals: {
       seconds: secondsOf(captures),
       frames: sum(captures, c => c.frames),

@@ -9,7 +9,12 @@ type Grade = Report['quality']['grade']
 const SOME = 0.01
 const MANY = 0.1
 
-export function qualityOf(captures: Capture[], matching: MatchingCounts, transactions: number): Report['quality'] {
+export function qualityOf(
+  captures: Capture[],
+  matching: MatchingCounts,
+  transactions: number,
+  cutNames: number,
+): Report['quality'] {
   const remarks: { grade: Grade; text: string }[] = []
   const messages = captures.reduce((n, c) => n + c.messages, 0)
   const remark = (part: number, whole: number, text: string): void => {
@@ -32,6 +37,11 @@ export function qualityOf(captures: Capture[], matching: MatchingCounts, transac
     cut,
     messages,
     `${plural(cut, 'message')} (${share(cut, messages)}) cut by the snap length: names and answers are incomplete. Capture with -s 0.`,
+  )
+  remark(
+    cutNames,
+    Math.max(1, transactions),
+    `${plural(cutNames, 'query', 'queries')} had their name cut and are part of no lookup: lookups and waste are more than is shown.`,
   )
   const back = captures.reduce((n, c) => n + c.clockStepsBack, 0)
   remark(back, back * 50, `The clock stepped back ${plural(back, 'time')}: waits across these steps are wrong.`)

@@ -37,6 +37,8 @@ interface Doings {
   wentOut: number
   cameIn: number
   overTcp: number
+  /** TCP connections whose beginning was seen. */
+  connections: number
   /** Stands behind SNAT in front of these clients. */
   masks: number
   /** As the address that a client used: answers that came from another one. */
@@ -102,6 +104,7 @@ export class Endpoints {
     if (t.direction === OUTGOING) client.wentOut++
     else if (t.direction === INCOMING || t.direction === OTHER_HOST) client.cameIn++
     if (t.transport === TCP) client.overTcp++
+    if (!Number.isNaN(t.sinceSyn)) client.connections++
     if (t.seen !== t.client) this.of(t.seen).masks++
     const server = this.of(t.server)
     server.served++
@@ -265,6 +268,12 @@ export class Endpoints {
       return { role: 'host', evidence: [`in the network of ${neighbour}, which is a node's address`] }
     if (/^\d+\.\d+\.\d+\.0$/.test(text))
       return { role: 'host', evidence: ["first address of a node's pod network: an overlay's own"] }
+    // A stub resolver opens a connection per candidate; NodeLocal DNSCache keeps a few for many.
+    if (d.overTcp >= 10 && d.overTcp > 0.8 * d.asked && d.connections < 0.2 * d.overTcp)
+      return {
+        role: 'host',
+        evidence: ['keeps TCP connections for many queries, as NodeLocal DNSCache does from its node'],
+      }
     const { list } = this.searchLists.bestOf(address)
     const namespace = list.find(suffix => suffix.includes('.svc.'))
     if (namespace) return { role: 'pod', evidence: [`searches ${namespace}`] }
@@ -314,6 +323,7 @@ export class Endpoints {
         wentOut: 0,
         cameIn: 0,
         overTcp: 0,
+        connections: 0,
         masks: 0,
         translatedTo: new Map(),
         standsFor: new Map(),

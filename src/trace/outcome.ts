@@ -3,7 +3,7 @@
  * waited, the stub's own last timer included. Definitions: "The numbers" in ARCHITECTURE.md.
  */
 import { A, AAAA, NOERROR, NXDOMAIN, REFUSED, SERVFAIL, TC } from '../codes.ts'
-import { HAS_ASKED_TYPE, type Outcome, TCP, type Time } from '../model.ts'
+import { CONTENT_CUT, HAS_ASKED_TYPE, type Outcome, TCP, type Time } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import type { Resolver } from './resolvers.ts'
 import type { SearchKnowledge } from './searchlist.ts'
@@ -30,9 +30,10 @@ export function outcomeOf(t: Transaction): Outcome {
   }
 }
 
-/** Records of the type that was asked; a truncated UDP response with some of them counts only where nobody asks again over TCP. */
+/** Records of the type that was asked. Where the capture cut the answers off, their count in the header must do. */
 export const hasAnswer = (t: Transaction): boolean =>
-  t.qtype === A || t.qtype === AAAA ? t.addresses > 0 : (t.content & HAS_ASKED_TYPE) !== 0 || t.qtype === 255
+  (t.qtype === A || t.qtype === AAAA ? t.addresses > 0 : (t.content & HAS_ASKED_TYPE) !== 0 || t.qtype === 255) ||
+  (t.answerCount > 0 && (t.content & CONTENT_CUT) !== 0)
 
 /** The outcome of one leg: of its tries, the one that the stub could use. */
 function legOutcome(tries: Transaction[]): Outcome {

@@ -55,6 +55,8 @@ export class Sums {
   lookups = 0
   transactions = 0
   infrastructure = 0
+  /** Queries that belong to no lookup because the capture cut their name. */
+  cutNames = 0
   readonly outcomes = Object.fromEntries(OUTCOMES.map(o => [o, 0])) as Record<Outcome, number>
   readonly wait = new Histogram()
   readonly edges = new Map<number, EdgeSum>()

@@ -104,13 +104,13 @@ export class Trace {
       this.forwarding.observe(t)
     }
     // What a forwarder asks is nobody's walk.
-    const own = batch.filter(t => !this.forwarding.link(t) && !t.infrastructure)
+    const own = batch.filter(t => !this.forwarding.link(t) && !t.infrastructure && !t.nameCut)
     for (const t of own) this.searchLists.observe(t)
     this.searchLists.learn()
     for (const t of batch) {
       this.endpoints.observe(t)
       if (t.causes) this.visibleForwarders.add(t.causes[0].server)
-      else if (t.infrastructure) this.alone.push(t)
+      else if (t.infrastructure || t.nameCut) this.alone.push(t)
     }
     this.endpoints.decide()
     for (const t of own) this.grouping.add(t)
@@ -201,7 +201,8 @@ export class Trace {
     for (const t of this.alone) {
       if (!all && t.state === OPEN) still.push(t)
       else {
-        this.sums.infrastructure++
+        if (t.infrastructure) this.sums.infrastructure++
+        else this.sums.cutNames++
         this.options.hop?.({
           transaction: t,
           lookup: null,
