@@ -140,7 +140,9 @@ class CorednsUnreachable implements Observer {
   }
 
   conclude(): Draft[] {
-    const dead = this.dead.filter(({ server, forService }) => {
+    const dead = this.dead.filter(({ client, server, forService }) => {
+      // What a forwarder lost counts where its own client suffers.
+      if (this.world.trace.forwarding.forwardersAt(client).length > 0) return false
       const role = serverRole(this.world, server)
       return role === 'coredns' || role === 'node-local-cache' || (forService && role !== 'upstream')
     })

@@ -1,10 +1,16 @@
 /** All findings, in the order in which the rules run: one that explains others comes before them. A new one is a file and a row here. */
+import { aaaaNxdomainContradiction } from './aaaa-nxdomain-contradiction.ts'
 import { aaaaUseless } from './aaaa-useless.ts'
+import { autopathInconsistent, autopathSeen } from './autopath-seen.ts'
 import { corednsUnreachable } from './coredns-unreachable.ts'
+import { digWithoutSearch } from './dig-without-search.ts'
+import { dnsPolicy } from './dns-policy.ts'
 import { fiveSecondWait } from './five-second-wait.ts'
 import { ndotsWaste } from './ndots-waste.ts'
 import type { Rule } from './rule.ts'
+import { searchAnsweredInstead } from './search-answered-instead.ts'
 import { serviceNameWithoutDot } from './service-name-without-dot.ts'
+import { truncationWithoutTcp } from './truncation-without-tcp.ts'
 import { upstreamSilent } from './upstream-silent.ts'
 import { upstreamsDisagree } from './upstreams-disagree.ts'
 import { uselessSuffix } from './useless-suffix.ts'
@@ -16,10 +22,17 @@ export const RULES: readonly Rule[] = [
   upstreamsDisagree,
   fiveSecondWait,
   upstreamSilent,
+  aaaaNxdomainContradiction,
   wildcardSuffix,
+  searchAnsweredInstead,
+  truncationWithoutTcp,
+  autopathInconsistent,
   ndotsWaste,
   uselessSuffix,
   wasteLeavesCluster,
   serviceNameWithoutDot,
   aaaaUseless,
+  dnsPolicy,
+  digWithoutSearch,
+  autopathSeen,
 ]

@@ -1,0 +1,159 @@
+/** dns-policy: which pods ask the cluster's DNS and which a server outside, as their dnsPolicy makes them. */
+import { NXDOMAIN } from '../codes.ts'
+import { type AddressId, NONE, TCP } from '../model.ts'
+import { count, plural } from '../quantities.ts'
+import { type Lookup, transactionsOf } from '../trace/lookup.ts'
+import { ANSWERED, type Transaction } from '../trace/transaction.ts'
+import { FrameSample } from './frame-sample.ts'
+import type { Draft, Observer, Rule } from './rule.ts'
+import { Tally } from './tally.ts'
+import { clientRole, isClusterDns, nameOf, serverRole, type World, who, whoAll, zoneOf } from './world.ts'
+
+/** One lookup by hand (dig @server) is no policy. */
+const MIN_QUERIES = 4
+/** Names of the cluster denied outside: from here on the pod needs what it cannot get. */
+const MIN_DENIED = 5
+
+export const dnsPolicy: Rule = {
+  code: 'dns-policy',
+  severity: 'warning',
+  title: 'Pods resolve along different ways (dnsPolicy)',
+  means:
+    "Not all clients ask the cluster's DNS. Some ask a server outside, so they know nothing of services, do not share the cluster's caches, and fail or succeed for other reasons than their neighbours. This is often meant so; in an incident it explains why one pod resolves and the next one does not. It becomes a warning where a pod asks a server outside for names of the cluster and is told that they do not exist.",
+  why: 'ClusterFirst (the default) writes the address of kube-dns and the search domains of the namespace into resolv.conf. Default copies the resolv.conf of the node. None takes only what dnsConfig says. A pod in the host network behaves like Default unless its policy is ClusterFirstWithHostNet.',
+  todo: 'Compare the list with what was intended. A pod in the host network that needs services must have ClusterFirstWithHostNet; one with Default or None cannot resolve names of services. Behind SNAT the upstream sees only the node: capture at the pod to tell them apart.',
+  evidence: `For each client the servers that it asked itself (forwarders left out) and the search domains that it tried there. A pod that asks an upstream server with search domains of the cluster has None, one without has Default (or None). Silent below ${MIN_QUERIES} queries, while all clients are pods that ask the cluster's DNS, and where nobody does; a warning from ${MIN_DENIED} denied names of the cluster.`,
+  links: [
+    'https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-s-dns-policy',
+    'https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-dns-config',
+  ],
+  shownBy: 'samples/12-dnspolicy.pcap',
+  begin: world => new DnsPolicy(world),
+}
+
+const POLICIES = [
+  'ClusterFirst',
+  'ClusterFirstWithHostNet',
+  'Default',
+  'None',
+  'Default (node or host network)',
+] as const
+type Policy = (typeof POLICIES)[number]
+
+interface Way {
+  client: AddressId
+  server: AddressId
+  queries: number
+  overTcp: number
+  searchesCluster: boolean
+  /** Names with the shape of a service's that were denied. */
+  denied: number
+  first: Transaction | null
+}
+
+class DnsPolicy implements Observer {
+  private readonly world: World
+  private readonly ways = new Tally<string, Way>(() => ({
+    client: NONE,
+    server: NONE,
+    queries: 0,
+    overTcp: 0,
+    searchesCluster: false,
+    denied: 0,
+    first: null,
+  }))
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  lookup(lookup: Lookup): void {
+    const searchesCluster = lookup.suffixes.some(suffix => suffix?.includes('.svc.'))
+    for (const t of transactionsOf(lookup)) {
+      const way = this.ways.of(`${t.client} ${t.server}`)
+      if (!way) return
+      way.client = t.client
+      way.server = t.server
+      way.queries++
+      if (t.transport === TCP) way.overTcp++
+      way.first ??= t
+      if (searchesCluster) way.searchesCluster = true
+      if (
+        t.state === ANSWERED &&
+        t.rcode === NXDOMAIN &&
+        t.qname !== NONE &&
+        nameOf(this.world, t.qname).includes('.svc.')
+      )
+        way.denied++
+    }
+  }
+
+  conclude(): Draft[] {
+    const zone = zoneOf(this.world)
+    if (zone === null) return []
+    // Stub resolvers begin with UDP: who asks over TCP is a forwarder of which only this side was captured.
+    const ways = [...this.ways.map.values()].filter(way => way.queries >= MIN_QUERIES && way.overTcp < way.queries / 2)
+    const byPolicy = new Map<Policy, Way[]>()
+    for (const way of ways) {
+      const policy = this.policyOf(way)
+      if (policy === null) continue
+      const same = byPolicy.get(policy) ?? []
+      byPolicy.set(policy, same)
+      same.push(way)
+    }
+    const others = (['ClusterFirstWithHostNet', 'Default', 'None'] as const).flatMap(
+      policy => byPolicy.get(policy) ?? [],
+    )
+    if (others.length === 0 || ![...byPolicy.keys()].some(policy => policy.startsWith('ClusterFirst'))) return []
+    const told = POLICIES.flatMap(policy => {
+      const same = byPolicy.get(policy)
+      return same ? [this.tell(policy, same)] : []
+    })
+    const outside = [...(byPolicy.get('Default') ?? []), ...(byPolicy.get('None') ?? [])]
+    const denied = outside.filter(way => way.denied >= MIN_DENIED)
+    const frames = new FrameSample()
+    for (const { first } of others) if (first) frames.add(first)
+    const misled =
+      denied.length === 0
+        ? ''
+        : ` ${whoAll(
+            this.world,
+            denied.map(way => way.client),
+          )} asked outside for names of ${zone} and got NXDOMAIN ${count(denied.reduce((n, way) => n + way.denied, 0))} times.`
+    return [
+      {
+        severity: denied.length > 0 ? 'warning' : 'info',
+        what: `${told.join('; ')}.${misled}`,
+        why: "A pod's dnsPolicy decides which server and search domains its resolv.conf names; only the cluster's DNS knows services.",
+        advice:
+          denied.length > 0
+            ? `Names of ${zone} exist only in the cluster's DNS: give these pods dnsPolicy ClusterFirst (in the host network ClusterFirstWithHostNet), or take the cluster's search domains out of their dnsConfig.`
+            : 'Nothing to do if this is intended.',
+        snippet: `kubectl get pods -A -o custom-columns=NS:.metadata.namespace,POD:.metadata.name,IP:.status.podIP,POLICY:.spec.dnsPolicy,HOST:.spec.hostNetwork`,
+        count: others.length,
+        share: null,
+        clients: others.map(way => way.client),
+        servers: new Set(others.map(way => way.server)),
+        frames,
+        confidence: 'medium',
+      },
+    ]
+  }
+
+  private policyOf({ client, server, searchesCluster }: Way): Policy | null {
+    const role = clientRole(this.world, client)
+    if (role !== 'pod' && role !== 'host') return null
+    if (isClusterDns(this.world, server)) return role === 'pod' ? 'ClusterFirst' : 'ClusterFirstWithHostNet'
+    if (serverRole(this.world, server) !== 'upstream') return null
+    if (role === 'host') return 'Default (node or host network)'
+    return searchesCluster ? 'None' : 'Default'
+  }
+
+  private tell(policy: Policy, ways: readonly Way[]): string {
+    const clients = new Set(ways.map(way => way.client))
+    if (policy.startsWith('ClusterFirst') && clients.size > 2) return `${policy}: ${plural(clients.size, 'client')}`
+    const servers = [...new Set(ways.map(way => way.server))].map(server => who(this.world, server))
+    const where = policy.startsWith('ClusterFirst') ? '' : ` asking ${servers.join(', ')}`
+    return `${policy}: ${whoAll(this.world, clients)}${where}`
+  }
+}
