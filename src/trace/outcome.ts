@@ -101,6 +101,9 @@ const asLookupOutcome = (outcome: Outcome): Outcome =>
 /** At most as many as a reader can weigh. */
 const MAX_ALTERNATIVES = 6
 
+/** A client that asked so often and never walked has no search list, or does not use it. */
+const ENOUGH_QUERIES = 12
+
 /** Sets base, suffixes, certain and alternatives. */
 export function nameLookup(lookup: Lookup, knowledge: SearchKnowledge): void {
   const names = lookup.candidates.map(c => c.name)
@@ -126,6 +129,13 @@ export function nameLookup(lookup: Lookup, knowledge: SearchKnowledge): void {
   } else if (first === undefined && /\.[^.]+\.svc\./.test(name)) {
     // Nothing is known of this client's list, but the name has the shape of a service's: the pod's own namespace comes first.
     const at = name.lastIndexOf('.', name.indexOf('.svc.') - 1)
+    if (knowledge.queries >= ENOUGH_QUERIES) {
+      lookup.base = name
+      lookup.suffixes = [null]
+      lookup.certain = false
+      lookup.alternatives = [name.slice(0, at), name.slice(0, name.indexOf('.svc.'))]
+      return
+    }
     lookup.base = name.slice(0, at)
     lookup.suffixes = [name.slice(at + 1)]
     lookup.certain = false

@@ -36,6 +36,8 @@ export interface SearchKnowledge {
   ndotsMax: number | null
   /** Walks of at least two candidates that were seen. */
   walks: number
+  /** Queries that were looked at: many without a list are those of a client that does not search. */
+  queries: number
   /** The last domain was seen to be followed by the as-is name: nothing stands behind it. */
   complete: boolean
   /** True where a file given by the user says so. */
@@ -79,6 +81,7 @@ export class SearchLists {
   observe(t: Transaction): void {
     const learner = this.learnerOf(t.client, t.asked)
     if (t.nameCut || t.qname < 0) return
+    learner.knowledge.queries++
     const name = this.names.text(t.qname as NameId)
     let recent = this.recent.get(t.client)
     if (!recent) {
@@ -144,7 +147,9 @@ export class SearchLists {
   /** What is known of a client when it asks one server; where that is nothing, what is known of it at all. */
   of(client: AddressId, asked: AddressId): SearchKnowledge {
     const { knowledge } = this.learnerOf(client, asked)
-    return knowledge.list.length > 0 ? knowledge : this.bestOf(client)
+    if (knowledge.list.length > 0) return knowledge
+    const best = this.bestOf(client)
+    return best.list.length > 0 ? best : knowledge
   }
 
   /** What is known of a client, at the server where it showed most. */
@@ -200,6 +205,7 @@ export class SearchLists {
       ndotsMin: ndots,
       ndotsMax: ndots,
       walks: 0,
+      queries: 0,
       complete: false,
       given: this.givenToAll !== null,
     }
@@ -265,6 +271,7 @@ const NOTHING_KNOWN: SearchKnowledge = {
   ndotsMin: null,
   ndotsMax: null,
   walks: 0,
+  queries: 0,
   complete: false,
   given: false,
 }
