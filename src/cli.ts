@@ -17,6 +17,15 @@ import {
 } from './model.ts'
 import { plural } from './quantities.ts'
 import { escapeText } from './report/escape.ts'
+import {
+  chosenLookups,
+  durationOf,
+  isSelective,
+  type LookupChoice,
+  limitOf,
+  lookupChoice,
+  SORTS,
+} from './report/lookup-choice.ts'
 import { OUTPUTS, type Output } from './report/output.ts'
 
 const ANALYSED = 0
@@ -129,7 +138,10 @@ function program(console: Console, outcome: Outcome): Command {
       getOutHelpWidth: () => screenWidth(console),
       getErrHelpWidth: () => screenWidth(console),
     })
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({
+      showGlobalOptions: true,
+      subcommandTerm: command => `${command.name()} ${command.usage().replace('[options] ', '')}`,
+    })
     .argument('[capture...]', 'pcap or pcapng files; "-" is standard input')
     .addOption(new Option('-o, --output <form>', 'how it is written').choices(OUTPUTS).default('text'))
     .optionsGroup('Filters:')
@@ -159,7 +171,22 @@ function program(console: Console, outcome: Outcome): Command {
   command('analyze', 'the report: what was captured, failures, waste, latency (the default)', files =>
     report(files, root, console, outcome),
   )
-  command('lookups', 'every question of an application, one a line', files => lookups(files, root, console))
+  const list = command('lookups', 'every question of an application, one a line', files =>
+    lookups(files, list.opts<Partial<LookupChoice>>(), root, console),
+  )
+  list
+    .option('--failed', 'only those that did not get what was asked')
+    .option('--slower <time>', 'only those that waited longer, as in 100ms, 1.5s, 250us', valid(durationOf))
+    .option('--wasteful', 'only those with queries that were not needed')
+    .option('--limit <count>', 'no more than so many', valid(limitOf))
+    .addOption(
+      new Option(
+        '--sort <order>',
+        'start, longest wait, or most waste first; wait and waste print at the end, and without --limit keep all in memory',
+      )
+        .choices(SORTS)
+        .default('start'),
+    )
   command('hops', 'every query to every server, one a line', files => hops(files, root, console))
   command('messages', 'every DNS message on the wire, one a line', files => messages(files, root, console))
   root
@@ -169,6 +196,17 @@ function program(console: Console, outcome: Outcome): Command {
     .action((code: string | undefined) => explain(code, root, console))
   return root
 }
+
+/** A sentence of ours about an argument, as commander wants it. */
+const valid =
+  <Value>(read: (text: string) => Value) =>
+  (text: string): Value => {
+    try {
+      return read(text)
+    } catch (error) {
+      throw error instanceof UserError ? new InvalidArgumentError(error.message) : error
+    }
+  }
 
 const commaList = (text: string): string[] => text.split(',').filter(Boolean)
 
@@ -238,12 +276,24 @@ async function report(files: string[], root: Command, console: Console, outcome:
   }
 }
 
-async function lookups(files: string[], root: Command, console: Console): Promise<void> {
+async function lookups(files: string[], flags: Partial<LookupChoice>, root: Command, console: Console): Promise<void> {
   const { LOOKUP_COLUMNS } = await import('./report/lookup-columns.ts')
-  await stream<LookupRecord>('lookup', LOOKUP_COLUMNS, files, root, console, async (options, lookup) => {
-    const { analyze } = await import('./analyze.ts')
-    return issueSentences(await analyze(options, { lookup }))
-  })
+  const choice = lookupChoice(flags)
+  await stream<LookupRecord>(
+    'lookup',
+    LOOKUP_COLUMNS,
+    files,
+    root,
+    console,
+    async (options, sink) => {
+      const { analyze } = await import('./analyze.ts')
+      const chosen = chosenLookups(choice, sink)
+      const report = await analyze(options, { lookup: chosen.add })
+      chosen.end()
+      return issueSentences(report)
+    },
+    isSelective(choice),
+  )
 }
 
 async function hops(files: string[], root: Command, console: Console): Promise<void> {
@@ -293,6 +343,7 @@ async function stream<Row>(
   root: Command,
   console: Console,
   read: (options: Options, sink: (record: Row) => void) => Promise<string[]>,
+  selective = false,
 ): Promise<void> {
   const { recordsFormat } = await import('./report/records-format.ts')
   const { output } = root.opts<Flags>()
@@ -320,7 +371,7 @@ async function stream<Row>(
   out.flush()
   for (const trouble of troubles) complain(console, escapeText(trouble))
   if (records === 0 && output === 'text') {
-    const filtered = Object.values(options.filters).some(filter => filter !== null)
+    const filtered = selective || Object.values(options.filters).some(filter => filter !== null)
     complain(console, filtered ? `no ${noun} matches the filters.` : `there is no ${noun} in the capture.`)
   }
 }

@@ -26,10 +26,10 @@ const NAME: Column<string>[] = [{ key: 'name', title: 'name', value: name => nam
 test('lookups as lines in a pipe are never shortened', () => {
   expect(`\n${written('text', LOOKUP_COLUMNS, REPORT.slowest)}`).toMatchInlineSnapshot(`
     "
-    start (UTC)   client                                name                                      outcome             wait  queries  wasted  resolver    frame
-    02:51:09.200  shop/cart-5d8f7c9b4d-x2k4p            inventory-api.eu-central-1.prod.payments.example.com  unanswered      5.006 s*       11       8  glibc         812
-    02:51:09.200  shop/web-frontend-7f6b9c8d5-q9zlm     google.com                                answered           61 ms       10       8  glibc        1044
-    02:51:09.200  shop/cart-5d8f7c9b4d-x2k4p            redis.data?                               answered           43 ms        4       8  glibc           1
+    id     start (UTC)   client                                name                                      outcome             wait  queries  wasted  resolver    frame
+    L31    02:51:09.200  shop/cart-5d8f7c9b4d-x2k4p            inventory-api.eu-central-1.prod.payments.example.com  unanswered      5.006 s*       11       8  glibc         812
+    L9     02:51:09.200  shop/web-frontend-7f6b9c8d5-q9zlm     google.com                                answered           61 ms       10       8  glibc        1044
+    L17    02:51:09.200  shop/cart-5d8f7c9b4d-x2k4p            redis.data?                               answered           43 ms        4       8  glibc           1
     "
   `)
 })
@@ -58,10 +58,10 @@ test('messages as lines in a pipe', () => {
 test('lookups at 80 columns', () => {
   expect(`\n${written('text', LOOKUP_COLUMNS, REPORT.slowest, 80)}`).toMatchInlineSnapshot(`
     "
-    start (UTC)   client        name                outcome            wait    frame
-    02:51:09.200  shop/car…k4p  invento…xample.com  unanswered     5.006 s*      812
-    02:51:09.200  shop/web…zlm  google.com          answered          61 ms     1044
-    02:51:09.200  shop/car…k4p  redis.data?         answered          43 ms        1
+    id     start (UTC)   client         name                outcome             wait
+    L31    02:51:09.200  shop/cart…k4p  invento…xample.com  unanswered      5.006 s*
+    L9     02:51:09.200  shop/web-…zlm  google.com          answered           61 ms
+    L17    02:51:09.200  shop/cart…k4p  redis.data?         answered           43 ms
     "
   `)
 })

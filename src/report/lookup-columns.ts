@@ -15,7 +15,7 @@ const markedName = (lookup: LookupRecord) => (lookup.nameCertain ? lookup.name :
 const markedWait = (lookup: LookupRecord) => duration(lookup.waitMs) + (lookup.waitInferred ? '*' : '')
 
 export const LOOKUP_COLUMNS: readonly Column<LookupRecord>[] = [
-  { key: 'id', title: 'id', value: l => l.id },
+  { key: 'id', title: 'id', value: l => l.id, width: 5 },
   { key: 'start', title: 'start (UTC)', value: l => l.start, text: l => timeOfDay(l.start), width: 12 },
   { key: 'end', title: 'end', value: l => l.end },
   {
@@ -71,5 +71,5 @@ export const LOOKUP_COLUMNS: readonly Column<LookupRecord>[] = [
   { key: 'answers', title: 'answers', value: l => l.answers.join(' ') },
   { key: 'candidates', title: 'candidates', value: l => l.candidates.map(c => `${c.name}=${c.outcome}`).join(' ') },
   { key: 'file', title: 'file', value: l => l.frames[0]?.file ?? null },
-  { key: 'frame', title: 'frame', value: l => l.frames[0]?.number ?? null, align: 'right', width: 7 },
+  { key: 'frame', title: 'frame', value: l => l.frames[0]?.number ?? null, align: 'right', width: 7, drop: 0.5 },
 ]
