@@ -6,9 +6,10 @@
  * counting how often a query from that address lies within a wait at the other.
  */
 import { HINFO, NS } from '../codes.ts'
-import { type AddressId, INCOMING, NONE, OTHER_HOST, type Time } from '../model.ts'
+import { type AddressId, INCOMING, type NameId, NONE, OTHER_HOST, type Time } from '../model.ts'
 import type { Names } from '../wire/tables.ts'
 import type { Profiles } from './profiles.ts'
+import { endsWithSuffix, withoutSuffix } from './suffix.ts'
 import { type Transaction, UNREACHED } from './transaction.ts'
 
 /** The query upstream may bear an earlier time by this much: two interfaces, one clock. */
@@ -26,6 +27,8 @@ export class Forwarding {
   /** Two passes look at the same transactions, one to learn and one to link, each with its own memory. */
   private readonly learning = new Waiting()
   private readonly linking = new Waiting()
+  /** By the name that the answer's CNAME leads to. */
+  private readonly renamed = new Waiting()
   /** Source address -> answering address -> coincidences. */
   private readonly votes = new Map<AddressId, Map<AddressId, number>>()
   /** Answering address -> source address and what stood behind ".svc." in names that coincided -> how often. */
@@ -46,13 +49,13 @@ export class Forwarding {
     let direct = false
     const candidates: AddressId[] = []
     const zone = t.qname === NONE ? null : zoneBehindService(this.names.text(t.qname))
-    for (const c of this.learning.enclosing(t)) {
+    for (const c of this.learning.enclosing(questionOf(t.qname, t.qtype), t)) {
       if (c.server === t.client) direct = true
       else if (c.client === t.client || candidates.includes(c.server)) continue
       else candidates.push(c.server)
       if (zone !== null) this.noteService(c.server, t.client, zone)
     }
-    this.learning.remember(t)
+    this.learning.remember(questionOf(t.qname, t.qtype), t)
     this.asked.set(t.client, (this.asked.get(t.client) ?? 0) + 1)
     // A query that comes in through an interface was sent by a pod or another host, not by a forwarder of this one.
     if (direct || candidates.length === 0 || t.direction === INCOMING || t.direction === OTHER_HOST) return
@@ -100,14 +103,31 @@ export class Forwarding {
   link(t: Transaction): boolean {
     t.infrastructure = this.isInfrastructure(t)
     if (t.infrastructure) return false
-    const possible = this.linking.enclosing(t).filter(c => this.asksFrom(c.server, t.client) && !this.isCopy(c, t))
-    this.linking.remember(t)
-    const cause = chooseCause(possible, t)
-    if (!cause) return false
-    t.causes = [cause]
-    if (cause.effects) cause.effects.push(t)
-    else cause.effects = [t]
-    return true
+    const possible = this.linking
+      .enclosing(questionOf(t.qname, t.qtype), t)
+      .filter(c => this.asksFrom(c.server, t.client) && !this.isCopy(c, t))
+    this.linking.remember(questionOf(t.qname, t.qtype), t)
+    return attach(t, chooseCause(possible, t))
+  }
+
+  /**
+   * Links what asks for another name than its client did: the target of an ExternalName service, or what autopath tries on the server.
+   * Both show in the answer, whose CNAME leads to the name. Takes all transactions in order of start, after `link`; `suffixes` are the
+   * known search domains. True if something caused it.
+   */
+  linkRenamed(t: Transaction, suffixes: string[]): boolean {
+    if (t.cname !== NONE) this.renamed.remember(questionOf(t.cname, t.qtype), t)
+    if (t.causes || t.infrastructure || t.qname === NONE) return false
+    const name = this.names.text(t.qname)
+    for (const suffix of ['', ...suffixes]) {
+      if (suffix !== '' && !endsWithSuffix(name, suffix)) continue
+      const base = suffix === '' ? t.qname : this.names.internText(withoutSuffix(name, suffix))
+      const possible = this.renamed
+        .enclosing(questionOf(base, t.qtype), t)
+        .filter(c => this.asksFrom(c.server, t.client) && !this.isCopy(c, t))
+      if (attach(t, chooseCause(possible, t))) return true
+    }
+    return false
   }
 
   /** One client asks two servers, perhaps from two addresses: a copy or a failover, not a forwarder at work. */
@@ -131,11 +151,12 @@ export class Forwarding {
 class Waiting {
   private readonly byQuestion = new Map<number, Transaction[]>()
   private order: Transaction[] = []
+  private questions: number[] = []
   private head = 0
 
   /** The transactions with the same question during whose wait this one began, another server's. */
-  enclosing(t: Transaction): Transaction[] {
-    const same = this.byQuestion.get(questionOf(t))
+  enclosing(question: number, t: Transaction): Transaction[] {
+    const same = this.byQuestion.get(question)
     if (!same) return NOTHING
     let kept = 0
     let found: Transaction[] | null = null
@@ -153,12 +174,12 @@ class Waiting {
     return found ?? NOTHING
   }
 
-  remember(t: Transaction): void {
-    const key = questionOf(t)
-    const same = this.byQuestion.get(key)
+  remember(question: number, t: Transaction): void {
+    const same = this.byQuestion.get(question)
     if (same) same.push(t)
-    else this.byQuestion.set(key, [t])
+    else this.byQuestion.set(question, [t])
     this.order.push(t)
+    this.questions.push(question)
     this.forget(t.start)
   }
 
@@ -166,8 +187,7 @@ class Waiting {
   private forget(now: Time): void {
     let head = this.head
     while (head < this.order.length && now - this.order[head].start > BUDGET) {
-      const old = this.order[head++]
-      const key = questionOf(old)
+      const key = this.questions[head++]
       const same = this.byQuestion.get(key)
       if (!same) continue
       let kept = 0
@@ -177,6 +197,7 @@ class Waiting {
     }
     if (head > 4096 && head * 2 > this.order.length) {
       this.order = this.order.slice(head)
+      this.questions = this.questions.slice(head)
       head = 0
     }
     this.head = head
@@ -191,7 +212,15 @@ function zoneBehindService(name: string): string | null {
   return at < 0 ? null : name.slice(at + 5)
 }
 
-const questionOf = (t: Transaction): number => (t.qname + 1) * 0x1_0000 + (t.qtype & 0xffff)
+const questionOf = (qname: NameId, qtype: number): number => (qname + 1) * 0x1_0000 + (qtype & 0xffff)
+
+function attach(t: Transaction, cause: Transaction | null): boolean {
+  if (!cause) return false
+  t.causes = [cause]
+  if (cause.effects) cause.effects.push(t)
+  else cause.effects = [t]
+  return true
+}
 
 /**
  * Of several askers, the first that has no effect yet: CoreDNS does not coalesce, so each asker has its own query upstream, in order

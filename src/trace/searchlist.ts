@@ -182,6 +182,13 @@ export class SearchLists {
     return [...count].sort((a, b) => b[1] - a[1])[0]?.[0] ?? null
   }
 
+  /** All search domains of all lists. */
+  get suffixes(): string[] {
+    const all = new Set<string>()
+    for (const { knowledge } of this.learners.values()) for (const suffix of knowledge.list) all.add(suffix)
+    return [...all]
+  }
+
   /** Every client with what is known of it, once per different list. */
   get known(): { client: AddressId; knowledge: SearchKnowledge }[] {
     return [...this.byClient].flatMap(([client, learners]) => {

@@ -104,9 +104,12 @@ export class Trace {
       this.forwarding.observe(t)
     }
     // What a forwarder asks is nobody's walk.
-    const own = batch.filter(t => !this.forwarding.link(t) && !t.infrastructure && !t.nameCut)
-    for (const t of own) this.searchLists.observe(t)
+    const unlinked = batch.filter(t => !this.forwarding.link(t) && !t.infrastructure && !t.nameCut)
+    for (const t of unlinked) this.searchLists.observe(t)
     this.searchLists.learn()
+    const { suffixes } = this.searchLists
+    for (const t of batch) this.forwarding.linkRenamed(t, suffixes)
+    const own = unlinked.filter(t => !t.causes)
     for (const t of batch) {
       this.endpoints.observe(t)
       if (t.causes) this.visibleForwarders.add(t.causes[0].server)
