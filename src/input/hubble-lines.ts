@@ -9,7 +9,7 @@ import { type CaptureParser, newFrame, type ParserContext } from './parser.ts'
 export const LONGEST_LINE = 16 * 1024 * 1024
 
 /** The name under which a line is counted that is no DNS. */
-export const OTHER_FLOW = 'other flow'
+export const OTHER_FLOW = 'other flows'
 
 const NEWLINE = 0x0a
 const RETURN = 0x0d

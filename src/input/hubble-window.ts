@@ -70,9 +70,11 @@ export class OrderWindow<Item extends Moment> {
     this.release(item)
   }
 
-  /** The records that are held back, latest first. */
-  *held(): IterableIterator<Item> {
-    for (let i = this.items.length - 1; i >= this.head; i--) yield this.items[i]
+  /** Whether a record of the very same time is held back that is the same. */
+  holds(item: Item, isSame: (a: Item, b: Item) => boolean): boolean {
+    for (let i = this.items.length - 1; i >= this.head && !isBefore(this.items[i], item); i--)
+      if (isSame(this.items[i], item)) return true
+    return false
   }
 }
 

@@ -40,7 +40,7 @@ type LineClass = 'dnsFrames' | 'partFrames' | 'otherFrames' | 'issueFrames'
 /** What became of a line: its class, and the name that it is counted under. */
 type Verdict = readonly [LineClass, string]
 
-const DNS: Verdict = ['dnsFrames', 'DNS record']
+const DNS: Verdict = ['dnsFrames', 'DNS records']
 const OTHER: Verdict = ['otherFrames', OTHER_FLOW]
 
 const ROWS = 4096
@@ -52,9 +52,9 @@ const POLICY_VERDICT = 5
 const EVENTS: readonly [key: string, name: string][] = [
   ['lost_events', 'lost events'],
   ['node_status', 'node status'],
-  ['agent_event', 'agent event'],
-  ['debug_event', 'debug event'],
-  ['rate_limit_info', 'rate limit'],
+  ['agent_event', 'agent events'],
+  ['debug_event', 'debug events'],
+  ['rate_limit_info', 'rate limits'],
   ['num_flows', 'server status'],
 ]
 /** A bare flow has one of these. */
@@ -114,8 +114,8 @@ export class HubbleDecoder implements FrameDecoder {
     const line = bytes.toString('utf8', start, end)
     if (line.includes('\ufffd')) this.issue('line-encoding', number)
     const json = this.wrapping.unwrap(line)
-    if (json === BLANK) return ['otherFrames', 'blank']
-    if (json === PIECE) return ['partFrames', 'piece of an object']
+    if (json === BLANK) return ['otherFrames', 'blank lines']
+    if (json === PIECE) return ['partFrames', 'pieces of objects']
     if (json === NO_JSON) return this.issue('line-not-json', number)
     let value: unknown
     try {
@@ -125,7 +125,7 @@ export class HubbleDecoder implements FrameDecoder {
       return this.issue(wireLength > end - start ? 'line-cut' : 'line-damaged', number)
     }
     if (!Array.isArray(value)) return this.take(fieldsOf(value), number)
-    let verdict: Verdict = ['otherFrames', 'unknown']
+    let verdict: Verdict = ['otherFrames', 'other JSON']
     for (const item of value) {
       const next = this.take(fieldsOf(item), number)
       if (verdict[0] !== 'dnsFrames') verdict = next
@@ -151,7 +151,7 @@ export class HubbleDecoder implements FrameDecoder {
     }
     if (moment !== null && FLOW_FIELDS.some(key => fields[key] !== undefined))
       return this.takeFlow(fields, node, moment, number)
-    return ['otherFrames', 'unknown']
+    return ['otherFrames', 'other JSON']
   }
 
   private takeEvent(key: string, event: Fields, node: string | null, number: number): void {
@@ -198,8 +198,8 @@ export class HubbleDecoder implements FrameDecoder {
     const ends = endsOf(flow)
     const onPort53 = ends !== null && (ends.sourcePort === DNS_PORT || ends.destinationPort === DNS_PORT)
     if (!isFields(dns) && !onPort53) return OTHER
-    if (flow.aggregate !== undefined) return this.unusable('flow-aggregated', 'aggregated flow', number)
-    if (moment === null || ends === null) return this.unusable('flow-fields', 'flow without time or addresses', number)
+    if (flow.aggregate !== undefined) return this.unusable('flow-aggregated', 'aggregated flows', number)
+    if (moment === null || ends === null) return this.unusable('flow-fields', 'flows without time or addresses', number)
     return isFields(dns)
       ? this.takeRecord(flow, dns, ends, moment, node, number)
       : this.takePacket(flow, ends, moment, node, number)
@@ -222,15 +222,12 @@ export class HubbleDecoder implements FrameDecoder {
     const { type } = fieldsOf(flow.l7)
     const record = dnsRecord(flow, ends, moment, number, this.vantageOf(node), this.options.tables)
     if (record === null || (type !== 'REQUEST' && type !== 'RESPONSE') || textOf(dns.query) === null)
-      return this.unusable('flow-fields', 'flow without time or addresses', number)
+      return this.unusable('flow-fields', 'flows without time or addresses', number)
     this.learn(flow, ends, node, type === 'REQUEST')
-    for (const other of this.window.held()) {
-      if (other.seconds < record.seconds) break
-      if (isSameEvent(other, record)) return ['partFrames', 'DNS record told twice']
-    }
+    if (this.window.holds(record, isSameEvent)) return ['partFrames', 'DNS records told twice']
     const { verdict } = flow
     // The answer was reported before it could not be handed to the client.
-    if (type === 'RESPONSE' && verdict === 'ERROR') return ['partFrames', 'DNS answer not delivered']
+    if (type === 'RESPONSE' && verdict === 'ERROR') return ['partFrames', 'DNS answers not delivered']
     if (type === 'RESPONSE') {
       this.add(record)
       return DNS
@@ -240,7 +237,10 @@ export class HubbleDecoder implements FrameDecoder {
     if (verdict === 'ERROR' || verdict === 'DROPPED') {
       this.window.add(refusal(record))
       this.addRefusal(record, verdict === 'DROPPED' ? 'denied by a DNS rule' : "the proxy's error", node)
-      return ['dnsFrames', verdict === 'DROPPED' ? 'DNS record, denied' : 'DNS record, proxy error']
+      return [
+        'dnsFrames',
+        verdict === 'DROPPED' ? 'DNS records of denied queries' : "DNS records of the proxy's errors",
+      ]
     }
     return DNS
   }
@@ -272,7 +272,7 @@ export class HubbleDecoder implements FrameDecoder {
     const source = addresses.internText(ends.source)
     const destination = addresses.internText(ends.destination)
     if (source === NONE || destination === NONE)
-      return this.unusable('flow-fields', 'flow without time or addresses', number)
+      return this.unusable('flow-fields', 'flows without time or addresses', number)
     this.learn(flow, ends, node, false)
     const both = ends.sourcePort === DNS_PORT && ends.destinationPort === DNS_PORT
     const reply = both ? flow.is_reply === true : ends.sourcePort === DNS_PORT
@@ -289,7 +289,7 @@ export class HubbleDecoder implements FrameDecoder {
       node,
       time: moment.seconds * 1e9 + moment.nanos,
     })
-    return ['partFrames', 'packet on port 53']
+    return ['partFrames', 'packets on port 53']
   }
 
   private learn(flow: Fields, ends: Ends, node: string | null, sourceIsLocal: boolean): void {

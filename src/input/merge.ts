@@ -18,6 +18,14 @@ export async function readCaptures(
   const twice = files.find((file, i) => files.indexOf(file) !== i)
   if (twice !== undefined) throw new UserError(`${nameOf(twice)} is named twice.`)
   const readers = await openAll(files, options)
+  // The same queries stand in packets and in flows of one time; packets tell more of them, flows who it was.
+  const packets = readers.some(reader => reader.capture.lines === null)
+  if (packets && readers.some(reader => reader.capture.lines !== null)) {
+    const all = consume
+    consume = (messages, row) => {
+      if (readers[messages.file[row]].capture.lines === null) all(messages, row)
+    }
+  }
   const progress = progressOf(readers, options)
   try {
     if (readers.length === 1) await passThrough(readers[0], progress, consume)

@@ -19,6 +19,7 @@ import { Histogram } from '../trace/quantiles.ts'
 import { addWaste, type EdgeSum, type KeyedWaste, newKeyedWaste, wastedOf } from '../trace/sums.ts'
 import type { Trace } from '../trace/trace.ts'
 import type { Tables } from '../wire/tables.ts'
+import { flowRemarks } from './flow-remarks.ts'
 import { flowSums } from './flows.ts'
 import { qualityOf } from './quality.ts'
 import { endpointOf, type RecordContext, timeText } from './records.ts'
@@ -42,10 +43,17 @@ export function assemble({ version, captures, trace, issues, findings, slowest, 
   const { sums } = trace
   const messages = sum(captures, c => c.messages)
   const { outcomes } = sums
+  const endpoints = endpointsOf(trace, context)
   return {
     version,
     captures: captures.map((capture, i) => captureOf(capture, context.tables, i)),
-    quality: qualityOf(captures, trace.matching.counts, sums.transactions, sums.cutNames),
+    quality: qualityOf(
+      captures,
+      trace.matching.counts,
+      sums.transactions,
+      sums.cutNames,
+      flowRemarks(captures, endpoints),
+    ),
     totals: {
       seconds: secondsOf(captures),
       frames: sum(captures, c => c.frames),
@@ -58,7 +66,7 @@ export function assemble({ version, captures, trace, issues, findings, slowest, 
       wait: quantiles(sums.wait),
       infrastructure: sums.infrastructure,
     },
-    endpoints: endpointsOf(trace, context),
+    endpoints,
     edges: edgesOf(trace, context),
     waste: wasteOf(trace, context),
     slowest,

@@ -2,6 +2,7 @@
 import type { Capture, Report } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
 import type { MatchingCounts } from '../trace/matching.ts'
+import type { Remark } from './flow-remarks.ts'
 
 type Grade = Report['quality']['grade']
 
@@ -14,13 +15,14 @@ export function qualityOf(
   matching: MatchingCounts,
   transactions: number,
   cutNames: number,
+  ofFlows: Remark[],
 ): Report['quality'] {
-  const remarks: { grade: Grade; text: string }[] = []
+  const remarks: Remark[] = [...ofFlows]
   const messages = captures.reduce((n, c) => n + c.messages, 0)
   const remark = (part: number, whole: number, text: string): void => {
     if (part > 0) remarks.push({ grade: part > MANY * whole ? 'poor' : part > SOME * whole ? 'fair' : 'good', text })
   }
-  const dropped = captures.reduce((n, c) => n + (c.dropped ?? 0), 0)
+  const dropped = captures.reduce((n, c) => n + (c.lines === null ? (c.dropped ?? 0) : 0), 0)
   const frames = captures.reduce((n, c) => n + c.frames, 0)
   remark(
     dropped,

@@ -24,6 +24,8 @@ export class Addresses {
   private readonly v4 = new Map<number, AddressId>()
   private readonly v6 = new Map<string, AddressId>()
   private readonly texts: string[] = []
+  /** As somebody wrote them, so that a flow log's addresses are parsed once. */
+  private readonly written = new Map<string, AddressId>()
 
   /** The id of the 4 bytes at `offset`. The caller has checked the length. */
   internV4(bytes: Uint8Array, offset: number): AddressId {
@@ -49,6 +51,14 @@ export class Addresses {
 
   /** The id of an address written as text (a hint, a Hubble flow), NONE if it is not an address. */
   internText(text: string): AddressId {
+    const known = this.written.get(text)
+    if (known !== undefined) return known
+    const id = this.parseText(text)
+    if (id !== NONE) this.written.set(text, id)
+    return id
+  }
+
+  private parseText(text: string): AddressId {
     const v4 = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)
     if (v4) {
       const parts = v4.slice(1).map(Number)

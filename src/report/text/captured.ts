@@ -14,16 +14,17 @@ export function captured(report: Report, page: Page): string[] {
   const starts = captures.flatMap(capture => capture.first ?? []).sort()
   const span = starts.length > 0 ? `${duration(totals.seconds * 1000)} from ${dateAndTime(starts[0]!)}` : 'no frames'
   const different = totals.sightings > 0 ? ` (${count(totals.messages - totals.sightings)} different)` : ''
-  const amounts = `${plural(totals.frames, 'frame')}, ${plural(totals.messages, 'DNS message')}${different}`
+  const amounts = `${framesOf(captures, totals.frames)}, ${plural(totals.messages, 'DNS message')}${different}`
   const sentences: string[] = []
   if (captures.length === 1) {
     sentences.push(`${fileName(captures[0]!.file)}: ${span}`)
     if (totals.frames > 0) sentences.push(amounts + vantagePoints(captures[0]!.vantages))
+    sentences.push(...lineKinds(captures[0]!))
   } else {
     sentences.push(`${captures.length} files: ${span}, ${amounts}`)
     for (const capture of captures) {
-      const own = `${plural(capture.frames, 'frame')}, ${plural(capture.messages, 'DNS message')}`
-      sentences.push(`${fileName(capture.file)}: ${own}${vantagePoints(capture.vantages)}`)
+      const own = `${framesOf([capture], capture.frames)}, ${plural(capture.messages, 'DNS message')}`
+      sentences.push(`${fileName(capture.file)}: ${own}${vantagePoints(capture.vantages)}`, ...lineKinds(capture))
     }
   }
   const filters = [...new Set(captures.flatMap(capture => capture.filters))]
@@ -42,6 +43,16 @@ export function captured(report: Report, page: Page): string[] {
 
 const fileName = (file: string) => (file === '-' ? 'standard input' : file)
 
+/** The frames of a flow log are its lines. */
+const framesOf = (captures: Report['captures'], frames: number) =>
+  plural(frames, captures.length > 0 && captures.every(({ lines }) => lines !== null) ? 'line' : 'frame')
+
+/** What the lines of a flow log were, where they were not all of one kind. */
+function lineKinds({ lines }: Report['captures'][number]): string[] {
+  const kinds = Object.entries(lines ?? {}).sort((a, b) => b[1] - a[1])
+  return kinds.length < 2 ? [] : [`Lines: ${kinds.map(([name, times]) => `${name} ${count(times)}`).join(', ')}`]
+}
+
 function vantagePoints(names: string[]): string {
   if (names.length < 2) return names.length === 1 ? ` at ${names[0]}` : ''
   const more = names.length > MOST_VANTAGES ? ` and ${names.length - MOST_VANTAGES} more` : ''
@@ -54,7 +65,7 @@ function unread({ captures }: Report): string[] {
     captures.reduce((total, capture) => total + (value(capture) ?? 0), 0)
   const issueFrames = sum(capture => capture.issueFrames)
   const cut = sum(capture => capture.cutMessages)
-  const dropped = sum(capture => capture.dropped)
+  const dropped = sum(capture => (capture.lines === null ? capture.dropped : null))
   const multicast = sum(capture => capture.multicastDns)
   const missing = [
     issueFrames > 0 ? `${plural(issueFrames, 'frame')} not readable (see Issues)` : '',

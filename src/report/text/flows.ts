@@ -8,8 +8,8 @@ import { note, type Page } from './page.ts'
 const MOST_ROWS = 8
 
 const COLUMNS: readonly Column<FlowRow>[] = [
-  { key: 'client', title: 'Packets on port 53', value: f => `  ${f.clientName ?? f.client}`, keep: 'tail' },
-  { key: 'server', title: 'to', value: f => f.serverName ?? f.server, keep: 'tail' },
+  { key: 'client', title: 'Packets on port 53', value: f => `  ${f.clientName ?? f.client}`, keep: 'head' },
+  { key: 'server', title: 'to', value: f => f.serverName ?? f.server, keep: 'head' },
   { key: 'transport', title: 'over', value: f => f.transport.toUpperCase() },
   {
     key: 'conversations',
