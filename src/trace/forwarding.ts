@@ -150,19 +150,18 @@ export class Forwarding {
  */
 class Waiting {
   private readonly byQuestion = new Map<number, Transaction[]>()
-  private order: Transaction[] = []
+  /** Questions and the times at which their lists are gone through; numbers, so that they keep nothing alive. */
   private questions: number[] = []
+  private due: Time[] = []
   private head = 0
 
   /** The transactions with the same question during whose wait this one began, another server's. */
   enclosing(question: number, t: Transaction): Transaction[] {
     const same = this.byQuestion.get(question)
     if (!same) return NOTHING
-    let kept = 0
+    dropEnded(same, t.start)
     let found: Transaction[] | null = null
     for (const c of same) {
-      if (c.end + SLACK < t.start || t.start - c.lastQuery > BUDGET) continue
-      same[kept++] = c
       // Nobody asks on by way of the one who asked.
       if (c.server === t.server || c.client === t.server) continue
       if (c.start > t.start + SLACK || c.state === UNREACHED) continue
@@ -170,7 +169,6 @@ class Waiting {
       if (found) found.push(c)
       else found = [c]
     }
-    same.length = kept
     return found ?? NOTHING
   }
 
@@ -178,30 +176,40 @@ class Waiting {
     const same = this.byQuestion.get(question)
     if (same) same.push(t)
     else this.byQuestion.set(question, [t])
-    this.order.push(t)
-    this.questions.push(question)
     this.forget(t.start)
+    this.questions.push(question)
+    this.due.push(t.start + REVIEW)
   }
 
-  /** Questions that nobody asks again would stay for ever: after a while their lists are emptied. */
+  /** Questions that nobody asks again would stay for ever: their lists are gone through when they are due. */
   private forget(now: Time): void {
-    let head = this.head
-    while (head < this.order.length && now - this.order[head].start > BUDGET) {
-      const key = this.questions[head++]
-      const same = this.byQuestion.get(key)
+    while (this.head < this.due.length && this.due[this.head] <= now) {
+      const question = this.questions[this.head++]
+      const same = this.byQuestion.get(question)
       if (!same) continue
-      let kept = 0
-      for (const c of same) if (!(c.end + SLACK < now) && now - c.lastQuery <= BUDGET) same[kept++] = c
-      same.length = kept
-      if (kept === 0) this.byQuestion.delete(key)
+      dropEnded(same, now)
+      if (same.length === 0) this.byQuestion.delete(question)
+      else {
+        this.questions.push(question)
+        this.due.push(now + REVIEW)
+      }
     }
-    if (head > 4096 && head * 2 > this.order.length) {
-      this.order = this.order.slice(head)
-      this.questions = this.questions.slice(head)
-      head = 0
+    if (this.head > 4096 && this.head * 2 > this.due.length) {
+      this.questions = this.questions.slice(this.head)
+      this.due = this.due.slice(this.head)
+      this.head = 0
     }
-    this.head = head
   }
+}
+
+/** After this a question's transactions have mostly been answered. */
+const REVIEW: Time = 0.3e9
+
+/** Drops what had ended before `now`, and what no forwarder works on any more. */
+function dropEnded(transactions: Transaction[], now: Time): void {
+  let kept = 0
+  for (const c of transactions) if (!(c.end + SLACK < now) && now - c.lastQuery <= BUDGET) transactions[kept++] = c
+  transactions.length = kept
 }
 
 const NOTHING: Transaction[] = []

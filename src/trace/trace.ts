@@ -2,7 +2,7 @@
  * The stage between messages and the report. Transactions are held back a little, so that what a batch teaches (search lists, who
  * forwards for whom, roles) is known before its first transaction is linked and grouped; then lookups and hops leave as they are closed.
  */
-import { AA, NOERROR, NXDOMAIN, RA } from '../codes.ts'
+import { AA, NOERROR, NXDOMAIN, RA, SERVFAIL } from '../codes.ts'
 import type { AddressId, Messages, Role, ServedFrom, Time } from '../model.ts'
 import type { Tables } from '../wire/tables.ts'
 import { Endpoints } from './endpoints.ts'
@@ -14,6 +14,7 @@ import { decide, nameLookup } from './outcome.ts'
 import { Profiles } from './profiles.ts'
 import { habitsOf, resolverOf } from './resolvers.ts'
 import { SearchLists } from './searchlist.ts'
+import { Servfails } from './servfails.ts'
 import { type Inward, Sums } from './sums.ts'
 import { ANSWERED, OPEN, type Transaction, UNANSWERED } from './transaction.ts'
 import { covered, isWasted, judge, type LookupWasteSums, sumWaste } from './waste.ts'
@@ -65,6 +66,7 @@ export class Trace {
   private queue: Transaction[] = []
   /** Hops that no lookup caused, waiting for their response. */
   private alone: Transaction[] = []
+  private readonly servfails = new Servfails()
   /** Forwarders of which at least one query to the next hop was captured: only they can be seen to answer from a cache. */
   private readonly visibleForwarders = new Set<AddressId>()
 
@@ -191,12 +193,16 @@ export class Trace {
     if (t.state !== ANSWERED) return null
     const { role } = this.endpoints.serverRole(t.server)
     if (role !== 'coredns' && role !== 'node-local-cache') return null
-    if (t.effects?.some(effect => effect.start <= t.end && !(effect.end > t.end + 1e6))) return 'forwarded'
+    if (t.effects?.some(effect => effect.start <= t.end && !(effect.end > t.end + 1e6))) {
+      if (t.rcode === SERVFAIL) this.servfails.note(t)
+      return 'forwarded'
+    }
     // A query upstream that the client did not wait for is a refresh: the answer was in the cache.
     if (t.effects && t.recordTtl === 0) return 'stale'
     if (role === 'coredns' && t.responseFlags & AA && !(t.responseFlags & RA)) return 'authoritative'
-    const hasData = t.rcode === NOERROR || t.rcode === NXDOMAIN
-    return hasData && this.visibleForwarders.has(t.server) ? 'cache' : null
+    if (!this.visibleForwarders.has(t.server)) return null
+    if (t.rcode === NOERROR || t.rcode === NXDOMAIN) return 'cache'
+    return this.servfails.isCached(t) ? 'cache' : null
   }
 
   private closeAlone(all: boolean): void {
