@@ -6,12 +6,23 @@
  *     0.003 sport=45382 id=45d0 A google.com -> A 142.250.199.14 after=4
  *     = google.com answered glibc queries=10 search=8 wait=11
  *
+ *     repeat 20 every 2.5
+ *     0.000 walk client=10.244.0.12 host%i.example.com -> A 192.0.2.1
+ *     end
+ *     ! warning ndots-waste count=160 clients=1
+ *
  * A line with a time is a query and what the server did: NXDOMAIN, NODATA, SERVFAIL, REFUSED, FORMERR, TC, "A 10.0.0.1 ...", "AAAA ...",
  * "CNAME name", "icmp", "drop". Words before the type: sport, id (hex), client, server, opt (UDP size), cookie, ad, tcp; behind the
  * outcome: after (milliseconds, 2 without). A line that begins with = is one lookup that must come out, in order of start, and no other.
+ *
+ * For findings: "walk" is a whole search by glibc, A and AAAA from one port, the domains of `list` (commas) denied one after the other
+ * until the one in `at` or the name itself answers; AAAA is empty unless `v6` gives an address. The lines between repeat and end come again with later times, %i counts them from 0.
+ * A line that begins with ! is one finding that must come out, worst first, and no other.
  */
 import { readFileSync } from 'node:fs'
-import { AD, QR, RA, RD, TC, TYPES } from '../src/codes.ts'
+import { AA, AD, QR, RA, RD, TC, TYPES } from '../src/codes.ts'
+import type { Examination } from '../src/findings/examine.ts'
+import type { World } from '../src/findings/world.ts'
 import {
   DNS_MESSAGE,
   EDNS_COOKIE,
@@ -53,21 +64,73 @@ export interface Scenario {
   title: string
   rows: Row[]
   expected: string[]
+  findings: string[]
 }
 
 const RCODES: Record<string, number> = { FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 }
 const typeOf = (name: string): number => Number(Object.entries(TYPES).find(([, text]) => text === name)?.[0])
 
 export function readScenario(path: string): Scenario {
-  const scenario: Scenario = { title: path, rows: [], expected: [] }
-  const lines = readFileSync(path, 'utf8').split('\n')
+  const scenario: Scenario = { title: path, rows: [], expected: [], findings: [] }
+  const lines = repeated(readFileSync(path, 'utf8').split('\n')).flatMap(walked)
   for (const line of lines) {
     if (line.startsWith('#') && scenario.title === path) scenario.title = line.slice(1).trim()
+    else if (line.startsWith('!')) scenario.findings.push(line.slice(1).trim())
     else if (line.startsWith('=')) scenario.expected.push(line.slice(1).trim())
     else if (/^[\d.]+ /.test(line)) scenario.rows.push(...rowsOf(line))
   }
   scenario.rows.sort((a, b) => a.time - b.time)
   return scenario
+}
+
+/** "repeat N every S" ... "end": the lines between N times, each S seconds later. */
+function repeated(lines: string[]): string[] {
+  const at = lines.findIndex(line => line.startsWith('repeat '))
+  if (at < 0) return lines
+  const end = lines.indexOf('end', at)
+  const [, times, , seconds] = lines[at].split(/\s+/)
+  const block = lines.slice(at + 1, end)
+  const copies = Array.from({ length: Number(times) }, (_, i) =>
+    block.map(line =>
+      line.replace(/^[\d.]+/, time => (Number(time) + i * Number(seconds)).toFixed(6)).replaceAll('%i', String(i)),
+    ),
+  )
+  return [...lines.slice(0, at), ...copies.flat(), ...repeated(lines.slice(end + 1))]
+}
+
+/** One search domain after the other takes this long. */
+const STEP = 0.003
+const SEARCH_LIST = 'shop.svc.cluster.local,svc.cluster.local,cluster.local,corp.example'
+let walks = 0
+
+/** A "walk" line becomes the queries of a whole search. */
+function walked(line: string): string[] {
+  if (!/^[\d.]+ walk /.test(line)) return [line]
+  const [left, right] = line.split(' -> ')
+  const words = left.split(/\s+/)
+  const name = words.at(-1) as string
+  const given = new Map(words.slice(2, -1).map(word => word.split('=') as [string, string]))
+  const pass = [...given]
+    .filter(([key]) => !['list', 'at', 'v6'].includes(key))
+    .map(([key, value]) => `${key}=${value}`)
+  const at = given.get('at') ?? ''
+  const list = given.get('list') ?? SEARCH_LIST
+  const domains = [...(list === '-' ? [] : list.split(',')), '']
+  const v6 = given.get('v6')
+  return domains.slice(0, domains.indexOf(at) + 1).flatMap((domain, i) => {
+    const n = ++walks
+    // No clock: musl's ids lie close together.
+    const id = (n * 40503) & 0x7fff
+    const asked = domain === '' ? name : `${name}.${domain}`
+    const time = (Number(words[0]) + i * STEP).toFixed(6)
+    const common = [time, ...pass, `sport=${20000 + (n % 40000)}`]
+    const a = domain === at ? right : 'NXDOMAIN'
+    const aaaa = domain !== at || right === 'NXDOMAIN' ? 'NXDOMAIN' : v6 ? `AAAA ${v6}` : 'NODATA'
+    return [
+      `${common.join(' ')} id=${id.toString(16)} A ${asked} -> ${a}`,
+      `${common.join(' ')} id=${(id | 0x8000).toString(16)} AAAA ${asked} -> ${aaaa}`,
+    ]
+  })
 }
 
 function rowsOf(line: string): Row[] {
@@ -104,7 +167,7 @@ function rowsOf(line: string): Row[] {
     ...query,
     time: time + delay / 1000,
     response: true,
-    flags: QR | RD | RA,
+    flags: QR | RD | RA | (name.endsWith('.cluster.local') ? AA : 0),
     rcode: RCODES[outcome] ?? 0,
   }
   if (outcome === 'icmp') return [query, { ...query, time: response.time, icmp: true }]
@@ -126,7 +189,7 @@ function rowsOf(line: string): Row[] {
 }
 
 /** Runs a scenario through the trace, as messages of one capture taken at the client. */
-export function runScenario({ rows }: Scenario): LookupRecord[] {
+export function runScenario({ rows }: Scenario, begin: ((world: World) => Examination) | null = null): LookupRecord[] {
   const tables = newTables()
   const records: LookupRecord[] = []
   const vantage = tables.vantages.intern(0, NONE, 'eth0', 1)
@@ -148,10 +211,14 @@ export function runScenario({ rows }: Scenario): LookupRecord[] {
     searchList: null,
     readAnswers: null,
     wanted: () => true,
-    lookup: (lookup, waste, inward) => records.push(lookupRecord(context, lookup, waste, inward)),
-    hop: null,
+    lookup: (lookup, waste, inward) => {
+      examination?.lookup(lookup, waste, inward)
+      records.push(lookupRecord(context, lookup, waste, inward))
+    },
+    hop: hop => examination?.hop(hop),
     settled: null,
   })
+  const examination = begin?.({ trace, tables, identities: context.identities, files: context.files }) ?? null
   const m = newMessages(1, false)
   m.length = 1
   rows.forEach((row, i) => {

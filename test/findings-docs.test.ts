@@ -1,0 +1,47 @@
+/** docs/findings is written from the rules themselves: a page each and a table. `npm run accept` writes what has changed. */
+import { readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { RULES } from '../src/findings/rules.ts'
+import { explainPage } from '../src/report/explain.ts'
+
+const DOCS = fileURLToPath(new URL('../docs/findings/', import.meta.url))
+const ROOT = new URL('..', import.meta.url)
+
+test.each(RULES.map(rule => [rule.code, rule] as const))('docs/findings/%s.md is up to date', async (code, rule) => {
+  await expect(explainPage(rule)).toMatchFileSnapshot(`${DOCS}${code}.md`)
+})
+
+test('the table of findings is up to date', async () => {
+  const rows = RULES.map(
+    ({ code, title, evidence, severity, shownBy }) =>
+      `| [${code}](${code}.md) | ${severity} | ${title} | ${evidence} | ${shownBy} |`,
+  )
+  const table = ['| finding | at most | | evidence | shown by |', '|---|---|---|---|---|', ...rows].join('\n')
+  const text = `# Findings\n\nWhat \`dnstrail\` says about the DNS of a cluster, and on what evidence. \`dnstrail explain CODE\` prints a page of this folder; it is\nwritten from \`src/findings/\`, like these pages. Scenarios (\`test/findings/\`) are small text files with the packets of an incident; recordings\nare captures of a real cluster that are too large for the repository.\n\n${table}\n`
+  await expect(text).toMatchFileSnapshot(`${DOCS}README.md`)
+})
+
+test('there is no page for a finding that is gone', () => {
+  const codes = ['README', ...RULES.map(({ code }) => code)]
+  expect(readdirSync(DOCS).filter(file => !codes.includes(file.replace(/\.md$/, '')))).toEqual([])
+})
+
+test('codes are unique, and what shows a finding exists', () => {
+  expect(new Set(RULES.map(({ code }) => code)).size).toBe(RULES.length)
+  const inside = RULES.filter(({ shownBy }) => !shownBy.startsWith('recording '))
+  for (const { shownBy } of inside) {
+    const folder = shownBy.slice(0, shownBy.lastIndexOf('/') + 1)
+    expect(readdirSync(new URL(folder, ROOT)), shownBy).toContain(shownBy.slice(folder.length))
+  }
+})
+
+test('every finding says what, why and what to do, and where to read on', () => {
+  for (const { code, title, means, why, todo, evidence, links } of RULES) {
+    expect(code).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/)
+    expect(title, code).not.toMatch(/\.$/)
+    for (const text of [means, why, todo, evidence]) expect(text, code).toMatch(/\.$/)
+    expect(links.length, code).toBeGreaterThan(0)
+    for (const link of links) expect(link, code).toMatch(/^https:\/\//)
+  }
+})
