@@ -1,0 +1,138 @@
+/**
+ * Our own recordings with the truth beside them: lookups against what the applications really asked, hops against the servers' own
+ * logs, and the laws that hold for every capture. Runs where the folder of recordings stands beside the project.
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { analyze } from '../src/analyze.ts'
+import type { HopRecord, LookupRecord, Report } from '../src/model.ts'
+
+const SHARED = fileURLToPath(new URL('../../shared/', import.meta.url))
+const RECORDINGS = join(SHARED, 'captures')
+const OUT = mkdtempSync(join(tmpdir(), 'dnstrail-recordings-'))
+const NO_FILTERS = { namespace: null, pod: null, name: null, since: null, until: null }
+const NO_HINTS = { resources: null, roles: [], resolvConf: null, clusterDomain: null }
+
+interface Analysis {
+  report: Report
+  lookups: LookupRecord[]
+  hops: HopRecord[]
+}
+
+async function run(files: string[]): Promise<Analysis> {
+  const lookups: LookupRecord[] = []
+  const hops: HopRecord[] = []
+  const report = await analyze(
+    { files, filters: NO_FILTERS, hints: NO_HINTS },
+    { lookup: record => lookups.push(record), hop: record => hops.push(record) },
+  )
+  return { report, lookups, hops }
+}
+
+function tool(name: string, records: unknown[], args: (ndjson: string) => string[]): Record<string, number> {
+  const path = join(OUT, 'records.ndjson')
+  writeFileSync(path, records.map(record => `${JSON.stringify(record)}\n`).join(''))
+  const line = execFileSync(process.execPath, [join(SHARED, 'tools', name), ...args(path)], { encoding: 'utf8' }).trim()
+  const numbers = line.matchAll(/(\w+) ([\d.]+)(?= |$)/g)
+  return Object.fromEntries([...numbers].map(([, key, value]) => [key, Number(value)]))
+}
+
+/** Captures taken at the clients alone: a node's interfaces together, or inside a client's pod. */
+const isAtClients = (file: string): boolean =>
+  /^(node-.*-any.*|node-a-multi\.pcapng|pod-.*-eth0\.pcap)$/.test(file) &&
+  !file.includes('coredns') &&
+  !file.endsWith('.gz')
+
+const scenarios = existsSync(RECORDINGS) ? readdirSync(RECORDINGS).filter(name => /^\d\d-/.test(name)) : []
+
+describe.skipIf(scenarios.length === 0)('lookups of the recordings are what the applications asked', () => {
+  for (const scenario of scenarios) {
+    const folder = join(RECORDINGS, scenario)
+    const vantage: Record<string, string[]> = JSON.parse(readFileSync(join(folder, 'vantage.json'), 'utf8'))
+    test(scenario, async () => {
+      for (const file of readdirSync(folder).filter(isAtClients)) {
+        const wanted = vantage[file]?.length ?? 0
+        const { lookups, report } = await run([join(folder, file)])
+        expectLaws(report, lookups)
+        if (wanted === 0) continue
+        const score = tool('score.mjs', lookups, path => [join(folder, 'truth.json'), path, '--seen', file])
+        // Of fewer than 40 lookups one may be wrong.
+        const least = wanted < 40 ? 1 - 1.01 / wanted : 0.97
+        expect(score.recall, `${file}: recall`).toBeGreaterThanOrEqual(least)
+        expect(score.precision, `${file}: precision`).toBeGreaterThanOrEqual(least)
+        if (score.outcome !== undefined) expect(score.outcome, `${file}: outcome`).toBeGreaterThanOrEqual(least)
+      }
+    })
+  }
+})
+
+describe.skipIf(scenarios.length === 0)('hops of the recordings are what the servers logged', () => {
+  for (const scenario of scenarios) {
+    const folder = join(RECORDINGS, scenario)
+    test(scenario, async () => {
+      const topology = JSON.parse(readFileSync(join(folder, 'topology.json'), 'utf8'))
+      const captures = readdirSync(folder).filter(file => /^node-.-any\.pcap(ng)?$/.test(file))
+      const { hops, lookups, report } = await run(captures.map(file => join(folder, file)))
+      expectLaws(report, lookups)
+      for (const log of readdirSync(join(folder, 'logs')).filter(file => /^(coredns|node-cache)-.*\.log$/.test(file))) {
+        const name = log.replace(/\.log$/, '')
+        const pod = topology.pods.find((p: { netns: string }) => p.netns === name)
+        const servers: string[] = pod ? [pod.ip, pod.ip6].filter(Boolean) : (topology.nodelocal?.listen ?? [])
+        const score = tool('score-hops.mjs', hops, path => [
+          path,
+          join(folder, 'logs', log),
+          '--server',
+          servers.join(),
+          '--truth',
+          join(folder, 'truth.json'),
+        ])
+        expect(score.recall, `${log}: recall`).toBeGreaterThanOrEqual(0.99)
+        expect(score.precision, `${log}: precision`).toBeGreaterThanOrEqual(0.99)
+        expect(score.rcode, `${log}: rcode`).toBe(1)
+      }
+    })
+  }
+})
+
+test.skipIf(scenarios.length === 0)('with NodeLocal DNSCache, external names never pass CoreDNS', async () => {
+  const folder = join(RECORDINGS, '02-nodelocal')
+  const { lookups, hops } = await run(['node-a-any.pcap', 'node-b-any.pcap'].map(file => join(folder, file)))
+  const byId = new Map(hops.map(hop => [hop.id, hop]))
+  const external = lookups.filter(({ name }) => /\.(com|org)$/.test(name))
+  let forwarded = 0
+  let cached = 0
+  for (const { candidates } of external) {
+    for (const id of candidates.find(({ suffix }) => suffix === null)?.hops ?? []) {
+      if (byId.get(id)?.to.role !== 'node-local-cache') continue
+      const further = hops.filter(({ causedBy }) => causedBy.includes(id)).map(({ to }) => to.role)
+      expect(further.filter(role => role !== 'upstream')).toEqual([])
+      if (further.length > 0) forwarded++
+      else if (byId.get(id)?.servedFrom === 'cache') cached++
+    }
+  }
+  expect(forwarded).toBeGreaterThan(0)
+  expect(cached).toBeGreaterThan(0)
+})
+
+function expectLaws(report: Report, lookups: LookupRecord[]): void {
+  for (const { frames, dnsFrames, partFrames, otherFrames, issueFrames } of report.captures)
+    expect(dnsFrames + partFrames + otherFrames + issueFrames).toBe(frames)
+  const { queries, needed, wasted, search, fanOut, retransmission, truncation, family } = report.waste
+  expect(wasted).toBe(search + fanOut + retransmission + truncation + family)
+  expect(queries).toBe(needed + wasted)
+  expect(lookups.length).toBe(report.totals.lookups)
+  expect(lookups.reduce((n, lookup) => n + lookup.queries, 0)).toBe(queries)
+  for (const { name, alternatives, candidates, start, end } of lookups) {
+    expect(alternatives.length).toBeLessThanOrEqual(6)
+    expect(candidates.length).toBeGreaterThan(0)
+    expect(
+      candidates.some(candidate => candidate.name.startsWith(name)),
+      name,
+    ).toBe(true)
+    if (end !== null) expect(end >= start).toBe(true)
+  }
+}
