@@ -3,7 +3,7 @@ import type { FlowRow, Report } from '../../model.ts'
 import { count } from '../../quantities.ts'
 import type { Column } from '../columns.ts'
 import { tableLines } from '../table.ts'
-import { note, type Page } from './page.ts'
+import { note, type Page, textWidth, wrap } from './page.ts'
 
 const MOST_ROWS = 8
 
@@ -26,7 +26,14 @@ const COLUMNS: readonly Column<FlowRow>[] = [
     align: 'right',
     color: f => (f.unanswered ? 'bad' : null),
   },
-  { key: 'drops', title: 'dropped', value: f => dropped(f) || null, color: () => 'bad', keep: 'start' },
+  {
+    key: 'dropped',
+    title: 'dropped',
+    value: f => packetsOf(f) || null,
+    text: f => (packetsOf(f) === 0 ? '' : count(packetsOf(f))),
+    align: 'right',
+    color: () => 'bad',
+  },
 ]
 
 /** Where it says how names become visible. */
@@ -43,6 +50,7 @@ export function flows({ flows, totals }: Report, page: Page): string[] {
     page.width,
     page.paint,
   )
+  lines.push(...dropSentences(telling.slice(0, MOST_ROWS), page))
   if (telling.length > MOST_ROWS) lines.push(`  and ${telling.length - MOST_ROWS} more`)
   if (totals.messages === 0) {
     lines.push(
@@ -55,9 +63,15 @@ export function flows({ flows, totals }: Report, page: Page): string[] {
   return lines
 }
 
-const dropped = ({ drops }: FlowRow): string =>
-  drops
-    .map(
-      ({ reason, packets, nodes }) => `${count(packets)} ${reason}${nodes.length > 0 ? ` at ${nodes.join(', ')}` : ''}`,
-    )
-    .join('; ')
+const packetsOf = ({ drops }: FlowRow): number => drops.reduce((n, drop) => n + drop.packets, 0)
+
+/** Who lost what, why and where. */
+function dropSentences(rows: FlowRow[], page: Page): string[] {
+  return rows.flatMap(({ client, clientName, server, serverName, drops }) =>
+    drops.flatMap(({ reason, packets, nodes }) => {
+      const where = nodes.length > 0 ? ` at ${nodes.join(', ')}` : ''
+      const whom = `${clientName ?? client} to ${serverName ?? server}`
+      return wrap(`  dropped ${count(packets)}: ${reason}${where}, ${whom}`, textWidth(page), '    ')
+    }),
+  )
+}
