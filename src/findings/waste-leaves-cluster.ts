@@ -62,7 +62,7 @@ class WasteLeavesCluster implements Observer {
     const server = this.servers.of(t.server)
     if (!server) return
     server.queries += 1 + t.retransmissions
-    if (!isWasted(lookup, rootOf(t))) return
+    if (!isWasted(rootOf(t))) return
     server.wasted += 1 + t.retransmissions
     if (t.rcode !== NXDOMAIN) return
     server.nxdomain++

@@ -1,5 +1,5 @@
 /** The lookup: one question by an application, as the candidates that its stub resolver tried and the transactions of each. */
-import type { AddressId, Outcome, Time, WasteKind } from '../model.ts'
+import type { AddressId, Outcome, Time } from '../model.ts'
 import type { Transaction } from './transaction.ts'
 
 /** One fully expanded name that the stub resolver tried. */
@@ -38,14 +38,6 @@ export interface Lookup {
   wait: Time
   /** True where the stub's own timer ended the wait, not a message. */
   waitInferred: boolean
-  /** What each transaction's queries were: needed (null) or waste of a kind. */
-  verdicts: Map<Transaction, Verdict>
-}
-
-/** Of one transaction's queries: the first is `first`, the retransmissions are `retransmission` waste. */
-export interface Verdict {
-  /** null: needed. */
-  first: WasteKind | null
 }
 
 export function newLookup(number: number, t: Transaction, name: string): Lookup {
@@ -67,7 +59,6 @@ export function newLookup(number: number, t: Transaction, name: string): Lookup 
     end: Number.NaN,
     wait: Number.NaN,
     waitInferred: false,
-    verdicts: new Map(),
   }
 }
 

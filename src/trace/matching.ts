@@ -10,7 +10,7 @@ import { QR } from '../codes.ts'
 import { DNS_MESSAGE, type Messages, NAME_CUT, NONE, TCP, TCP_RESET, type Time, type VantageId } from '../model.ts'
 import type { Tables } from '../wire/tables.ts'
 import { OpenTable } from './open-table.ts'
-import { ANSWERED, CAPTURE_ENDED, OPEN, Transaction, UNANSWERED, UNREACHED } from './transaction.ts'
+import { ANSWERED, addFrame, CAPTURE_ENDED, OPEN, Transaction, UNANSWERED, UNREACHED } from './transaction.ts'
 
 /** Sightings of one packet within one capture lie closer than this: it only crosses a host's network stack. */
 const SIGHTING_WINDOW: Time = 2e6
@@ -178,7 +178,7 @@ export class Matching {
     this.counts.sightings++
     t.sightings++
     t.queryVantages.push(vantage)
-    t.frames.push(m.file[i], m.frame[i])
+    addFrame(t, m.file[i], m.frame[i])
     const ttl = m.ttl[i]
     // Nearer to the client: a higher TTL, or the same and earlier.
     const nearer = ttl > t.clientTtl || (ttl === t.clientTtl && time < t.start)
@@ -219,7 +219,7 @@ export class Matching {
     t.sightings++
     t.queryVantages.length = 0
     t.queryVantages.push(vantage)
-    t.frames.push(m.file[i], m.frame[i])
+    addFrame(t, m.file[i], m.frame[i])
     t.ipId = m.ipId[i]
     t.lastQuery = t.lastQueryAtServer = time
     this.table.renew(t)
@@ -239,7 +239,7 @@ export class Matching {
       this.close(t, time)
       t.responseVantages = [vantage]
       t.sightings++
-      t.frames.push(m.file[i], m.frame[i])
+      addFrame(t, m.file[i], m.frame[i])
       t.rcode = m.rcode[i]
       t.responseFlags = m.flags[i]
       t.responseSize = m.size[i]
@@ -268,7 +268,7 @@ export class Matching {
       this.counts.sightings++
       t.sightings++
       t.responseVantages?.push(vantage)
-      t.frames.push(m.file[i], m.frame[i])
+      addFrame(t, m.file[i], m.frame[i])
       if (time > t.end) t.end = time
       if (time < t.responseAtServer) t.responseAtServer = time
       if (m.ttl[i] < t.responseTtl) t.responseTtl = m.ttl[i]
@@ -288,7 +288,7 @@ export class Matching {
     this.counts.sightings++
     t.sightings++
     t.responseVantages?.push(vantage)
-    t.frames.push(m.file[i], m.frame[i])
+    addFrame(t, m.file[i], m.frame[i])
     if (time > t.end) t.end = time
     if (time < t.responseAtServer) t.responseAtServer = time
     if (m.to[i] !== t.client && m.to[i] !== t.seen) {
@@ -339,11 +339,11 @@ export class Matching {
       t.state = UNREACHED
       this.close(t, time)
       t.responseVantages = [vantage]
-      t.frames.push(m.file[i], m.frame[i])
+      addFrame(t, m.file[i], m.frame[i])
     } else if (t.state === UNREACHED && !t.responseVantages?.includes(vantage)) {
       if (time - t.end < SIGHTING_WINDOW) t.end = Math.max(t.end, time)
       t.responseVantages?.push(vantage)
-      t.frames.push(m.file[i], m.frame[i])
+      addFrame(t, m.file[i], m.frame[i])
       this.counts.sightings++
     }
   }
@@ -359,7 +359,7 @@ export class Matching {
       found = true
       t.state = UNREACHED
       this.close(t, time)
-      t.frames.push(m.file[i], m.frame[i])
+      addFrame(t, m.file[i], m.frame[i])
     }
     if (!found) this.counts.errorsAlone++
   }

@@ -2,7 +2,7 @@
  * The transactions that a message may still belong to: by client address, port and DNS id, and the latest by question and id. Its size
  * depends on what is open and on the last second, never on the capture's length.
  */
-import type { AddressId, NameId, Time } from '../model.ts'
+import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
 import { OPEN, type Transaction, UNANSWERED } from './transaction.ts'
 
 /** A query that was not answered within this after it was last sent never will be (stub resolvers use 1 to 30 s, mostly 5). */
@@ -10,11 +10,13 @@ const QUERY_TIMEOUT: Time = 30e9
 /** How long after its response a transaction waits for further sightings and second responses. */
 const LINGER: Time = 1e9
 
-const NOTHING: readonly Transaction[] = []
-
 export class OpenTable {
-  /** A transaction behind SNAT stands under both of its clients. */
-  private readonly byClient = new Map<number, Transaction[]>()
+  /** First of the transactions with a client, port and id; the others hang on Transaction.next. Most have no other. */
+  private readonly byClient = new Map<number, Transaction>()
+  /** Transactions behind SNAT under their other address: few. */
+  private readonly aliases = new Map<number, Transaction[]>()
+  /** What `of` returns, filled anew each time: an array per message would cost more than the look-up. */
+  private readonly found: Transaction[] = []
   private readonly byQuestion = new Map<number, Transaction>()
   /** In order of start; those that were answered meanwhile are weeded out now and then. */
   private open: Transaction[] = []
@@ -28,8 +30,17 @@ export class OpenTable {
     return this.open
   }
 
+  /** The transactions that a message of this client may belong to. Valid until the next call. */
   of(client: AddressId, port: number, dnsId: number): readonly Transaction[] {
-    return this.byClient.get(clientKey(client, port, dnsId)) ?? NOTHING
+    const key = clientKey(client, port, dnsId)
+    const { found } = this
+    found.length = 0
+    for (let t = this.byClient.get(key); t; t = t.next ?? undefined) found.push(t)
+    if (this.aliases.size > 0) {
+      const aliases = this.aliases.get(key)
+      if (aliases) found.push(...aliases)
+    }
+    return found
   }
 
   /** The latest transaction with that question and id, whatever its client: what a SNAT sighting is found by. */
@@ -38,7 +49,9 @@ export class OpenTable {
   }
 
   add(t: Transaction): void {
-    this.alias(t.client, t.clientPort, t)
+    t.key = clientKey(t.client, t.clientPort, t.dnsId)
+    t.next = this.byClient.get(t.key) ?? null
+    this.byClient.set(t.key, t)
     this.renew(t)
     this.open.push(t)
     this.openCount++
@@ -47,9 +60,10 @@ export class OpenTable {
   /** The transaction is known under another client address too. */
   alias(client: AddressId, port: number, t: Transaction): void {
     const key = clientKey(client, port, t.dnsId)
-    const bucket = this.byClient.get(key)
-    if (bucket === undefined) this.byClient.set(key, [t])
+    const bucket = this.aliases.get(key)
+    if (bucket === undefined) this.aliases.set(key, [t])
     else bucket.push(t)
+    t.aliasKey = key
   }
 
   /** Its query was sent again: it is the latest with its question once more. */
@@ -65,6 +79,7 @@ export class OpenTable {
 
   clear(): void {
     this.byClient.clear()
+    this.aliases.clear()
     this.byQuestion.clear()
     this.open = []
     this.openCount = 0
@@ -99,18 +114,30 @@ export class OpenTable {
   }
 
   private forget(t: Transaction): void {
-    this.remove(clientKey(t.client, t.clientPort, t.dnsId), t)
-    if (t.seen !== t.client || t.seenPort !== t.clientPort) this.remove(clientKey(t.seen, t.seenPort, t.dnsId), t)
+    const first = this.byClient.get(t.key)
+    if (first === t) {
+      if (t.next) this.byClient.set(t.key, t.next)
+      else this.byClient.delete(t.key)
+    } else {
+      for (let before = first; before; before = before.next ?? undefined) {
+        if (before.next === t) {
+          before.next = t.next
+          break
+        }
+      }
+    }
+    t.next = null
+    if (t.aliasKey !== NONE) this.forgetAlias(t)
     const question = questionKey(t.qname, t.dnsId)
     if (this.byQuestion.get(question) === t) this.byQuestion.delete(question)
   }
 
-  private remove(key: number, t: Transaction): void {
-    const bucket = this.byClient.get(key)
+  private forgetAlias(t: Transaction): void {
+    const bucket = this.aliases.get(t.aliasKey)
     if (bucket === undefined) return
     const at = bucket.indexOf(t)
     if (at >= 0) bucket.splice(at, 1)
-    if (bucket.length === 0) this.byClient.delete(key)
+    if (bucket.length === 0) this.aliases.delete(t.aliasKey)
   }
 }
 

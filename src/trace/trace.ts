@@ -167,7 +167,7 @@ export class Trace {
       }
       if (depth < 8 && t.effects) for (const effect of t.effects) visit(effect, depth + 1)
     }
-    for (const t of transactionsOf(lookup)) if (isWasted(lookup, t)) visit(t, 0)
+    for (const t of transactionsOf(lookup)) if (isWasted(t)) visit(t, 0)
     return { reachedCoredns: corednsKnown ? coredns : null, leftCluster: clusterKnown ? upstream : null }
   }
 
@@ -242,9 +242,7 @@ function wasteOfCandidate(lookup: Lookup, i: number): LookupWasteSums {
   const part: Lookup = { ...lookup, candidates: [lookup.candidates[i]], wait: Number.NaN }
   const sums = sumWaste(part)
   const transactions = lookup.candidates[i].transactions
-  const spans: [Time, Time][] = transactions
-    .filter(t => isWasted(lookup, t) && !Number.isNaN(t.end))
-    .map(t => [t.start, t.end])
+  const spans: [Time, Time][] = transactions.filter(t => isWasted(t) && !Number.isNaN(t.end)).map(t => [t.start, t.end])
   sums.wait = covered(spans, lookup.start, lookup.start + (Number.isNaN(lookup.wait) ? 0 : lookup.wait))
   return sums
 }

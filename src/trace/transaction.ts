@@ -2,7 +2,7 @@
  * The transaction: a query, its retransmissions and its response, between one client address and one server, whatever the number of
  * interfaces and captures that saw them.
  */
-import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
+import { type AddressId, type NameId, NONE, type Time, type WasteKind } from '../model.ts'
 
 /** Transaction.state */
 export const OPEN = 0
@@ -94,6 +94,13 @@ export class Transaction {
   lookup = NONE
   /** A health check or loop probe: nobody's lookup. */
   infrastructure = false
+  /** Of a lookup's transaction: the kind of waste that its query was, null where it was needed. Its retransmissions always are waste. */
+  waste: WasteKind | null = null
+
+  // Where it stands in the open table.
+  key = 0
+  aliasKey = NONE
+  next: Transaction | null = null
 
   constructor(vantage: number, file: number, frame: number) {
     this.file = file
@@ -102,8 +109,11 @@ export class Transaction {
   }
 }
 
-/** True when a DNS response came. */
-export const answered = (t: Transaction): boolean => t.state === ANSWERED
+/** Notes a sighting. Most transactions have two, and an array that is pushed to takes room for twenty. */
+export function addFrame(t: Transaction, file: number, frame: number): void {
+  if (t.frames.length === 2) t.frames = [t.frames[0], t.frames[1], file, frame]
+  else t.frames.push(file, frame)
+}
 
 /** Milliseconds from the first query to the response at the client; null while there is none. */
 export const waitOf = (t: Transaction): number | null => (Number.isNaN(t.end) ? null : (t.end - t.start) / 1e6)

@@ -26,17 +26,17 @@ export interface LookupWasteSums {
 }
 
 /** True if the transaction as a whole was wasted; its retransmissions always are. */
-export const isWasted = (lookup: Lookup, t: Transaction): boolean => lookup.verdicts.get(t)?.first != null
+export const isWasted = (t: Transaction): boolean => t.waste !== null
 
-/** Sets the lookup's verdicts. Its deciding candidate is known. */
+/** Sets what each of the lookup's transactions was. Its deciding candidate is known. */
 export function judge(lookup: Lookup): void {
   lookup.candidates.forEach((candidate, i) => {
-    if (i === lookup.deciding) judgeDeciding(lookup, candidate)
-    else for (const t of candidate.transactions) lookup.verdicts.set(t, { first: 'search' })
+    if (i === lookup.deciding) judgeDeciding(candidate)
+    else for (const t of candidate.transactions) t.waste = 'search'
   })
 }
 
-function judgeDeciding(lookup: Lookup, candidate: Candidate): void {
+function judgeDeciding(candidate: Candidate): void {
   const needed = new Map<number, Transaction>()
   for (const t of candidate.transactions) {
     const all = candidate.transactions
@@ -48,14 +48,14 @@ function judgeDeciding(lookup: Lookup, candidate: Candidate): void {
     else if (t.state === ANSWERED && t.responseFlags & TC && t.transport !== TCP && repeatedOverTcp(all, t))
       first = 'truncation'
     else if (needed.has(t.qtype)) first = 'retransmission'
-    lookup.verdicts.set(t, { first })
+    t.waste = first
     if (first === null) needed.set(t.qtype, t)
   }
   // A leg without an address beside one that has them.
   for (const [qtype, t] of needed) {
     const other = qtype === A ? AAAA : qtype === AAAA ? A : NONE
     if (other === NONE || anyAnswer(candidate, qtype) || !anyAnswer(candidate, other)) continue
-    lookup.verdicts.set(t, { first: 'family' })
+    t.waste = 'family'
   }
 }
 
@@ -76,7 +76,7 @@ export function sumWaste(lookup: Lookup): LookupWasteSums {
   const sums: LookupWasteSums = { queries: 0, kinds: noWaste(), nxdomain: 0, bytes: 0, totalBytes: 0, wait: 0 }
   const neededSpans: [Time, Time][] = []
   for (const t of transactionsOf(lookup)) {
-    const first = lookup.verdicts.get(t)?.first ?? null
+    const first = t.waste
     const queries = 1 + t.retransmissions
     const querySize = t.querySize === NONE ? Number.NaN : t.querySize
     const responseSize = Number.isNaN(t.end) || t.responseSize === NONE ? 0 : t.responseSize
