@@ -121,13 +121,18 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
   return assemble({ version: VERSION, captures, trace, issues: issues.list, findings, slowest, flows, context })
 }
 
-/** Reads the captures and hands over every DNS message as the wire has it. */
-export async function messages(options: Options, sink: (record: MessageRecord) => void): Promise<Report['captures']> {
+/** Reads the captures and hands over every DNS message of the wanted frames as the wire has it: its record, and its row with bytes. */
+export async function messages(
+  options: Options,
+  sink: (record: MessageRecord, m: Messages, i: number) => void,
+  wanted: (file: string, frame: number) => boolean = () => true,
+): Promise<Report['captures']> {
   const tables = newTables()
   const files = fileNames(options.files)
   const captures = await read(options, tables, new Issues(), true, (m, i) => {
+    if (!wanted(files[m.file[i]], m.frame[i])) return
     const record = messageRecord(m, i, tables, files)
-    if (record) sink(record)
+    if (record) sink(record, m, i)
   })
   return captureRecords(captures, tables)
 }

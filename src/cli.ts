@@ -1,8 +1,10 @@
 /**
  * The command line: arguments become one plain `Options`, `analyze` does the work, what it gives is written. Alone knows `process`:
  * streams, exit status, Ctrl-C, a broken pipe. Whatever is heavy is loaded when it is needed, so that --help is quick.
+ *
+ * Long because: every command and every option stands here, each only read and handed on.
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { Options } from './analyze.ts'
@@ -187,6 +189,13 @@ function program(console: Console, outcome: Outcome): Command {
         .choices(SORTS)
         .default('start'),
     )
+  root
+    .command('show')
+    .description('one lookup as a waterfall: an id from "lookups", or a name for its slowest')
+    .usage('[capture...] <id>')
+    .argument('<capture...>')
+    .option('-v, --verbose', 'and its messages, decoded in full')
+    .action((all: string[], { verbose = false }: { verbose?: boolean }) => showLookup(all, verbose, root, console))
   command('hops', 'every query to every server, one a line', files => hops(files, root, console))
   command('messages', 'every DNS message on the wire, one a line', files => messages(files, root, console))
   root
@@ -294,6 +303,33 @@ async function lookups(files: string[], flags: Partial<LookupChoice>, root: Comm
     },
     isSelective(choice),
   )
+}
+
+/** The last argument is the lookup; a capture in its place was meant as a capture. */
+async function showLookup(all: string[], verbose: boolean, root: Command, console: Console): Promise<void> {
+  const { output } = root.opts<Flags>()
+  const files = all.slice(0, -1)
+  const wanted = all.at(-1)!
+  if (existsSync(wanted) || (files.length === 0 && console.stdin.isTTY))
+    throw new UserError('show wants captures and then a lookup: its id, as "dnstrail lookups" prints it, or a name.')
+  if (output === 'csv') throw new UserError('a lookup is shown as text, json or ndjson.')
+  const progress = progressLine(console, true)
+  const { show } = await import('./show.ts')
+  const { shown, captured, report } = await show(
+    analyzeOptions(files, root, console, progress),
+    wanted,
+    verbose,
+  ).finally(progress.erase)
+  if (output === 'text') {
+    const { showText } = await import('./report/show.ts')
+    console.stdout.write(showText(shown, captured, { width: screenWidth(console), color: colorful(root, console) }))
+  } else {
+    const { jsonLine, jsonText } = await import('./report/json.ts')
+    const { showRecord } = await import('./report/show/record.ts')
+    const record = showRecord(shown, captured)
+    console.stdout.write(output === 'json' ? jsonText(record) : `${jsonLine(record)}\n`)
+  }
+  for (const trouble of issueSentences(report)) complain(console, escapeText(trouble))
 }
 
 async function hops(files: string[], root: Command, console: Console): Promise<void> {

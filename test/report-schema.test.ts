@@ -42,6 +42,8 @@ test.each([
     { ...HOP, lookup: null, rcode: null, waitMs: null, serverMs: null, ownMs: null, servedFrom: null, dnsId: null },
   ],
   ['message', MESSAGE],
+  ['show', { lookup: lookup({ id: 'L17' }), hops: [HOP] }],
+  ['show', { lookup: lookup({ id: 'L17' }), hops: [], messages: [{ hop: 'T1', message: MESSAGE, bytes: '00ff' }] }],
 ])('a %s is as documented', (schema, value) => {
   expect(errors(schema, value)).toEqual([])
 })
@@ -53,6 +55,7 @@ test.each([
   ['lookup', { ...lookup({ id: 'L1' }), secret: 1 }],
   ['hop', { ...HOP, frames: [{ file: 'a.pcap', number: 0 }] }],
   ['message', { ...MESSAGE, counts: [1, 0, 0] }],
+  ['show', { lookup: lookup({ id: 'L17' }), hops: [{}] }],
 ])('a %s that is not as documented is noticed', (schema, value) => {
   expect(errors(schema, value)).not.toEqual([])
 })

@@ -1,0 +1,33 @@
+/** One lookup for people: what is known of it, its waterfall, the frames to open, and its messages where they are wanted. */
+import { paint } from './paint.ts'
+import type { Shown } from './show/choice.ts'
+import { displayFilters } from './show/frames.ts'
+import { head } from './show/head.ts'
+import { type CapturedMessage, messages } from './show/messages.ts'
+import { waterfall } from './show/waterfall.ts'
+import { labelled, type Page } from './text/page.ts'
+
+/** Narrower than this no picture can be read; the terminal may wrap. */
+const NARROWEST = 60
+
+/** `captured` are the messages of its frames in the order of their times; null where nobody asked for them. */
+export function showText(
+  shown: Shown,
+  captured: readonly CapturedMessage[] | null,
+  options: { width: number; color: boolean },
+): string {
+  const page: Page = { width: Math.max(NARROWEST, options.width), paint: paint(options.color) }
+  const blocks = [
+    head(shown, page),
+    waterfall(shown, page),
+    captured === null ? [] : messages(shown, captured, page),
+    wireshark(shown, page),
+  ].filter(lines => lines.length > 0)
+  return `${blocks.map(lines => lines.join('\n')).join('\n\n')}\n`
+}
+
+function wireshark({ hops }: Shown, page: Page): string[] {
+  const filters = displayFilters(hops.flatMap(({ frames }) => frames))
+  const sentences = filters.map(({ file, filter }) => (filters.length > 1 ? `${file}: ${filter}` : filter))
+  return labelled('Wireshark', sentences, page)
+}
