@@ -13,7 +13,7 @@
  *
  * A line with a time is a query and what the server did: NXDOMAIN, NODATA, SERVFAIL, REFUSED, FORMERR, TC, "A 10.0.0.1 ...", "AAAA ...",
  * "CNAME name", "icmp", "drop". Words before the type: sport, id (hex), client, server, opt (UDP size), cookie, ad, tcp; behind the
- * outcome: after (milliseconds, 2 without). A line that begins with = is one lookup that must come out, in order of start, and no other.
+ * outcome: after (milliseconds, 2 without), ttl. "dnat" before the type is the address that serves it: both sides of the translation are seen. A line that begins with = is one lookup that must come out, in order of start, and no other.
  *
  * For findings: "walk" is a whole search by glibc, A and AAAA from one port, the domains of `list` (commas) denied one after the other
  * until the one in `at` or the name itself answers; AAAA is empty unless `v6` gives an address. The lines between repeat and end come again with later times, %i counts them from 0.
@@ -58,6 +58,11 @@ interface Row {
   addresses: number
   answers: number
   cname: string | null
+  recordTtl: number
+  /** 1 behind the DNAT. */
+  vantage: number
+  /** IP identification: the same on both sides of the DNAT. */
+  packet: number
 }
 
 export interface Scenario {
@@ -102,6 +107,7 @@ function repeated(lines: string[]): string[] {
 const STEP = 0.003
 const SEARCH_LIST = 'shop.svc.cluster.local,svc.cluster.local,cluster.local,corp.example'
 let walks = 0
+let packets = 0
 
 /** A "walk" line becomes the queries of a whole search. */
 function walked(line: string): string[] {
@@ -141,7 +147,7 @@ function rowsOf(line: string): Row[] {
   const given = new Map(words.slice(1, -2).map(word => word.split('=') as [string, string]))
   const [outcome, ...rest] = right.split(/\s+/)
   const delay = Number(rest.find(word => word.startsWith('after='))?.slice(6) ?? 2)
-  const values = rest.filter(word => !word.startsWith('after='))
+  const values = rest.filter(word => !/^(after|ttl)=/.test(word))
   const opt = given.has('opt') ? Number(given.get('opt')) | (given.has('cookie') ? EDNS_COOKIE : 0) : NONE
   const query: Row = {
     time,
@@ -161,12 +167,16 @@ function rowsOf(line: string): Row[] {
     addresses: 0,
     answers: 0,
     cname: null,
+    recordTtl: NONE,
+    vantage: 0,
+    packet: ++packets,
   }
   if (outcome === 'drop') return [query]
   const response: Row = {
     ...query,
     time: time + delay / 1000,
     response: true,
+    packet: ++packets,
     flags: QR | RD | RA | (name.endsWith('.cluster.local') ? AA : 0),
     rcode: RCODES[outcome] ?? 0,
   }
@@ -185,14 +195,18 @@ function rowsOf(line: string): Row[] {
       response.addresses = values.length
     } else response.content |= HAS_ASKED_TYPE
   }
-  return [query, response]
+  response.recordTtl = Number(rest.find(word => word.startsWith('ttl='))?.slice(4) ?? NONE)
+  const served = given.get('dnat')
+  if (served === undefined) return [query, response]
+  const inside = (row: Row, later: number): Row => ({ ...row, time: row.time + later, server: served, vantage: 1 })
+  return [query, inside(query, 20e-6), inside(response, -20e-6), response]
 }
 
 /** Runs a scenario through the trace, as messages of one capture taken at the client. */
 export function runScenario({ rows }: Scenario, begin: ((world: World) => Examination) | null = null): LookupRecord[] {
   const tables = newTables()
   const records: LookupRecord[] = []
-  const vantage = tables.vantages.intern(0, NONE, 'eth0', 1)
+  const vantages = ['eth0', 'eth1'].map((name, i) => tables.vantages.intern(0, i === 0 ? NONE : i, name, 1))
   const context: RecordContext = {
     tables,
     files: ['scenario'],
@@ -227,14 +241,14 @@ export function runScenario({ rows }: Scenario, begin: ((world: World) => Examin
     m.seconds[0] = Math.floor(row.time)
     m.nanos[0] = Math.round((row.time - Math.floor(row.time)) * 1e9)
     m.frame[0] = i + 1
-    m.vantage[0] = vantage
+    m.vantage[0] = vantages[row.vantage]
     m.transport[0] = row.tcp ? 1 : 0
     m.from[0] = tables.addresses.internText(fromClient ? row.client : row.server)
     m.to[0] = tables.addresses.internText(fromClient ? row.server : row.client)
     m.fromPort[0] = fromClient ? row.port : 53
     m.toPort[0] = fromClient ? 53 : row.port
-    m.ipId[0] = i + 1
-    m.ttl[0] = 64
+    m.ipId[0] = row.packet
+    m.ttl[0] = 64 - row.vantage
     m.size[0] = 28 + 12 + row.name.length + 6
     m.dnsId[0] = row.id
     m.flags[0] = row.flags
@@ -249,7 +263,7 @@ export function runScenario({ rows }: Scenario, begin: ((world: World) => Examin
     m.addresses[0] = row.addresses
     m.cname[0] = row.cname === null ? NONE : tables.names.internText(row.cname)
     m.soa[0] = NONE
-    m.recordTtl[0] = NONE
+    m.recordTtl[0] = row.recordTtl
     m.sinceSyn[0] = Number.NaN
     trace.add(m, 0)
   })

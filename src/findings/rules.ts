@@ -2,11 +2,18 @@
 import { aaaaNxdomainContradiction } from './aaaa-nxdomain-contradiction.ts'
 import { aaaaUseless } from './aaaa-useless.ts'
 import { autopathInconsistent, autopathSeen } from './autopath-seen.ts'
+import { cacheHitShare } from './cache-hit-share.ts'
+import { clientProfile } from './client-profile.ts'
 import { corednsUnreachable } from './coredns-unreachable.ts'
 import { digWithoutSearch } from './dig-without-search.ts'
 import { dnsPolicy } from './dns-policy.ts'
 import { fiveSecondWait } from './five-second-wait.ts'
+import { flappingRcode } from './flapping-rcode.ts'
+import { hotClient } from './hot-client.ts'
 import { ndotsWaste } from './ndots-waste.ts'
+import { nodeLocalBypassed } from './node-local-bypassed.ts'
+import { ppsNearCloudLimit } from './pps-near-cloud-limit.ts'
+import { replicaSkew } from './replica-skew.ts'
 import type { Rule } from './rule.ts'
 import { searchAnsweredInstead } from './search-answered-instead.ts'
 import { serviceNameWithoutDot } from './service-name-without-dot.ts'
@@ -27,6 +34,11 @@ export const RULES: readonly Rule[] = [
   searchAnsweredInstead,
   truncationWithoutTcp,
   autopathInconsistent,
+  nodeLocalBypassed,
+  ppsNearCloudLimit,
+  hotClient,
+  replicaSkew,
+  flappingRcode,
   ndotsWaste,
   uselessSuffix,
   wasteLeavesCluster,
@@ -35,4 +47,6 @@ export const RULES: readonly Rule[] = [
   dnsPolicy,
   digWithoutSearch,
   autopathSeen,
+  clientProfile,
+  cacheHitShare,
 ]

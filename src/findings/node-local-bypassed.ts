@@ -1,0 +1,126 @@
+/** node-local-bypassed: NodeLocal DNSCache runs, but queries go past it to CoreDNS. */
+import { type AddressId, NONE, type Time } from '../model.ts'
+import { count, plural, roughDuration, share } from '../quantities.ts'
+import { type Lookup, transactionsOf } from '../trace/lookup.ts'
+import { ANSWERED, type Transaction } from '../trace/transaction.ts'
+import { FrameSample } from './frame-sample.ts'
+import type { Draft, Observer, Rule } from './rule.ts'
+import { Tally } from './tally.ts'
+import { serverRole, type World, whoAll } from './world.ts'
+
+/** A few queries may pass while the cache restarts; and so many must have come from the cache that it is one. */
+const MIN_QUERIES = 20
+
+export const nodeLocalBypassed: Rule = {
+  code: 'node-local-bypassed',
+  severity: 'warning',
+  title: 'Queries go past NodeLocal DNSCache',
+  means:
+    'A node-local cache answers on this node, yet a part of the queries goes straight to a CoreDNS pod: through connection tracking, over the network, and without the cache.',
+  why: 'Pods ask the address of the service kube-dns, which the cache takes over with rules of its own (iptables NOTRACK). Until these rules stand, or where kube-proxy in IPVS mode or Cilium without a Local Redirect Policy handles the service first, the queries are translated to CoreDNS. node-cache without -pidfile installs its rules only after a minute.',
+  todo: "With Cilium create a CiliumLocalRedirectPolicy for kube-dns. With IPVS give the kubelet the cache's own address (clusterDNS: 169.254.20.10). With iptables look for the NOTRACK rules on the node, and start node-cache with -pidfile.",
+  evidence: `One client asked the same address and was served by a node-local cache at one time and by CoreDNS at another; or, where --resources tells the nodes, some pods of a node are served by its cache and others by CoreDNS. Silent below ${MIN_QUERIES} queries past the cache.`,
+  links: [
+    'https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/',
+    'https://docs.cilium.io/en/stable/network/kubernetes/local-redirect-policy/#node-local-dns-cache',
+    'https://github.com/cilium/cilium/issues/43080',
+  ],
+  shownBy: 'recording 13-nodelocal-late-interception',
+  begin: world => new NodeLocalBypassed(world),
+}
+
+interface Way {
+  client: AddressId
+  asked: AddressId
+  server: AddressId
+  queries: number
+  first: Time
+  last: Time
+  frames: FrameSample
+}
+
+class NodeLocalBypassed implements Observer {
+  private readonly world: World
+  private readonly ways = new Tally<string, Way>(() => ({
+    client: NONE,
+    asked: NONE,
+    server: NONE,
+    queries: 0,
+    first: 0,
+    last: 0,
+    frames: new FrameSample(),
+  }))
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  lookup(lookup: Lookup): void {
+    for (const t of transactionsOf(lookup)) this.note(t)
+  }
+
+  private note(t: Transaction): void {
+    if (t.state !== ANSWERED) return
+    const way = this.ways.of(`${t.client} ${t.asked} ${t.server}`)
+    if (!way) return
+    if (way.queries === 0) {
+      way.client = t.client
+      way.asked = t.asked
+      way.server = t.server
+      way.first = t.start
+    }
+    way.queries++
+    way.last = t.start
+    way.frames.add(t)
+  }
+
+  conclude(): Draft[] {
+    const ways = [...this.ways.map.values()]
+    const cached = ways.filter(
+      way => way.queries >= MIN_QUERIES && serverRole(this.world, way.server) === 'node-local-cache',
+    )
+    const isBypassed = (way: Way): boolean =>
+      cached.some(c => c.asked === way.asked && (c.client === way.client || this.shareNode(c.client, way.client)))
+    const past = ways.filter(way => serverRole(this.world, way.server) === 'coredns' && isBypassed(way))
+    const queries = past.reduce((n, way) => n + way.queries, 0)
+    if (queries < MIN_QUERIES) return []
+    const clients = new Set(past.map(way => way.client))
+    const all = ways.filter(way => clients.has(way.client)).reduce((n, way) => n + way.queries, 0)
+    const frames = new FrameSample()
+    for (const way of past) frames.addAll(way.frames)
+    // All of it before the cache's first answer: the cache was not there yet.
+    const lastPast = Math.max(...past.map(way => way.last))
+    const firstCached = Math.min(...cached.filter(way => clients.has(way.client)).map(way => way.first))
+    const when =
+      lastPast < firstCached
+        ? ` All of them came before the cache's first answer to ${clients.size === 1 ? 'this client' : 'these clients'}, over ${roughDuration((lastPast - Math.min(...past.map(way => way.first))) / 1e6)}.`
+        : ''
+    return [
+      {
+        what: `${count(queries)} of ${plural(all, 'query', 'queries')} (${share(queries, all)}) of ${whoAll(this.world, clients)} to ${whoAll(
+          this.world,
+          past.map(way => way.asked),
+        )} went past the node-local cache to ${whoAll(
+          this.world,
+          past.map(way => way.server),
+        )}.${when}`,
+        why: 'The rules that send the service address to the cache are missing, late, or come after those of kube-proxy or Cilium.',
+        advice:
+          'Look for the NOTRACK rules of node-cache on the node (iptables), a Local Redirect Policy (Cilium), or the clusterDNS of the kubelet (IPVS).',
+        snippet: 'iptables -t raw -S | grep -w 53   # on the node',
+        count: queries,
+        share: queries / all,
+        clients,
+        servers: new Set(past.map(way => way.server)),
+        frames,
+        confidence: 'high',
+      },
+    ]
+  }
+
+  private shareNode(a: AddressId, b: AddressId): boolean {
+    const node = (address: AddressId): string | null =>
+      this.world.identities.get(this.world.tables.addresses.text(address))?.node ?? null
+    return node(a) !== null && node(a) === node(b)
+  }
+}
