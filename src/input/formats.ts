@@ -94,6 +94,13 @@ export const FORMATS: Format[] = [
     instead: 'is a 7z archive: unpack it and analyze the captures in it.',
   },
   {
+    name: 'Hubble text',
+    // "Oct  1 15:32:18.120: shop/cart..." and the heads of the tables: what is printed without -o json.
+    matches: head => /^([A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d|TIMESTAMP {2}| {2}TIMESTAMP: )/.test(text(head)),
+    instead:
+      'looks like what "hubble observe" prints for people (or like a system log): print flows with "hubble observe -o json" and analyze these.',
+  },
+  {
     name: 'text',
     matches: head => head.length > 0 && /^[\t\r\n\x20-\x7e\x80-\xff]*$/.test(text(head)),
     instead:
