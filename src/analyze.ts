@@ -165,7 +165,7 @@ function flowSinks(identities: Identities, tables: Tables, trace: Trace): FlowSi
 }
 
 const answersOf = (m: Messages, i: number): string[] =>
-  m.answers?.[i] ?? readAnswers(m.bytes as Buffer, m.start[i], m.start[i] + m.bytesLength[i])
+  m.answers?.[i] ?? readAnswers(m.bytes, m.start[i], m.start[i] + m.bytesLength[i])
 
 /** Base names, unless two files share one. */
 function fileNames(files: string[]): string[] {

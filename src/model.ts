@@ -187,7 +187,7 @@ export interface Messages {
   /** Nanoseconds from the SYN to this message, for the first query of a TCP connection whose SYN was captured; NaN elsewhere. */
   sinceSyn: Float64Array
   /** The messages' bytes (no TCP length prefix): row i is bytes[start[i] .. start[i] + bytesLength[i]). Only with `keepBytes`. */
-  bytes: Uint8Array
+  bytes: Buffer
   start: Int32Array
   bytesLength: Int32Array
   /** The answers as text; only of an input that has no bytes (Hubble). */

@@ -42,7 +42,7 @@ export function messageRecord(
     opcode: hasHeader ? (flags >> 11) & 15 : null,
     rcode: response ? m.rcode[i] : null,
     qname: known ? names.text(m.qname[i]) : null,
-    qnameWire: known && hasHeader ? questionWire(m.bytes as Buffer, m.start[i], m.start[i] + m.bytesLength[i]) : null,
+    qnameWire: known && hasHeader ? questionWire(m.bytes, m.start[i], m.start[i] + m.bytesLength[i]) : null,
     qtype: m.qtype[i] === NONE ? null : typeName(m.qtype[i]),
     qclass: m.qclass[i] === NONE ? null : className(m.qclass[i]),
     counts: hasHeader ? [m.qdcount[i], m.ancount[i], m.nscount[i], m.arcount[i]] : null,

@@ -40,7 +40,7 @@ export function newMessages(capacity: number, keepBytes: boolean): Messages {
     soa: new Int32Array(capacity),
     recordTtl: new Int32Array(capacity),
     sinceSyn: new Float64Array(capacity),
-    bytes: new Uint8Array(keepBytes ? BLOCK_BYTES : 0),
+    bytes: Buffer.alloc(keepBytes ? BLOCK_BYTES : 0),
     start: new Int32Array(keepBytes ? capacity : 0),
     bytesLength: new Int32Array(keepBytes ? capacity : 0),
   }
@@ -55,7 +55,7 @@ export function isFull(messages: Messages, bytes: number): boolean {
 export function grow(messages: Messages, bytes: number): void {
   const used = bytesUsed(messages)
   if (used + bytes > messages.bytes.length) {
-    const larger = new Uint8Array(Math.max(2 * messages.bytes.length, used + bytes))
+    const larger = Buffer.alloc(Math.max(2 * messages.bytes.length, used + bytes))
     larger.set(messages.bytes)
     messages.bytes = larger
   }
