@@ -32,8 +32,8 @@ async function bytesOf({ hops }: Shown, { signal: _, ...options }: Options): Pro
     options,
     (record, m, i) => {
       if (owner(record) === null) return
-      // The block is used again for the next messages.
-      captured.push({ record, bytes: m.bytes.slice(m.start[i], m.start[i] + m.bytesLength[i]) })
+      // A copy, since the block is used again for the next messages.
+      captured.push({ record, bytes: Uint8Array.from(m.bytes.subarray(m.start[i], m.start[i] + m.bytesLength[i])) })
     },
     (file, frame) => frames.has(`${frame} ${file}`),
   )

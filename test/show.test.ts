@@ -11,7 +11,9 @@ import { displayFilters, frameSpan, frameSpans } from '../src/report/show/frames
 import { silences } from '../src/report/show/silence.ts'
 import { showText } from '../src/report/show.ts'
 import { show } from '../src/show.ts'
+import { pcap, written } from './files.ts'
 import { endpoint, HOP, lookup, MESSAGE } from './fixtures/report.ts'
+import { ethernet, ipv4, query, udp } from './packets.ts'
 
 const options = (files: string[]): Options => ({
   files,
@@ -275,6 +277,22 @@ test('no bytes break the decoding or the page', () => {
     expect(longest(text)).toBeLessThanOrEqual(80)
     expect(text).not.toMatch(/[^\P{C}\n]/u)
   }
+})
+
+test('of many messages the wanted ones keep their bytes', async () => {
+  const file = written(
+    'many.pcap',
+    pcap(
+      Array.from({ length: 12_000 }, (_, i) => ({
+        seconds: 1_700_000_000 + i,
+        nanos: 0,
+        bytes: ethernet(ipv4({}, udp({}, query(`name-${i}.example`, { id: i })))),
+      })),
+    ),
+  )
+  const { shown, captured } = await show(options([file]), 'name-7.example', true)
+  expect(captured).toHaveLength(1)
+  expect(showText(shown, captured, { width: 80, color: false })).toContain('question    name-7.example IN A\n')
 })
 
 // -- The command line -----------------------------------------------------------------------------------------------------------

@@ -59,5 +59,5 @@ function what({ lookup, hops }: Shown, time: number): string {
     hop =>
       begin(hop) < time && hop.qname === asked.qname && hop.qtype === asked.qtype && hop.from.role === asked.from.role,
   )
-  return `${asked.id} asks for ${asked.qtype ?? 'the name'}${before ? ' again' : ''}`
+  return `${asked.id} asks for ${asked.qtype ?? 'the name'}${before ? ' again' : ` of ${asked.qname ?? 'a name'}`}`
 }

@@ -44,7 +44,7 @@ export function waterfall(shown: Shown, page: Page): string[] {
     Math.max('query'.length, ...[...labels.values()].map(text => text.length)),
   )
   const left = idWidth + 1 + labelWidth + GAP
-  const { beside, below, widths } = shared(columns, hops, page.width - left)
+  const { beside, below, widths } = shared(columns, hops, lookup.candidates, page.width - left)
   const barWidth = page.width - left - widths.reduce((sum, width) => sum + GAP + width, 0)
   const time = axis(events(shown), barWidth)
 
@@ -158,9 +158,18 @@ interface Shares {
 }
 
 /** The columns for which the bars have room, and those for which they have none. */
-function shared(columns: Column<HopRecord>[], hops: HopRecord[], room: number): Shares {
+function shared(
+  columns: Column<HopRecord>[],
+  hops: HopRecord[],
+  candidates: readonly CandidateRecord[],
+  room: number,
+): Shares {
   const width = (column: Column<HopRecord>) =>
-    Math.max(column.title.length, ...hops.map(hop => cellText(column, hop).length))
+    Math.max(
+      column.title.length,
+      ...hops.map(hop => cellText(column, hop).length),
+      ...candidates.map(candidate => candidateCell(column, candidate).length),
+    )
   let beside = columns
   const bar = () => room - beside.reduce((sum, column) => sum + GAP + width(column), 0)
   while (bar() < LEAST_BAR) {
