@@ -1,4 +1,5 @@
 /** `dnstrail show`: the pictures of the samples' lookups, and pictures of what nobody should send. */
+import { readFileSync } from 'node:fs'
 import { encode } from 'dns-packet'
 import { describe, expect, test } from 'vitest'
 import type { Options } from '../src/analyze.ts'
@@ -36,6 +37,13 @@ describe.each([
     expect(longest(text)).toBeLessThanOrEqual(width)
     await expect(text).toMatchFileSnapshot(`fixtures/show/${name}-${width}.txt`)
   })
+})
+
+test('the README shows the picture of a lost leg', () => {
+  const block = /<!-- show -->\n```text\n\$ .*\n\n([\s\S]*?)```\n<!-- \/show -->/.exec(
+    readFileSync('README.md', 'utf8'),
+  )
+  expect(readFileSync('test/fixtures/show/lost-leg-80.txt', 'utf8')).toContain(block![1].trimEnd())
 })
 
 test('the messages of a lookup, decoded', async () => {
