@@ -1,5 +1,6 @@
 /** The story: captures -> messages -> transactions -> lookups and hops -> report. */
 import { basename } from 'node:path'
+import type { Readable } from 'node:stream'
 import { examine } from './findings/examine.ts'
 import { readResolvConf, readResources } from './input/hints.ts'
 import type { FlowSinks } from './input/hubble.ts'
@@ -49,6 +50,8 @@ export interface Options {
     clusterDomain: string | null
   }
   signal?: AbortSignal
+  /** In place of the process's standard input. */
+  stdin?: Readable
   onProgress?: (bytes: number, total: number | null) => void
 }
 
@@ -147,7 +150,7 @@ const read = (
 ): Promise<Capture[]> =>
   readCaptures(
     options.files,
-    { keepBytes, tables, issues, flows, signal: options.signal, onProgress: options.onProgress },
+    { keepBytes, tables, issues, flows, signal: options.signal, stdin: options.stdin, onProgress: options.onProgress },
     consume,
   )
 
