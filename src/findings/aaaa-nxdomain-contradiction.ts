@@ -28,7 +28,7 @@ export const aaaaNxdomainContradiction: Rule = {
     'https://coredns.io/plugins/template/',
     'https://github.com/coredns/coredns/issues/779',
   ],
-  shownBy: 'test/findings/aaaa-nxdomain-contradiction.txt',
+  shownBy: ['test/findings/aaaa-nxdomain-contradiction.txt'],
   begin: world => new AaaaNxdomainContradiction(world),
 }
 
@@ -42,7 +42,7 @@ interface Answers {
 
 class AaaaNxdomainContradiction implements Observer {
   private readonly world: World
-  private readonly answers = new Tally<string, Answers & { name: NameId; server: AddressId }>(() => ({
+  private readonly answers = new Tally<number, Answers & { name: NameId; server: AddressId }>(() => ({
     name: NONE,
     server: NONE,
     addresses: 0,
@@ -63,7 +63,7 @@ class AaaaNxdomainContradiction implements Observer {
   hop({ transaction: t, lookup }: Hop): void {
     if (!lookup || t.state !== ANSWERED || t.qname === NONE || (t.qtype !== A && t.qtype !== AAAA)) return
     // Search candidates are denied by the thousand; only a name with an address can contradict itself.
-    const key = `${t.server} ${t.qname}`
+    const key = t.qname * 0x200000 + t.server
     if (
       t.rcode === NXDOMAIN &&
       t.qtype === AAAA &&

@@ -30,7 +30,7 @@ export const aaaaUseless: Rule = {
     'https://coredns.io/plugins/template/',
     'https://github.com/kubernetes/kubernetes/issues/45363',
   ],
-  shownBy: 'test/findings/aaaa-useless.txt',
+  shownBy: ['test/findings/aaaa-useless.txt'],
   begin: world => new AaaaUseless(world),
 }
 

@@ -25,7 +25,7 @@ export const autopathSeen: Rule = {
   todo: 'Nothing. Mind that autopath costs CoreDNS memory (it watches all pods) and does not see pods behind NodeLocal DNSCache, whose queries come from the node.',
   evidence: `At least ${MIN_ANSWERS} responses to a name with a search domain of their client hold a CNAME to the same name without it.`,
   links,
-  shownBy: 'recording 11-autopath',
+  shownBy: ['test/findings/autopath-seen.txt', 'recording 11-autopath'],
   begin: world => new Autopath(world, 'seen'),
 }
 
@@ -39,7 +39,7 @@ export const autopathInconsistent: Rule = {
   todo: 'Leave autopath out of the Corefile and set a smaller ndots for the workloads instead, or use NodeLocal DNSCache.',
   evidence: `Candidates of which one family got a CNAME to the bare name and the other NXDOMAIN, at least ${MIN_CONTRADICTIONS} times.`,
   links,
-  shownBy: 'test/findings/autopath-inconsistent.txt',
+  shownBy: ['test/findings/autopath-inconsistent.txt'],
   begin: world => new Autopath(world, 'inconsistent'),
 }
 

@@ -24,7 +24,7 @@ export const cacheHitShare: Rule = {
   todo: 'Check that every server block of the Corefile has "cache". Raise the minimum with "success CAPACITY TTL MINTTL" and "denial CAPACITY TTL MINTTL" where short TTLs are the cause, and "prefetch" for names in constant use.',
   evidence: `Answers to stub resolvers of which it was seen whether the server asked on: at least ${MIN_ANSWERS}, less than ${MAX_SHARE * 100} % from the cache, while names repeat. What CoreDNS knows itself (names of the cluster) is not counted.`,
   links: ['https://coredns.io/plugins/cache/', 'https://github.com/coredns/coredns/issues/6332'],
-  shownBy: 'test/findings/cache-hit-share.txt',
+  shownBy: ['test/findings/cache-hit-share.txt'],
   begin: world => new CacheHitShare(world),
 }
 

@@ -24,7 +24,7 @@ export const clientProfile: Rule = {
     'https://wiki.musl-libc.org/functional-differences-from-glibc.html#Name-Resolver/DNS',
     'https://git.musl-libc.org/cgit/musl/tree/src/network/res_msend.c',
   ],
-  shownBy: 'recording 08-dualstack-ipv6',
+  shownBy: ['test/findings/client-profile.txt', 'recording 08-dualstack-ipv6'],
   begin: world => new ClientProfile(world),
 }
 

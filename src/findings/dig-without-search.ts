@@ -21,7 +21,7 @@ export const digWithoutSearch: Rule = {
     'https://bind9.readthedocs.io/en/latest/manpages.html#dig-dns-lookup-utility',
     'https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/',
   ],
-  shownBy: 'test/findings/dig-without-search.txt',
+  shownBy: ['test/findings/dig-without-search.txt', 'recordings 00-search-chain and 03-clients'],
   begin: world => new DigWithoutSearch(world),
 }
 

@@ -27,7 +27,7 @@ export const dnsPolicy: Rule = {
     'https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-s-dns-policy',
     'https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-dns-config',
   ],
-  shownBy: 'samples/12-dnspolicy.pcap',
+  shownBy: ['samples/12-dnspolicy.pcap', 'test/findings/dns-policy.txt', 'recordings 12-dnspolicy and 02-nodelocal'],
   begin: world => new DnsPolicy(world),
 }
 

@@ -3,7 +3,7 @@ import { A, AAAA, NOERROR, NXDOMAIN } from '../codes.ts'
 import type { AddressId, Time } from '../model.ts'
 import { count, plural, roughDuration, share } from '../quantities.ts'
 import type { Candidate, Lookup } from '../trace/lookup.ts'
-import { ANSWERED, type Transaction } from '../trace/transaction.ts'
+import { ANSWERED, type Transaction, UNREACHED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { Tally } from './tally.ts'
@@ -35,7 +35,7 @@ export const fiveSecondWait: Rule = {
     'https://man7.org/linux/man-pages/man5/resolv.conf.5.html',
     'https://tech.quentin-machu.fr/post/kubernetes-dns-5-seconds-delay/',
   ],
-  shownBy: 'samples/06-lost-legs',
+  shownBy: ['samples/06-lost-legs', 'test/findings/five-second-wait.txt', 'recording 06-loss-slow-timeout'],
   begin: world => new FiveSecondWait(world),
 }
 
@@ -136,7 +136,8 @@ spec:
         ? `${this.places.answer > 0 ? count(this.places.query) : `${count(this.places.query)} of ${plural(losses, 'loss', 'losses')}`} hit the query, which never reached ${listed(missing, 2)}`
         : '',
     ].filter(Boolean)
-    if (parts.length > 0) return ` ${parts.join(', ')}.`
+    // Known of a few only, it would speak for all.
+    if (this.places.answer + this.places.query >= losses / 2) return ` ${parts.join(', ')}.`
     return this.world.files.length === 1 ? ' Capture at the server too: then the side that lost it can be told.' : ''
   }
 
@@ -164,13 +165,18 @@ function lostTries(candidate: Candidate): Loss[] {
       const served = t.end - t.lastQuery
       if (t.resent && t.duplicates === 0 && t.lastQuery - t.start >= TIMER && !isBusy(t, t.lastQuery)) {
         const reached = t.effects?.some(effect => effect.start < t.lastQuery) ?? false
-        lost.push({ place: reached ? 'answer' : 'unknown', try: t, qtype, notIn: null, served })
+        const first = t.framesOfFirstTry
+        const notIn = reached ? null : missingFile(t.frames.slice(0, first), t.frames.slice(first))
+        lost.push({ place: reached ? 'answer' : notIn === null ? 'unknown' : 'query', try: t, qtype, notIn, served })
       }
       const before = tries[i - 1]
       if (!before || t.start - before.lastQuery < TIMER || isBusy(before, t.start)) continue
       if (before.state !== ANSWERED) {
-        const notIn = missingFile(before, t)
-        lost.push({ place: notIn === null ? 'unknown' : 'query', try: before, qtype, notIn, served })
+        // A response that was seen somewhere, but not by the client, was lost on its way.
+        const reached = before.state !== UNREACHED && before.responseVantages !== null
+        const notIn = reached ? null : missingFile(before.frames, t.frames)
+        const place = reached ? 'answer' : notIn === null ? 'unknown' : 'query'
+        lost.push({ place, try: before, qtype, notIn, served })
       } else if (isFinal(before) && before.end < t.start) {
         const loss: Loss = { place: 'answer', try: before, qtype, notIn: null, served }
         if (isSeenLess(before, t)) lost.push(loss)
@@ -195,9 +201,10 @@ const isSeenLess = (lost: Transaction, through: Transaction): boolean =>
   (lost.responseVantages?.length ?? 0) < (through.responseVantages?.length ?? 0)
 
 /** A file in which the try that got through was seen, and the lost one was not. */
-function missingFile(lost: Transaction, through: Transaction): number | null {
-  const saw = new Set<number>()
-  for (let i = 0; i < lost.frames.length; i += 2) saw.add(lost.frames[i])
-  for (let i = 0; i < through.frames.length; i += 2) if (!saw.has(through.frames[i])) return through.frames[i]
+function missingFile(lost: readonly number[], through: readonly number[]): number | null {
+  for (let i = 0; i < through.length; i += 2) {
+    const file = through[i]
+    if (!lost.some((entry, at) => at % 2 === 0 && entry === file)) return file
+  }
   return null
 }

@@ -1,5 +1,5 @@
 /** flapping-rcode: a name exists, does not exist, exists again, while its answer should still be valid. */
-import { NOERROR, NXDOMAIN } from '../codes.ts'
+import { A, AAAA, NOERROR, NXDOMAIN } from '../codes.ts'
 import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
 import { plural } from '../quantities.ts'
 import { hasAnswer } from '../trace/outcome.ts'
@@ -23,7 +23,7 @@ export const flappingRcode: Rule = {
   todo: 'Ask each server behind the address by itself. Lower the denial TTL of the cache ("denial 9984 5") so that a wrong NXDOMAIN does not stay, and look for the controller that owns the record.',
   evidence: `Answers of one server for one name: with data, then NXDOMAIN within the TTL of that answer, then data again, at least ${MIN_FLIPS} times. Names of the finding upstreams-disagree are left out.`,
   links: ['https://coredns.io/plugins/cache/', 'https://github.com/kubernetes/kubernetes/issues/136171'],
-  shownBy: 'test/findings/flapping-rcode.txt',
+  shownBy: ['test/findings/flapping-rcode.txt'],
   begin: world => new FlappingRcode(world),
 }
 
@@ -40,7 +40,7 @@ interface Series {
 
 class FlappingRcode implements Observer {
   private readonly world: World
-  private readonly series = new Tally<string, Series>(() => ({
+  private readonly series = new Tally<number, Series>(() => ({
     name: NONE,
     server: NONE,
     validUntil: Number.NEGATIVE_INFINITY,
@@ -56,7 +56,8 @@ class FlappingRcode implements Observer {
 
   hop({ transaction: t, lookup }: Hop): void {
     if (!lookup || t.state !== ANSWERED || t.qname === NONE) return
-    const key = `${t.server} ${t.qname} ${t.qtype}`
+    if (t.qtype !== A && t.qtype !== AAAA) return
+    const key = (t.qname * 2 + (t.qtype === A ? 0 : 1)) * 0x200000 + t.server
     // Most names are only ever denied; a name is followed from its first answer with data.
     if (t.rcode === NXDOMAIN) {
       const series = this.series.map.get(key)

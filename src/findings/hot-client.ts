@@ -29,7 +29,7 @@ export const hotClient: Rule = {
   todo: 'Look at what it asks for. Keep connections open, cache answers in the process (Go, Node and Python do not by default), and slow retries down. NodeLocal DNSCache keeps the load on its node.',
   evidence: `At least ${MIN_RATE} queries per second over ${MIN_SECONDS} s or more, and more than ${MIN_SHARE * 100} % of the queries of at least ${MIN_CLIENTS} clients.`,
   links: ['https://coredns.io/plugins/cache/', 'https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/'],
-  shownBy: 'test/findings/hot-client.txt',
+  shownBy: ['test/findings/hot-client.txt'],
   begin: world => new HotClient(world),
 }
 

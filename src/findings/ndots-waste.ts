@@ -29,7 +29,7 @@ export const ndotsWaste: Rule = {
     'https://man7.org/linux/man-pages/man5/resolv.conf.5.html',
     'https://github.com/kubernetes/kubernetes/issues/33554',
   ],
-  shownBy: 'samples/01-glibc-clusterip.pcap',
+  shownBy: ['samples/01-glibc-clusterip.pcap', 'test/findings/ndots-waste.txt', 'recordings 01 to 15'],
   begin: world => new NdotsWaste(world),
 }
 

@@ -26,7 +26,7 @@ export const ppsNearCloudLimit: Rule = {
     'https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitoring-network-performance-ena.html',
     'https://github.com/coredns/coredns/issues/4327',
   ],
-  shownBy: 'test/findings/pps-near-cloud-limit.txt',
+  shownBy: ['test/findings/pps-near-cloud-limit.txt'],
   begin: world => new PpsNearCloudLimit(world),
 }
 

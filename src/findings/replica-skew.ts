@@ -30,7 +30,7 @@ export const replicaSkew: Rule = {
     'https://kubernetes.io/docs/reference/networking/virtual-ips/',
     'https://github.com/coredns/coredns/issues/6754',
   ],
-  shownBy: 'test/findings/replica-skew.txt',
+  shownBy: ['test/findings/replica-skew.txt'],
   begin: world => new ReplicaSkew(world),
 }
 

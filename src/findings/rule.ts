@@ -27,8 +27,8 @@ export interface Rule {
   evidence: string
   /** Upstream documentation and source. */
   links: readonly string[]
-  /** The sample, recording or scenario in which it can be seen. */
-  shownBy: string
+  /** Samples and scenarios of the repository and recordings of a real cluster in which it can be seen. */
+  shownBy: readonly string[]
   begin(world: World): Observer
 }
 

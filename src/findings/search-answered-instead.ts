@@ -26,7 +26,7 @@ export const searchAnsweredInstead: Rule = {
     'https://man7.org/linux/man-pages/man5/resolv.conf.5.html',
     'https://github.com/openshift/origin/issues/17316',
   ],
-  shownBy: 'test/findings/search-answered-instead.txt',
+  shownBy: ['test/findings/search-answered-instead.txt'],
   begin: world => new SearchAnsweredInstead(world),
 }
 

@@ -27,7 +27,7 @@ export const truncationWithoutTcp: Rule = {
     'https://musl.libc.org/releases.html',
     'https://coredns.io/plugins/bufsize/',
   ],
-  shownBy: 'recording 07-truncation-tcp-fragments',
+  shownBy: ['test/findings/truncation-without-tcp.txt', 'recording 07-truncation-tcp-fragments'],
   begin: () => new TruncationWithoutTcp(),
 }
 

@@ -31,7 +31,7 @@ export const upstreamSilent: Rule = {
     'https://github.com/kubernetes/dns/issues/387',
     'https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html#vpc-dns-limits',
   ],
-  shownBy: 'samples/06-upstream-timeout.pcap',
+  shownBy: ['samples/06-upstream-timeout.pcap', 'test/findings/upstream-silent.txt', 'recording 06-loss-slow-timeout'],
   begin: world => new UpstreamSilent(world),
 }
 

@@ -30,7 +30,11 @@ export const upstreamsDisagree: Rule = {
     'https://kubernetes.io/docs/tasks/administer-cluster/dns-custom-nameservers/',
     'https://github.com/coredns/coredns/issues/2830',
   ],
-  shownBy: 'samples/04-upstreams-disagree.pcap',
+  shownBy: [
+    'samples/04-upstreams-disagree.pcap',
+    'test/findings/upstreams-disagree.txt',
+    'recordings 04-upstreams-disagree and 10-busy',
+  ],
   begin: world => new UpstreamsDisagree(world),
 }
 
@@ -62,8 +66,8 @@ class UpstreamsDisagree implements Observer {
   }
 
   hop({ transaction: t, from, forwarder }: Hop): void {
-    if (t.state !== ANSWERED || t.qname === NONE || (t.rcode !== NOERROR && t.rcode !== NXDOMAIN)) return
-    // Whether this client is a forwarder is certain at the end only; a stub resolver's servers are told apart there.
+    if (!forwarder || t.state !== ANSWERED || t.qname === NONE) return
+    if (t.rcode !== NOERROR && t.rcode !== NXDOMAIN) return
     const question = this.questions.of(t.qname)
     if (!question) return
     let answers = question.byServer.get(t.server)
@@ -72,7 +76,7 @@ class UpstreamsDisagree implements Observer {
       answers = { data: 0, empty: 0, nxdomain: 0, firstData: null, firstNxdomain: null, askers: new Set() }
       question.byServer.set(t.server, answers)
     }
-    if (answers.askers.size < MOST_ASKERS) answers.askers.add(forwarder ? from : t.client)
+    if (answers.askers.size < MOST_ASKERS) answers.askers.add(from)
     if (t.rcode === NXDOMAIN) {
       answers.nxdomain++
       answers.firstNxdomain ??= t

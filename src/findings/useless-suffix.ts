@@ -30,7 +30,11 @@ export const uselessSuffix: Rule = {
     'https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/',
     'https://github.com/coredns/coredns/issues/7212',
   ],
-  shownBy: 'samples/01-glibc-clusterip.pcap',
+  shownBy: [
+    'samples/01-glibc-clusterip.pcap',
+    'test/findings/useless-suffix.txt',
+    'recordings 01, 03, 04, 06, 08, 10, 14, 15',
+  ],
   begin: world => new UselessSuffix(world),
 }
 

@@ -29,7 +29,11 @@ export const wasteLeavesCluster: Rule = {
     'https://coredns.io/plugins/cache/',
     'https://github.com/kubernetes/kubernetes/issues/14051',
   ],
-  shownBy: 'samples/01-glibc-clusterip.pcap',
+  shownBy: [
+    'samples/01-glibc-clusterip.pcap',
+    'test/findings/waste-leaves-cluster.txt',
+    'recordings 01, 03, 04, 06, 10, 11, 12, 14',
+  ],
   begin: world => new WasteLeavesCluster(world),
 }
 

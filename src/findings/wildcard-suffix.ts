@@ -34,7 +34,7 @@ export const wildcardSuffix: Rule = {
     'https://github.com/rancher/rancher/issues/6149',
     'https://github.com/kubernetes/kubernetes/issues/49113',
   ],
-  shownBy: 'test/findings/wildcard-suffix.txt',
+  shownBy: ['test/findings/wildcard-suffix.txt'],
   begin: world => new WildcardSuffix(world),
 }
 

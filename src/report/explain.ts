@@ -18,7 +18,12 @@ export function explainText(rule: Rule, page: Page): string {
   const width = Math.min(page.width, LONGEST_LINE)
   const lines = [paint.head(`${rule.code} (${rule.severity})`), ...wrap(rule.title, width), '']
   for (const [title, text] of sections(rule)) lines.push(paint.head(title), ...wrap(text, width), '')
-  lines.push(paint.head('Read on'), ...rule.links, '', paint.faint(`Shown by: ${rule.shownBy}`))
+  lines.push(
+    paint.head('Read on'),
+    ...rule.links,
+    '',
+    ...wrap(`Shown by: ${rule.shownBy.join('; ')}`, width).map(paint.faint),
+  )
   return `${lines.join('\n')}\n`
 }
 
@@ -38,5 +43,5 @@ export function explainList(rules: readonly Rule[], { width, paint }: { width: n
 export function explainPage(rule: Rule): string {
   const body = sections(rule).map(([title, text]) => `## ${title}\n\n${text}\n`)
   const links = rule.links.map(link => `- <${link}>`).join('\n')
-  return `# ${rule.code}\n\n${rule.title}. Severity: ${rule.severity}${rule.severity === 'info' ? '' : ' at most'}.\n\n${body.join('\n')}\n## Read on\n\n${links}\n\nShown by: ${rule.shownBy}.\n`
+  return `# ${rule.code}\n\n${rule.title}. Severity: ${rule.severity}${rule.severity === 'info' ? '' : ' at most'}.\n\n${body.join('\n')}\n## Read on\n\n${links}\n\nShown by: ${rule.shownBy.join('; ')}.\n`
 }

@@ -213,6 +213,7 @@ export class Matching {
   }
 
   private resend(t: Transaction, m: Messages, i: number, time: Time, vantage: number): void {
+    if (t.retransmissions === 0) t.framesOfFirstTry = t.frames.length
     t.retransmissions++
     if (t.resent) t.resent.push(time)
     else t.resent = [time]

@@ -84,6 +84,8 @@ export class Transaction {
   responseVantages: number[] | null = null
   /** File, frame, file, frame ... of all sightings. */
   frames: number[]
+  /** How many entries of `frames` are of the first try; 0 while there was no other. */
+  framesOfFirstTry = 0
 
   // What the later stages find out.
   /** The transactions that made a forwarder ask this one; null without. */
