@@ -44,6 +44,7 @@ const EXAMPLES = `
 Examples:
   dnstrail node-a.pcap node-b.pcap             an incident seen from two nodes
   tcpdump -i any -w - port 53 | dnstrail -     live; Ctrl-C ends it and reports
+  hubble observe -f -o json | dnstrail         flows in place of packets
   dnstrail lookups -n shop -o csv node-a.pcap  every lookup of a namespace
   dnstrail --resources all.json node-a.pcap    with names of pods and services
   dnstrail --fail-on problem node-a.pcap       for scripts
@@ -144,7 +145,7 @@ function program(console: Console, outcome: Outcome): Command {
       showGlobalOptions: true,
       subcommandTerm: command => `${command.name()} ${command.usage().replace('[options] ', '')}`,
     })
-    .argument('[capture...]', 'pcap or pcapng files; "-" is standard input')
+    .argument('[capture...]', `pcap, pcapng or Hubble's JSON; "-" is stdin`)
     .addOption(new Option('-o, --output <form>', 'how it is written').choices(OUTPUTS).default('text'))
     .optionsGroup('Filters:')
     .option('-n, --namespace <name>', 'lookups by this namespace')
