@@ -323,7 +323,9 @@ async function showLookup(all: string[], verbose: boolean, root: Command, consol
   ).finally(progress.erase)
   if (output === 'text') {
     const { showText } = await import('./report/show.ts')
-    console.stdout.write(showText(shown, captured, { width: screenWidth(console), color: colorful(root, console) }))
+    const wireshark = report.captures.some(({ lines }) => lines === null)
+    const screen = { width: screenWidth(console), color: colorful(root, console), wireshark }
+    console.stdout.write(showText(shown, captured, screen))
   } else {
     const { jsonLine, jsonText } = await import('./report/json.ts')
     const { showRecord } = await import('./report/show/record.ts')

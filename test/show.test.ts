@@ -217,6 +217,13 @@ test('one that never got an answer waited longest; a name may be an alternative'
   expect(chosen().lookup.id).toBe('L2')
 })
 
+test("an application's lookup goes before a server's own", () => {
+  const { lookup: add, chosen } = choice('google.com')
+  add(lookup({ id: 'L1', waitMs: 5 }))
+  add(lookup({ id: 'L2', waitMs: null, outcome: 'unanswered', client: endpoint('10.244.1.5', 'coredns') }))
+  expect(chosen().lookup.id).toBe('L1')
+})
+
 test('an id is an id', () => {
   const { lookup: add, hop: addHop, chosen } = choice('L2')
   addHop(hop('T9', { lookup: 'L2' }))

@@ -10,18 +10,21 @@ import { labelled, type Page } from './text/page.ts'
 /** Narrower than this no picture can be read; the terminal may wrap. */
 const NARROWEST = 60
 
-/** `captured` are the messages of its frames in the order of their times; null where nobody asked for them. */
+/**
+ * `captured` are the messages of its frames in the order of their times; null where nobody asked for them. `wireshark` is false where
+ * the frames are lines of a flow log.
+ */
 export function showText(
   shown: Shown,
   captured: readonly CapturedMessage[] | null,
-  options: { width: number; color: boolean },
+  options: { width: number; color: boolean; wireshark?: boolean },
 ): string {
   const page: Page = { width: Math.max(NARROWEST, options.width), paint: paint(options.color) }
   const blocks = [
     head(shown, page),
     waterfall(shown, page),
     captured === null ? [] : messages(shown, captured, page),
-    wireshark(shown, page),
+    options.wireshark === false ? [] : wireshark(shown, page),
   ].filter(lines => lines.length > 0)
   return `${blocks.map(lines => lines.join('\n')).join('\n\n')}\n`
 }

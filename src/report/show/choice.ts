@@ -59,7 +59,7 @@ function byName(wanted: string): Choice {
       early.delete(lookup.id)
       if (lookup.name !== name && !lookup.alternatives.includes(name)) return
       ofName++
-      if (best !== null && slowness(lookup) <= slowness(best)) return
+      if (best !== null && !isBetter(lookup, best)) return
       best = lookup
       hops = waiting
     },
@@ -82,4 +82,10 @@ const numberOf = (id: string): number => Number(id.slice(1))
 /** Who got no answer at all waited longest. */
 function slowness({ waitMs, outcome }: LookupRecord): number {
   return waitMs ?? (outcome === 'unanswered' ? Number.POSITIVE_INFINITY : -1)
+}
+
+/** An application's lookup is meant, where servers asked for the same name on their own. */
+function isBetter(lookup: LookupRecord, best: LookupRecord): boolean {
+  const servers = [lookup, best].map(({ client: { role } }) => Number(role !== 'pod' && role !== 'host'))
+  return servers[0] === servers[1] ? slowness(lookup) > slowness(best) : servers[0] < servers[1]
 }

@@ -242,7 +242,7 @@ function waitedUntil(waitMs: number | null, time: Axis, left: number, width: num
 function legend(hops: HopRecord[], time: Axis): string {
   const marks = [
     `${WAITING} until the response`,
-    hops.some(({ waitMs }) => waitMs === null) ? `${SILENT} no response` : '',
+    hops.some(({ waitMs }) => waitMs === null) ? `${SILENT} no response came` : '',
     hops.some(({ retransmissions }) => retransmissions > 0) ? `${AGAIN} sent again (x2: sent twice)` : '',
     time.breaks.length > 0 ? `${BREAK} nothing happened, cut out` : '',
     hops.some(hop => ownTime(hop) !== null) ? 'own: without the hops below it' : '',
