@@ -164,7 +164,7 @@ function fitSameName(candidate: Candidate, t: Transaction): Fit {
     const overlaps = parallel <= SEQUENTIAL_GAP || !endedBy(all[0], t.start)
     if (parallel <= LEG_GAP && overlaps && sameProfile(all[0], t)) return joins(7, parallel)
     // The other leg after its partner's timer: glibc asks one after the other once it has lost one.
-    const silent = all.find(x => !endedBy(x, t.start))
+    const silent = all.findLast(x => !endedBy(x, t.start))
     if (silent && samePort && isTimer(t.start - lastQueryBefore(silent, t.start))) return joins(6, parallel)
     return NONE_FITS
   }
@@ -193,7 +193,7 @@ function fitSameName(candidate: Candidate, t: Transaction): Fit {
   const settled = settledAt(candidate, t.start)
   if (Number.isNaN(settled)) {
     // The partner is silent, and the client repeats both after its timer.
-    const silent = all.find(x => !endedBy(x, t.start)) as Transaction
+    const silent = all.findLast(x => !endedBy(x, t.start)) as Transaction
     if (t.transport === TCP && all.some(x => x.transport === TCP && x.start >= twin.end) && gap <= STEP_GAP)
       return joins(8, gap)
     if (

@@ -19,6 +19,9 @@ const OTHER_CLOCK_WINDOW: Time = 1e9
 /** A query that is younger than this when the capture ends is not called unanswered. */
 const PATIENCE: Time = 2e9
 
+/** A capture with fewer responses than this share of its queries shows one direction only. */
+const BOTH_DIRECTIONS = 0.5
+
 const LINUX_SLL = 113
 
 /** What matching counts beside the transactions. */
@@ -39,6 +42,9 @@ export class Matching {
   now: Time = 0
 
   private readonly table = new OpenTable()
+  /** Queries and responses per file. */
+  private readonly queriesIn: number[] = []
+  private readonly responsesIn: number[] = []
   private made = 0
   private readonly tables: Tables
   private readonly readAnswers: ((m: Messages, i: number) => string[]) | null
@@ -69,6 +75,15 @@ export class Matching {
     this.table.sweep(this.now)
   }
 
+  /**
+   * True where a response that only another capture shows was lost on its way: the client's own capture shows responses, but not this
+   * one. Asked when all sightings are in.
+   */
+  lostResponse(t: Transaction): boolean {
+    if (t.state !== ANSWERED || t.delivered) return false
+    return (this.responsesIn[t.file] ?? 0) > BOTH_DIRECTIONS * (this.queriesIn[t.file] ?? 0)
+  }
+
   /** No more messages: what is open is unanswered, or the capture ended before it could be. */
   finish(): void {
     for (const t of this.table.pending) {
@@ -80,13 +95,14 @@ export class Matching {
   // -- Queries --------------------------------------------------------------------------------------------------------------
 
   private addQuery(m: Messages, i: number, time: Time): void {
+    this.queriesIn[m.file[i]] = (this.queriesIn[m.file[i]] ?? 0) + 1
     const vantage = m.vantage[i] * 4 + m.direction[i]
     let best: Transaction | null = null
     let bestFit = NO_MATCH
     const bucket = this.table.of(m.from[i], m.fromPort[i], idOf(m, i, m.fromPort[i]))
     for (let k = 0; k < bucket.length; k++) {
       const fit = this.queryFit(bucket[k], m, i, time, vantage)
-      if (fit > bestFit || (fit === bestFit && fit === RETRANSMISSION)) {
+      if (fit > bestFit) {
         best = bucket[k]
         bestFit = fit
       }
@@ -182,6 +198,7 @@ export class Matching {
     const ttl = m.ttl[i]
     // Nearer to the client: a higher TTL, or the same and earlier.
     const nearer = ttl > t.clientTtl || (ttl === t.clientTtl && time < t.start)
+    if (nearer) t.file = m.file[i]
     if (m.from[i] !== t.client || m.fromPort[i] !== t.clientPort) {
       if (m.from[i] !== t.seen || m.fromPort[i] !== t.seenPort) {
         this.table.alias(m.from[i], m.fromPort[i], t)
@@ -229,6 +246,7 @@ export class Matching {
   // -- Responses and errors --------------------------------------------------------------------------------------------------
 
   private addResponse(m: Messages, i: number, time: Time): void {
+    this.responsesIn[m.file[i]] = (this.responsesIn[m.file[i]] ?? 0) + 1
     const vantage = m.vantage[i] * 4 + m.direction[i]
     const t = this.find(m.to[i], m.toPort[i], m, i, m.from[i], vantage)
     if (t === null) {
@@ -238,6 +256,7 @@ export class Matching {
     if (t.state === OPEN || t.state === UNANSWERED) {
       t.state = ANSWERED
       this.close(t, time)
+      t.delivered = m.file[i] === t.file
       t.responseVantages = [vantage]
       t.sightings++
       addFrame(t, m.file[i], m.frame[i])
@@ -270,6 +289,7 @@ export class Matching {
       t.sightings++
       t.responseVantages?.push(vantage)
       addFrame(t, m.file[i], m.frame[i])
+      if (m.file[i] === t.file) t.delivered = true
       if (time > t.end) t.end = time
       if (time < t.responseAtServer) t.responseAtServer = time
       if (m.ttl[i] < t.responseTtl) t.responseTtl = m.ttl[i]
@@ -290,6 +310,7 @@ export class Matching {
     t.sightings++
     t.responseVantages?.push(vantage)
     addFrame(t, m.file[i], m.frame[i])
+    if (m.file[i] === t.file) t.delivered = true
     if (time > t.end) t.end = time
     if (time < t.responseAtServer) t.responseAtServer = time
     if (m.to[i] !== t.client && m.to[i] !== t.seen) {
@@ -300,7 +321,7 @@ export class Matching {
     return true
   }
 
-  /** The transaction that a response (or an error about a query) belongs to: open ones first, then the latest. */
+  /** The transaction that a response (or an error about a query) belongs to: open ones first, then the latest, which `of` has first. */
   private find(
     client: number,
     port: number,
@@ -318,7 +339,7 @@ export class Matching {
       // A copy of a response that is already there goes where it has not been seen, before it answers another query.
       const copy = t.state === ANSWERED && t.rcode === m.rcode[i] && !t.responseVantages?.includes(vantage)
       const rank = (server === t.asked || t.asked === t.server ? 4 : 0) + (t.state === OPEN ? 2 : copy ? 1 : 0)
-      if (rank >= bestRank) {
+      if (rank > bestRank) {
         best = t
         bestRank = rank
       }

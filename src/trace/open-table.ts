@@ -30,7 +30,7 @@ export class OpenTable {
     return this.open
   }
 
-  /** The transactions that a message of this client may belong to. Valid until the next call. */
+  /** The transactions that a message of this client may belong to, the latest first. Valid until the next call. */
   of(client: AddressId, port: number, dnsId: number): readonly Transaction[] {
     const key = clientKey(client, port, dnsId)
     const { found } = this
@@ -93,7 +93,7 @@ export class OpenTable {
     this.swept = now
     const { lingering } = this
     let head = this.lingeringHead
-    while (head < lingering.length && now - lingering[head].end > LINGER) this.forget(lingering[head++])
+    while (head < lingering.length && !(now - lingering[head].end <= LINGER)) this.forget(lingering[head++])
     if (head > 4096 && head * 2 > lingering.length) {
       this.lingering = lingering.slice(head)
       head = 0

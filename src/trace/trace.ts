@@ -16,7 +16,7 @@ import { habitsOf, resolverOf } from './resolvers.ts'
 import { SearchLists } from './searchlist.ts'
 import { Servfails } from './servfails.ts'
 import { type Inward, Sums } from './sums.ts'
-import { ANSWERED, OPEN, type Transaction, UNANSWERED } from './transaction.ts'
+import { ANSWERED, OPEN, RESPONSE_LOST, type Transaction, UNANSWERED } from './transaction.ts'
 import { covered, isWasted, judge, type LookupWasteSums, sumWaste } from './waste.ts'
 
 /** Transactions that are held back at most, ... */
@@ -102,6 +102,10 @@ export class Trace {
     const batch = this.queue.slice(0, n).sort((a, b) => a.start - b.start)
     this.queue = this.queue.slice(n)
     for (const t of batch) {
+      if (this.matching.lostResponse(t)) {
+        t.state = RESPONSE_LOST
+        t.end = Number.NaN
+      }
       this.profiles.observe(t)
       this.forwarding.observe(t)
     }

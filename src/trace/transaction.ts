@@ -13,6 +13,8 @@ export const UNREACHED = 2
 export const UNANSWERED = 3
 /** No response before the capture ended. */
 export const CAPTURE_ENDED = 4
+/** A response was seen nearer to the server, and never where the client is: for the client there was none. */
+export const RESPONSE_LOST = 5
 
 /** All fields are set from the start, so that every transaction has the same hidden class. */
 export class Transaction {
@@ -45,8 +47,10 @@ export class Transaction {
   ipId = NONE
   querySize = NONE
   sinceSyn = Number.NaN
-  /** File and direction (Messages.direction) of the first sighting. */
+  /** File of the query's sighting nearest to the client, and direction (Messages.direction) of the first. */
   file = 0
+  /** The response was seen in that file too. */
+  delivered = false
   direction = 0
 
   // When. Queries at their sighting nearest to the client, the last one also at the one nearest to the server.
