@@ -15,6 +15,13 @@ export function frameSpans(frames: readonly FrameRef[], severalFiles: boolean): 
     .join(', ')
 }
 
+/** All of them: "node-a.pcap 31, 32, 34; node-b.pcap 17". */
+export function frameList(frames: readonly FrameRef[], severalFiles: boolean): string {
+  return [...byFile(frames)]
+    .map(([file, numbers]) => `${severalFiles ? `${file} ` : ''}${[...numbers].join(', ')}`)
+    .join('; ')
+}
+
 function span(numbers: Set<number>): string {
   const first = Math.min(...numbers)
   const last = Math.max(...numbers)

@@ -8,6 +8,7 @@ import { signed } from './axis.ts'
 import { millisecondsBetween } from './branches.ts'
 import type { Shown } from './choice.ts'
 import { decodedLines } from './decoded.ts'
+import { frameList } from './frames.ts'
 
 export interface CapturedMessage {
   record: MessageRecord
@@ -47,16 +48,21 @@ export function messages({ lookup, hops }: Shown, captured: readonly CapturedMes
     const offset = signed(millisecondsBetween(lookup.start, record.time))
     const kind = record.response ? 'response' : 'query'
     const size = record.size === null ? '' : `, ${plural(record.size, 'byte')}`
-    const where = sightings.map(({ file, frame }) => (severalFiles ? `${file} ${frame}` : String(frame))).join(', ')
+    const where = frameList(
+      sightings.map(({ file, frame }) => ({ file, number: frame })),
+      severalFiles,
+    )
     const title = `${hop.id} ${kind} at ${offset}: ${endText(record.from)} -> ${endText(record.to)} ${record.transport}${size}`
     const body = bytes.length === 0 ? ['the input has no bytes of it'] : decodedLines(bytes)
     const faults = [record.cut ? 'the capture cut it' : '', record.malformed ? 'it contradicts the format' : '']
     return [
       ...(i === 0 ? [] : ['']),
       ...wrap(title, page.width, '   ').map(page.paint.head),
-      ...wrap(`   ${plural(sightings.length, 'sighting')}, in frame ${where}`, page.width, '     ').map(
-        page.paint.faint,
-      ),
+      ...wrap(
+        `   seen ${sightings.length === 1 ? 'once' : `${sightings.length} times`}, in frame ${where}`,
+        page.width,
+        '     ',
+      ).map(page.paint.faint),
       ...faults.filter(Boolean).map(fault => page.paint.warn(`   ${fault}`)),
       ...body.flatMap(line => lined(line, page)),
     ]
