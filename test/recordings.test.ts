@@ -98,6 +98,30 @@ describe.skipIf(scenarios.length === 0)('hops of the recordings are what the ser
   }
 })
 
+describe.skipIf(scenarios.length === 0)('a node alone and all captures together give the same lookups', () => {
+  for (const scenario of scenarios) {
+    const folder = join(RECORDINGS, scenario)
+    test(scenario, async () => {
+      const captures = readdirSync(folder).filter(file =>
+        /^(node-.-any|pod-.*-eth0|upstream-.*)\.pcap(ng)?$/.test(file),
+      )
+      const node = captures.find(file => file.startsWith('node-a-any')) ?? 'node-a-any.pcapng'
+      const alone = (await run([join(folder, node)])).lookups
+      const together = (await run(captures.map(file => join(folder, file)))).lookups
+      const pods = new Set(alone.filter(({ client }) => client.role === 'pod').map(({ client }) => client.address))
+      const told = (lookups: LookupRecord[]): string[] =>
+        lookups
+          .filter(({ client }) => pods.has(client.address) && isOfNodeA(client.address))
+          .map(({ client, name, outcome, queries }) => `${client.address} ${name} ${outcome} ${queries} queries`)
+          .sort()
+      expect(told(together)).toEqual(told(alone))
+    })
+  }
+})
+
+/** The recordings give node-a's pods these networks; pods of node-b are seen on node-a only in part. */
+const isOfNodeA = (address: string): boolean => address.startsWith('10.244.0.') || address.startsWith('fd00:10:244::')
+
 test.skipIf(scenarios.length === 0)('with NodeLocal DNSCache, external names never pass CoreDNS', async () => {
   const folder = join(RECORDINGS, '02-nodelocal')
   const { lookups, hops } = await run(['node-a-any.pcap', 'node-b-any.pcap'].map(file => join(folder, file)))

@@ -169,7 +169,8 @@ export class PcapParser implements CaptureParser {
     const captured = u32(bytes, at + 8, this.little)
     const wire = u32(bytes, at + 12, this.little)
     if (captured === 0 || captured > wire || wire > this.largest) return false
-    return Math.abs(u32(bytes, at, this.little) - this.seconds) < MONTH
+    // Without a record before it there is no time to compare with.
+    return this.frame.number === 0 || Math.abs(u32(bytes, at, this.little) - this.seconds) < MONTH
   }
 
   /** The bytes end within a header or record. */

@@ -282,7 +282,7 @@ export class Matching {
     if (
       t.rcode === m.rcode[i] &&
       t.responseSize === m.size[i] &&
-      gap < (m.file[i] === t.file ? SIGHTING_WINDOW : OTHER_CLOCK_WINDOW) &&
+      gap < (m.file[i] === t.file && t.delivered ? SIGHTING_WINDOW : OTHER_CLOCK_WINDOW) &&
       (!seenHere || this.hidesInterface(m.vantage[i]))
     ) {
       this.counts.sightings++
@@ -305,7 +305,7 @@ export class Matching {
     if (t === null || t.state !== ANSWERED || t.qtype !== m.qtype[i] || t.transport !== m.transport[i]) return false
     if (m.from[i] !== t.server && m.from[i] !== t.asked) return false
     if (t.responseSize !== m.size[i] || t.rcode !== m.rcode[i] || t.responseVantages?.includes(vantage)) return false
-    if (!isOneCrossing(time - t.end, m.file[i] === t.file, false)) return false
+    if (!isOneCrossing(time - t.end, m.file[i] === t.file && t.delivered, false)) return false
     this.counts.sightings++
     t.sightings++
     t.responseVantages?.push(vantage)
