@@ -1,6 +1,6 @@
 /** coredns-unreachable: pods get no answer from the cluster's DNS at all, while perhaps the node resolves. */
 import { SERVFAIL } from '../codes.ts'
-import { type AddressId, NONE, type Time } from '../model.ts'
+import { type AddressId, NONE, TCP, type Time } from '../model.ts'
 import { plural } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
 import { ANSWERED, type Transaction, UNANSWERED, UNREACHED } from '../trace/transaction.ts'
@@ -98,7 +98,8 @@ class CorednsUnreachable implements Observer {
     const first = lookup.candidates[0].transactions[0]
     if (answered > 0) this.answered++
     if (failed) this.noteFailure(failed)
-    if (answered > 0 || unknown > 0 || queries < MIN_QUERIES) return
+    // Stub resolvers begin with UDP: over TCP it is a forwarder, whose own clients tell what they suffer.
+    if (answered > 0 || unknown > 0 || queries < MIN_QUERIES || first.transport === TCP) return
     if (this.dead.length >= MOST_DEAD) {
       this.more++
       return

@@ -92,9 +92,9 @@ class FlappingRcode implements Observer {
     return [
       {
         what: `${whoAll(this.world, servers)} denied ${listed(names, 2)} ${plural(flips, 'time')} between answers that were still valid.`,
-        why: 'Servers behind one address know different things, or an upstream says NXDOMAIN where it should say SERVFAIL.',
+        why: 'Servers behind it know different things, or an upstream says NXDOMAIN where it should say SERVFAIL.',
         advice:
-          'Ask each server behind the address by itself; keep wrong denials short with a low denial TTL in the cache.',
+          'Capture where this server asks its upstream servers, or ask each of them by itself: they may disagree. A low denial TTL in the cache keeps a wrong NXDOMAIN short.',
         snippet: `# Corefile
 cache {
     denial 9984 5

@@ -1,6 +1,6 @@
 /** truncation-without-tcp: an answer was too large for UDP and nobody asked again over TCP. */
 import { TC } from '../codes.ts'
-import { type AddressId, TCP } from '../model.ts'
+import { type AddressId, CONTENT_CUT, TCP } from '../model.ts'
 import { count, plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { hasAnswer } from '../trace/outcome.ts'
@@ -13,6 +13,9 @@ import { listed } from './world.ts'
 /** A client may give up once for reasons of its own. */
 const MIN_LOOKUPS = 2
 
+/** A snap length that cuts messages hides the answers over TCP. */
+const MAX_CUT = 0.01
+
 export const truncationWithoutTcp: Rule = {
   code: 'truncation-without-tcp',
   severity: 'warning',
@@ -21,7 +24,7 @@ export const truncationWithoutTcp: Rule = {
     'The server marked its answer as cut (TC), which asks the client to repeat the question over TCP. It did not, so it works with part of the answer or with none. Where the same client gets cut answers without any data the name does not resolve for it.',
   why: 'musl before 1.2.4 cannot do DNS over TCP. Others can, but TCP to port 53 is blocked by a NetworkPolicy or firewall that allows UDP only, or the application is a minimal resolver of its own.',
   todo: 'Allow TCP as well as UDP on port 53 everywhere. Update musl (Alpine 3.18 has 1.2.4). Fewer records in the answer, or a larger EDNS size between the servers, avoid the cut.',
-  evidence: `UDP responses with the TC bit for a lookup in which the same question was never asked over TCP. Silent below ${MIN_LOOKUPS} such lookups of one client.`,
+  evidence: `UDP responses with the TC bit for a lookup in which the same question was never asked over TCP. Silent below ${MIN_LOOKUPS} such lookups of one client, and where the snap length cut messages.`,
   links: [
     'https://datatracker.ietf.org/doc/html/rfc7766',
     'https://musl.libc.org/releases.html',
@@ -37,8 +40,15 @@ class TruncationWithoutTcp implements Observer {
     { lookups: number; empty: number; names: Set<string>; servers: Set<AddressId>; musl: number; frames: FrameSample }
   >(() => ({ lookups: 0, empty: 0, names: new Set(), servers: new Set(), musl: 0, frames: new FrameSample() }))
 
+  private transactions = 0
+  private cut = 0
+
   lookup(lookup: Lookup): void {
     for (const { name, transactions } of lookup.candidates) {
+      for (const t of transactions) {
+        this.transactions++
+        if (t.content & CONTENT_CUT) this.cut++
+      }
       const cut = transactions.find(
         t =>
           t.state === ANSWERED &&
@@ -60,6 +70,7 @@ class TruncationWithoutTcp implements Observer {
   }
 
   conclude(): Draft[] {
+    if (this.cut > MAX_CUT * this.transactions) return []
     const clients = [...this.clients.map].filter(([, c]) => c.lookups >= MIN_LOOKUPS)
     if (clients.length === 0) return []
     const sum = (value: (client: (typeof clients)[number][1]) => number): number =>
