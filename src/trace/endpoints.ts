@@ -97,6 +97,11 @@ export class Endpoints {
     return this.zone
   }
 
+  /** Takes the cluster domain from the search lists, as soon as they show one. */
+  learnZone(): void {
+    this.zone ??= this.searchLists.zone
+  }
+
   /** Takes the evidence of a transaction whose response is known as far as it ever will be. */
   observe(t: Transaction): void {
     const client = this.of(t.client)
@@ -117,7 +122,6 @@ export class Endpoints {
     if (t.responseTtl > 0 && (server.responseTtl === 0 || t.responseTtl < server.responseTtl))
       server.responseTtl = t.responseTtl
     if (t.responseTtl === FULL_TTL && t.clientTtl === FULL_TTL) server.sameLink++
-    this.zone ??= this.searchLists.zone
     if (this.zone !== null && t.qname !== NONE && isWithin(this.tables.names.text(t.qname), this.zone)) {
       server.clusterAnswers++
       if (t.responseFlags & AA) server.clusterAuthority++
@@ -128,7 +132,6 @@ export class Endpoints {
 
   /** Decides all roles from what is known now. */
   decide(): void {
-    this.zone ??= this.searchLists.zone
     this.serverRoles = new Map()
     this.clientRoles = new Map()
     const served = [...this.doings].filter(([, d]) => d.served > 0)

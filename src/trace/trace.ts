@@ -113,6 +113,7 @@ export class Trace {
     const unlinked = batch.filter(t => !this.forwarding.link(t) && !t.infrastructure && !t.nameCut)
     for (const t of unlinked) this.searchLists.observe(t)
     this.searchLists.learn()
+    this.endpoints.learnZone()
     const { suffixes } = this.searchLists
     for (const t of batch) this.forwarding.linkRenamed(t, suffixes)
     const own = unlinked.filter(t => !t.causes)
