@@ -217,7 +217,7 @@ kubectl get networkpolicies -A`,
     )
     if (alone.length === 0) return ''
     const clients = new Set(alone.map(d => d.client))
-    return ` Others were answered while ${whoAll(this.world, clients)} waited in vain: a policy for some pods, not the server.`
+    return ` Others were answered while ${whoAll(this.world, clients)} waited in vain, which speaks for a policy against these pods.`
   }
 
   /** A sentence where somebody who asks an upstream server directly was answered in the same time. */
