@@ -39,5 +39,5 @@ export class FrameSample {
 export function displayFilters(frames: readonly FrameRef[]): Finding['filters'] {
   const byFile = new Map<string, number[]>()
   for (const { file, number } of frames) byFile.set(file, [...(byFile.get(file) ?? []), number])
-  return [...byFile].map(([file, numbers]) => ({ file, filter: `frame.number in {${numbers.join(' ')}}` }))
+  return [...byFile].map(([file, numbers]) => ({ file, filter: `frame.number in {${numbers.join(', ')}}` }))
 }

@@ -298,14 +298,20 @@ function wasteSum(keyed: KeyedWaste): WasteSum {
     bytes: Number.isNaN(sums.bytes) ? null : sums.bytes,
     totalBytes: Number.isNaN(sums.totalBytes) ? null : sums.totalBytes,
     waitMs: Math.round(sums.wait / 1e3) / 1e3,
-    reachedCoredns: wasted === 0 || keyed.corednsKnown > 0 ? keyed.reachedCoredns : null,
-    leftCluster: wasted === 0 || keyed.clusterKnown > 0 ? keyed.leftCluster : null,
+    reachedCoredns: isKnown(keyed.corednsKnown, keyed) ? keyed.reachedCoredns : null,
+    leftCluster: isKnown(keyed.clusterKnown, keyed) ? keyed.leftCluster : null,
   }
 }
+
+/** A sum over less than this share of what it is about would mislead. */
+const ENOUGH_KNOWN = 0.9
+
+const isKnown = (known: number, { wasteful }: KeyedWaste): boolean => known >= ENOUGH_KNOWN * wasteful
 
 function merge(into: KeyedWaste, more: KeyedWaste): void {
   into.lookups += more.lookups
   into.answered += more.answered
+  into.wasteful += more.wasteful
   addWaste(into.sums, more.sums)
   into.reachedCoredns += more.reachedCoredns
   into.leftCluster += more.leftCluster

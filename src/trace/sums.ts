@@ -38,9 +38,11 @@ export interface KeyedWaste {
   /** Lookups that the key's candidates answered; for suffixes. */
   answered: number
   sums: LookupWasteSums
+  /** Lookups that wasted something. */
+  wasteful: number
   reachedCoredns: number
   leftCluster: number
-  /** Lookups with waste of which the numbers above are known. */
+  /** Of the wasteful ones, those of which the numbers above are known. */
   corednsKnown: number
   clusterKnown: number
 }
@@ -81,6 +83,7 @@ export class Sums {
       if (lookup.outcome === 'answered') keyed.answered++
       addWaste(keyed.sums, waste)
       if (wastedOf(waste) === 0) continue
+      keyed.wasteful++
       if (inward.reachedCoredns !== null) {
         keyed.reachedCoredns += inward.reachedCoredns
         keyed.corednsKnown++
@@ -152,6 +155,7 @@ export const newKeyedWaste = (): KeyedWaste => ({
   lookups: 0,
   answered: 0,
   sums: newSums(),
+  wasteful: 0,
   reachedCoredns: 0,
   leftCluster: 0,
   corednsKnown: 0,

@@ -155,24 +155,24 @@ export class Trace {
     this.options.lookup?.(lookup, waste, inward)
   }
 
-  /** How far in the waste of a lookup went. */
+  /** How far in the waste of a lookup went; null where a part of its path was not captured. */
   inward(lookup: Lookup): Inward {
     let coredns = 0
     let upstream = 0
     let corednsKnown = true
     let clusterKnown = true
-    const visit = (t: Transaction, depth: number): void => {
+    const visit = (t: Transaction, wasted: boolean, depth: number): void => {
       const { role } = this.endpoints.serverRole(t.server)
-      if (role === 'coredns') coredns++
-      if (role === 'upstream') upstream++
+      if (role === 'coredns' && wasted) coredns++
+      if (role === 'upstream' && wasted) upstream++
       if (role === 'unknown') corednsKnown = clusterKnown = false
-      if ((role === 'coredns' || role === 'node-local-cache') && !this.visibleForwarders.has(t.server)) {
+      if (role === 'node-local-cache' && !this.visibleForwarders.has(t.server)) corednsKnown = clusterKnown = false
+      // What CoreDNS answers with authority goes no further.
+      if (role === 'coredns' && !this.visibleForwarders.has(t.server) && this.servedFrom(t) !== 'authoritative')
         clusterKnown = false
-        if (role === 'node-local-cache') corednsKnown = false
-      }
-      if (depth < 8 && t.effects) for (const effect of t.effects) visit(effect, depth + 1)
+      if (depth < 8 && t.effects) for (const effect of t.effects) visit(effect, wasted, depth + 1)
     }
-    for (const t of transactionsOf(lookup)) if (isWasted(t)) visit(t, 0)
+    for (const t of transactionsOf(lookup)) visit(t, isWasted(t), 0)
     return { reachedCoredns: corednsKnown ? coredns : null, leftCluster: clusterKnown ? upstream : null }
   }
 

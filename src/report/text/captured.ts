@@ -55,6 +55,9 @@ function lineKinds({ lines }: Report['captures'][number]): string[] {
 
 function vantagePoints(names: string[]): string {
   if (names.length < 2) return names.length === 1 ? ` at ${names[0]}` : ''
+  // A Linux "any" capture knows its interfaces by number only: their names would say more, the numbers alone say little.
+  const numbers = names.map(name => /^interface (\d+)$/.exec(name)?.[1])
+  if (numbers.every(number => number !== undefined)) return ` at ${names.length} interfaces`
   const more = names.length > MOST_VANTAGES ? ` and ${names.length - MOST_VANTAGES} more` : ''
   return ` at ${names.length} vantage points: ${names.slice(0, MOST_VANTAGES).join(', ')}${more}`
 }
