@@ -15,6 +15,8 @@ import { ANSWERED, type Transaction, UNREACHED } from './transaction.ts'
 const LEG_GAP: Time = 50e6
 /** A sequential leg follows the first one's answer within this (L2); a tool that is started again takes longer. */
 const SEQUENTIAL_GAP: Time = 5e6
+/** Starting a program takes longer than this, going on with a walk does not. */
+const RESTART_GAP: Time = 10e6
 /** A candidate, or a retry after an error, follows the answer before it within this (K1). */
 const STEP_GAP: Time = 50e6
 /** A domain from the middle of the list never starts a walk, so its step may be late: a starved pod. */
@@ -233,6 +235,10 @@ function fitNext(lookup: Lookup, candidate: Candidate, t: Transaction, name: str
     if (isPositive(candidate)) return NONE_FITS
     const gap = t.start - settled
     if (gap < -SLACK) return NONE_FITS
+    // A tool that asks the bare name, and then an application that walks, look like a walk that begins as-is: it must be quick, or
+    // known to have few enough ndots.
+    if (from === '' && gap > RESTART_GAP && !(dots(candidate.name) >= (knowledge.ndotsMax ?? Number.POSITIVE_INFINITY)))
+      return NONE_FITS
     if (gap <= STEP_GAP) return joins(order === NEXT ? (gap <= SEQUENTIAL_GAP ? 8 : 5) : order === LATER ? 3 : 2, gap)
     // A late step is believed where the new name cannot begin a walk of its own.
     if (order === NEXT && gap <= LATE_STEP_GAP && to !== '' && knowledge.position.get(to) !== 0) return joins(1, gap)

@@ -3,7 +3,7 @@
  * domain. Each such step is an observation "this domain, then that"; the list is the path of the observations. Rules I1 to I6 of the
  * grouping rules that ARCHITECTURE.md describes.
  */
-import { NXDOMAIN } from '../codes.ts'
+import { NOERROR, NXDOMAIN } from '../codes.ts'
 import type { AddressId, NameId, Time } from '../model.ts'
 import type { Names } from '../wire/tables.ts'
 import { behind, commonBase, dots, namespaceOf } from './suffix.ts'
@@ -260,7 +260,19 @@ export class SearchLists {
     const tail = best?.list ?? []
     if (tail.length === 0) return
     for (const { knowledge } of this.learners.values()) {
-      if (knowledge.given || knowledge.complete || knowledge.list.length === 0) continue
+      if (knowledge.given || knowledge.list.length === 0) continue
+      const [first, ...others] = knowledge.list
+      if (
+        namespaceOf(first) &&
+        others.length < tail.length &&
+        others.at(-1) === tail.at(-1) &&
+        isPartOf(others, tail)
+      ) {
+        // Both ends and some between: the rest of its walks went where the capture does not look (another CoreDNS pod).
+        knowledge.list = [first, ...tail]
+        setPositions(knowledge)
+      }
+      if (knowledge.complete) continue
       const last = knowledge.list.at(-1) as string
       const at = tail.indexOf(last)
       const isNamespace = namespaceOf(last) !== null && tail[0] === `svc.${namespaceOf(last)?.zone}`
@@ -270,6 +282,13 @@ export class SearchLists {
       setPositions(knowledge)
     }
   }
+}
+
+/** True if all of `part` stand in `whole` in the same order. */
+function isPartOf(part: string[], whole: string[]): boolean {
+  let at = 0
+  for (const item of whole) if (item === part[at]) at++
+  return at === part.length
 }
 
 const NOTHING_KNOWN: SearchKnowledge = {
@@ -284,7 +303,7 @@ const NOTHING_KNOWN: SearchKnowledge = {
 }
 
 /** NXDOMAIN, or NOERROR without any record. */
-const isNegative = (t: Transaction): boolean => t.rcode === NXDOMAIN || t.answerCount === 0
+const isNegative = (t: Transaction): boolean => t.rcode === NXDOMAIN || (t.rcode === NOERROR && t.answerCount === 0)
 
 /**
  * Not every pair of names with a common head is a step: domains of one label (com, org) are top-level domains of two different names
@@ -311,11 +330,12 @@ function pathOf(steps: Map<string, Map<string, Step>>): string[] {
     let best: { to: string; count: number } | null = null
     for (const [to, step] of nexts) {
       if (!isProven(step, from === '' || to === '')) continue
+      // Steps beside the as-is name are counted once a leg where it was answered, so they say nothing of the order.
       if (from === '') {
-        add(to, step.count)
+        add(to, 0)
         continue
       }
-      add(from, step.count)
+      add(from, to === '' ? 0 : step.count)
       if (to !== '') add(to, -step.count)
       // As-is ends a list, so another domain is preferred where both follow: a jump after a timeout goes straight to as-is.
       if (!best || (best.to === '' && to !== '') || (step.count > best.count && (to !== '' || best.to === '')))

@@ -47,6 +47,6 @@ function frames({ filters, frames }: Finding, severalFiles: boolean): string {
   const best = [...filters].sort((a, b) => b.filter.length - a.filter.length)[0]
   if (best === undefined) return ''
   const numbers = frames.filter(({ file }) => file === best.file).map(({ number }) => number)
-  const filter = `frame.number in {${numbers.slice(0, MOST_FRAMES).join(' ')}}`
+  const filter = `frame.number in {${numbers.slice(0, MOST_FRAMES).join(', ')}}`
   return `Show: ${filter}${severalFiles ? ` of ${best.file}` : ''}`
 }

@@ -11,7 +11,7 @@ const MOST_ROWS = 5
 export function slowest(report: Report, page: Page): string[] {
   const lookups = report.slowest.filter(lookup => lookup.waitMs !== null).slice(0, MOST_ROWS)
   if (lookups.length === 0) return []
-  const [name, ...others] = select(LOOKUP_COLUMNS, ['name', 'waitMs', 'outcome', 'queries', 'client', 'frame'])
+  const [name, ...others] = select(LOOKUP_COLUMNS, ['name', 'waitMs', 'outcome', 'queries', 'client', 'frame', 'id'])
   const columns = [
     { ...name!, title: 'Slowest lookups', least: 24 },
     ...others.map(column => (column.key === 'client' ? { ...column, least: 16 } : column)),
