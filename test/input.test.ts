@@ -274,6 +274,13 @@ describe('what cannot be read is told in one sentence', () => {
     expect(await sentence(written('empty.pcap.gz', gzipSync(Buffer.alloc(0))))).toContain('compressed with gzip')
   })
 
+  test('pcap-over-IP', async () => {
+    for (const url of ['TCP@10.0.0.1:57012', 'tcp://10.0.0.1:57012', 'rpcap://host/eth0'])
+      expect(await sentence(url)).toBe(
+        `${url} is pcap-over-IP, and dnstrail opens no connections: pipe it in with "nc HOST PORT | dnstrail -".`,
+      )
+  })
+
   test.skipIf(process.getuid?.() === 0)('no permission', async () => {
     const file = written('closed.pcap', MANY)
     chmodSync(file, 0)

@@ -142,12 +142,19 @@ async function* startingWith(head: Buffer, rest: Chunks): Chunks {
 /** How sentences name an input. */
 export const nameOf = (file: string): string => (file === '-' ? 'Standard input' : file)
 
+/** As Wireshark ("TCP@host:port") and others write where a capture is served. */
+const PCAP_OVER_IP = /^(tcp@|(tcp|rpcap|pcap-over-ip):\/\/)/i
+
 /** What the operating system said, as a sentence. */
 function sentenceFor(error: unknown, file: string): unknown {
   if (!(error instanceof Error && 'syscall' in error)) return error
   switch ((error as NodeJS.ErrnoException).code) {
     case 'ENOENT':
     case 'ENOTDIR':
+      if (PCAP_OVER_IP.test(file))
+        return new UserError(
+          `${file} is pcap-over-IP, and dnstrail opens no connections: pipe it in with "nc HOST PORT | dnstrail -".`,
+        )
       return new UserError(`There is no file ${file}.`)
     case 'EACCES':
     case 'EPERM':

@@ -32,8 +32,8 @@ const ACK = 0x10
 
 /** A connection that was silent for so long is forgotten. */
 export const CONNECTION_SECONDS = 300
-/** Connections in one generation. */
-export const MOST_CONNECTIONS = 65_536
+/** Connections in one generation. One that is given up and goes on is read like a capture that begins in its middle. */
+export const MOST_CONNECTIONS = 16_384
 
 export function tcp(decoder: Decoder, at: number, end: number, wireEnd: number): FrameClass {
   const { bytes } = decoder
