@@ -393,6 +393,9 @@ export interface WasteSum {
   truncation: number
   family: number
   nxdomain: number
+  /** Of the wasted bytes and of the time waited, what went to answers NXDOMAIN. */
+  nxdomainBytes: number | null
+  nxdomainWaitMs: number
   bytes: number | null
   /** Bytes of all queries and responses, wasted or not. */
   totalBytes: number | null

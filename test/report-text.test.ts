@@ -142,7 +142,7 @@ test('names of interfaces and files cannot play tricks with the terminal', () =>
 
 test('several files name the file of a frame', () => {
   const report = { ...REPORT, captures: [CAPTURE, { ...CAPTURE, file: 'b.pcap' }] }
-  expect(plain(report, 120)).toMatch(/frame +of file\n.* 812 +node-a-any.pcap\n/)
+  expect(plain(report, 120)).toMatch(/frame +id +of file\n.* 812 +L31 +node-a-any.pcap\n/)
 })
 
 test('findings stand with what was seen, what to do and where to look', () => {
@@ -154,7 +154,7 @@ test('findings stand with what was seen, what to do and where to look', () => {
       problem  unanswered-upstream
         172.18.0.53 did not answer 1 of 20 queries.
         Do: Look at the path from the node to 172.18.0.53.
-        Show: frame.number in {812 1044}"
+        Show: frame.number in {812, 1044}"
   `)
 })
 

@@ -295,6 +295,8 @@ function wasteSum(keyed: KeyedWaste): WasteSum {
     wasted,
     ...sums.kinds,
     nxdomain: sums.nxdomain,
+    nxdomainBytes: Number.isNaN(sums.nxdomainBytes) ? null : sums.nxdomainBytes,
+    nxdomainWaitMs: Math.round(sums.nxdomainWait / 1e3) / 1e3,
     bytes: Number.isNaN(sums.bytes) ? null : sums.bytes,
     totalBytes: Number.isNaN(sums.totalBytes) ? null : sums.totalBytes,
     waitMs: Math.round(sums.wait / 1e3) / 1e3,

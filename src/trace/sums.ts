@@ -166,6 +166,8 @@ const newSums = (): LookupWasteSums => ({
   queries: 0,
   kinds: { search: 0, fanOut: 0, retransmission: 0, truncation: 0, family: 0 },
   nxdomain: 0,
+  nxdomainBytes: 0,
+  nxdomainWait: 0,
   bytes: 0,
   totalBytes: 0,
   wait: 0,
@@ -175,6 +177,8 @@ export function addWaste(sum: LookupWasteSums, more: LookupWasteSums): void {
   sum.queries += more.queries
   for (const kind of WASTE_KINDS) sum.kinds[kind] += more.kinds[kind]
   sum.nxdomain += more.nxdomain
+  sum.nxdomainBytes += more.nxdomainBytes
+  sum.nxdomainWait += more.nxdomainWait
   sum.bytes += more.bytes
   sum.totalBytes += more.totalBytes
   sum.wait += more.wait

@@ -17,6 +17,9 @@ export interface LookupWasteSums {
   queries: number
   kinds: Record<WasteKind, number>
   nxdomain: number
+  /** The share of NXDOMAIN in the bytes and in the wait below. */
+  nxdomainBytes: number
+  nxdomainWait: Time
   /** Bytes of wasted queries and their responses; NaN where a size is unknown. */
   bytes: number
   /** Bytes of all queries and responses. */
@@ -73,8 +76,18 @@ const anyAnswer = (candidate: Candidate, qtype: number): boolean =>
   candidate.transactions.some(t => t.qtype === qtype && t.state === ANSWERED && hasAnswer(t))
 
 export function sumWaste(lookup: Lookup): LookupWasteSums {
-  const sums: LookupWasteSums = { queries: 0, kinds: noWaste(), nxdomain: 0, bytes: 0, totalBytes: 0, wait: 0 }
+  const sums: LookupWasteSums = {
+    queries: 0,
+    kinds: noWaste(),
+    nxdomain: 0,
+    nxdomainBytes: 0,
+    nxdomainWait: 0,
+    bytes: 0,
+    totalBytes: 0,
+    wait: 0,
+  }
   const neededSpans: [Time, Time][] = []
+  const deniedSpans: [Time, Time][] = []
   for (const t of transactionsOf(lookup)) {
     const first = t.waste
     const queries = 1 + t.retransmissions
@@ -90,11 +103,19 @@ export function sumWaste(lookup: Lookup): LookupWasteSums {
       sums.kinds[first] += first === 'search' || first === 'retransmission' ? queries : 1
       if (first !== 'search' && first !== 'retransmission') sums.kinds.retransmission += t.retransmissions
       sums.bytes += querySize * queries + responseSize
-      if (t.rcode === NXDOMAIN) sums.nxdomain += queries
+      if (t.rcode === NXDOMAIN) {
+        sums.nxdomain += queries
+        sums.nxdomainBytes += querySize * queries + responseSize
+        if (!Number.isNaN(t.end)) deniedSpans.push([t.start, t.end])
+      }
     }
   }
-  if (!Number.isNaN(lookup.wait))
-    sums.wait = Math.max(0, lookup.wait - covered(neededSpans, lookup.start, lookup.start + lookup.wait))
+  if (!Number.isNaN(lookup.wait)) {
+    const until = lookup.start + lookup.wait
+    const needed = covered(neededSpans, lookup.start, until)
+    sums.wait = Math.max(0, lookup.wait - needed)
+    sums.nxdomainWait = covered([...neededSpans, ...deniedSpans], lookup.start, until) - needed
+  }
   return sums
 }
 

@@ -68,6 +68,13 @@ function waste({ waste }: Report): string[] {
     waste.leftCluster === null ? '' : `${count(waste.leftCluster)} left the cluster`,
   ]
   sentences.push(`cost: ${cost.filter(Boolean).join(', ')}`)
+  if (waste.nxdomain > 0 && waste.nxdomain < waste.wasted) {
+    const denied = [
+      waste.nxdomainBytes === null ? '' : bytes(waste.nxdomainBytes),
+      waste.nxdomainWaitMs > 0 ? `${roughDuration(waste.nxdomainWaitMs)} of waiting` : '',
+    ].filter(Boolean)
+    if (denied.length > 0) sentences.push(`NXDOMAIN alone: ${denied.join(', ')}`)
+  }
   const kinds = WASTE_KINDS.filter(kind => waste[kind] > 0).sort((a, b) => waste[b] - waste[a])
   sentences.push(`why: ${kinds.map(kind => `${count(waste[kind])} ${WASTE_WORDS[kind]}`).join(', ')}`)
   return sentences
