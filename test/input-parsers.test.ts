@@ -4,6 +4,7 @@ import { formatOf } from '../src/input/formats.ts'
 import type { ParserContext } from '../src/input/parser.ts'
 import { PcapParser } from '../src/input/pcap.ts'
 import { PcapngParser } from '../src/input/pcapng.ts'
+import { INCOMING, OUTGOING, UNKNOWN_DIRECTION } from '../src/model.ts'
 import {
   block,
   enhancedPacket,
@@ -179,6 +180,29 @@ describe.each(ORDERS)('pcapng, %s endian', order => {
     expect(parsed(asPcapng, two).capture.dropped).toBeNull()
     const file = join(two, statistics(0, 1n, 1n), statistics(0, 3n, 2n), statistics(1, 10n, 0n))
     expect(parsed(asPcapng, file).capture.dropped).toBe(15)
+  })
+
+  test("packets' own options: direction, losses before it, comments", () => {
+    const packet = (...options: Buffer[]) =>
+      block(order, 6, fields(order, [4, 0], [4, 0], [4, 0], [4, 5], [4, 5]), Buffer.from('hello\0\0\0'), ...options)
+    const flags = (value: number) => option(order, 2, fields(order, [4, value]))
+    const lost = (count: bigint) => option(order, 4, fields(order, [8, count]))
+    const comment = (text: string) => option(order, 1, text)
+    const file = join(
+      section(order),
+      interfaceBlock(order, 1),
+      packet(flags(1), comment('the first')),
+      packet(flags(0x1e), lost(3n), comment('the second')),
+      packet(comment('the first'), lost(4n), fields(order, [4, 0])),
+      packet(),
+      oldPacket(order, 0, 0n, Buffer.from('x')),
+    )
+    const { capture, frames, issues } = parsed(asPcapng, file)
+    expect(issues).toEqual([])
+    expect(frames.map(({ hex }) => hex.slice(0, 10))).toEqual([...Array(4).fill('68656c6c6f'), '78'])
+    expect(frames.map(({ direction }) => direction)).toEqual([INCOMING, OUTGOING, ...Array(3).fill(UNKNOWN_DIRECTION)])
+    expect(capture.dropped).toBe(7)
+    expect(capture.comments).toEqual(['the first', 'the second'])
   })
 
   test('names and comments are kept', () => {

@@ -11,6 +11,7 @@ import {
   NAME_CUT,
   NONE,
   TCP,
+  UNKNOWN_DIRECTION,
   UNREACHABLE,
 } from '../src/model.ts'
 import { decodeFrame, endDecoder, newDecoder } from '../src/wire/decode.ts'
@@ -81,6 +82,7 @@ function frameOf(given: Given, i: number, link: number): Frame {
     linkType: rest.link ?? link,
     interfaceIndex: rest.index ?? NONE,
     interfaceName: null,
+    direction: UNKNOWN_DIRECTION,
   }
 }
 

@@ -3,7 +3,7 @@
  * are the two. Everything in here is synchronous; waiting for bytes is the business of chunks.ts and read.ts.
  */
 import type { Capture } from '../model.ts'
-import { NONE } from '../model.ts'
+import { NONE, UNKNOWN_DIRECTION } from '../model.ts'
 import type { Frame } from '../wire/frame.ts'
 import type { Issues } from '../wire/issues.ts'
 
@@ -50,6 +50,7 @@ export const newFrame = (): Frame => ({
   linkType: NONE,
   interfaceIndex: NONE,
   interfaceName: null,
+  direction: UNKNOWN_DIRECTION,
 })
 
 /** 32 bits without sign, in either byte order. Shifts, because Buffer's own readers check their arguments for every field. */

@@ -2,6 +2,7 @@
  * The blocks of a pcapng that say something about the capture instead of holding a packet: interface descriptions, statistics,
  * names. Follows https://pcapng.com/ (sections 4.2, 4.5, 4.6). Options are | code 2 | length 2 | value, padded to 4 |.
  */
+import { INCOMING, OUTGOING, UNKNOWN_DIRECTION } from '../model.ts'
 import { Addresses } from '../wire/tables.ts'
 import { u16, u32 } from './parser.ts'
 import { type Clock, MICROSECONDS, newClock } from './ticks.ts'
@@ -22,8 +23,16 @@ const IF_NAME = 2
 const IF_TSRESOL = 9
 const IF_FILTER = 11
 const IF_TSOFFSET = 14
+const EPB_FLAGS = 2
+const EPB_DROPCOUNT = 4
 const ISB_IFDROP = 5
 const ISB_OSDROP = 7
+
+/** The two low bits of a packet's flags: no information, inbound, outbound; 3 means nothing. */
+const DIRECTIONS = [UNKNOWN_DIRECTION, INCOMING, OUTGOING, UNKNOWN_DIRECTION]
+
+/** Of a file whose every packet has its own comment these are enough to know what they are about. */
+const MOST_COMMENTS = 20
 
 /** An interface description block's body: | link type 2 | reserved 2 | snap length 4 | options |. */
 export function readInterface(bytes: Buffer, start: number, end: number, little: boolean, index: number): Interface {
@@ -65,6 +74,37 @@ export function readDropped(bytes: Buffer, start: number, end: number, little: b
 export function readComments(bytes: Buffer, start: number, end: number, little: boolean, comments: string[]): void {
   eachOption(bytes, start, end, little, (code, at, to) => {
     if (code === COMMENT) comments.push(text(bytes, at, to))
+  })
+}
+
+/** What a packet's options tell. */
+export interface PacketOptions {
+  /** Messages.direction */
+  direction: number
+  /** Packets that the interface lost since the one before. */
+  dropped: number
+}
+
+/** The options behind a packet; one object is filled again and again. Of comments that many packets have, the first of each text is kept. */
+export function readPacketOptions(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  little: boolean,
+  into: PacketOptions,
+  comments: string[],
+): void {
+  into.direction = UNKNOWN_DIRECTION
+  into.dropped = 0
+  if (start + 4 > end) return
+  eachOption(bytes, start, end, little, (code, at, to) => {
+    if (code === EPB_FLAGS && to - at >= 4) into.direction = DIRECTIONS[u32(bytes, at, little) & 3]
+    else if (code === EPB_DROPCOUNT && to - at >= 8)
+      into.dropped += Number(little ? bytes.readBigUInt64LE(at) : bytes.readBigUInt64BE(at))
+    else if (code === COMMENT && comments.length < MOST_COMMENTS) {
+      const comment = text(bytes, at, to)
+      if (!comments.includes(comment)) comments.push(comment)
+    }
   })
 }
 

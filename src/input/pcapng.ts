@@ -9,9 +9,17 @@
  *
  * Frame numbers are Wireshark's: custom blocks, journal entries and Sysdig events have one; names, statistics and secrets have none.
  */
-import { NONE } from '../model.ts'
+import { NONE, UNKNOWN_DIRECTION } from '../model.ts'
 import { type CaptureParser, LARGEST_BUS_RECORD, newFrame, type ParserContext, u16, u32 } from './parser.ts'
-import { type Interface, readComments, readDropped, readInterface, readNames } from './pcapng-blocks.ts'
+import {
+  type Interface,
+  type PacketOptions,
+  readComments,
+  readDropped,
+  readInterface,
+  readNames,
+  readPacketOptions,
+} from './pcapng-blocks.ts'
 import { stampOf } from './ticks.ts'
 
 export const SECTION = 0x0a0d0d0a
@@ -45,6 +53,10 @@ export class PcapngParser implements CaptureParser {
   private interfaces: Interface[] = []
   /** Of the whole file. */
   private readonly allInterfaces: Interface[] = []
+  private readonly options: PacketOptions = { direction: UNKNOWN_DIRECTION, dropped: 0 }
+  /** Packets that the statistics, and that the packets' own options say were lost. */
+  private droppedInAll: number | null = null
+  private droppedBetween: number | null = null
   /** Bytes of a block nobody reads that are still to come. */
   private skip = 0
   /** A block made no sense: looking for the next one that does. */
@@ -110,10 +122,10 @@ export class PcapngParser implements CaptureParser {
     switch (type) {
       case ENHANCED_PACKET:
         if (end - start < 20) return this.shortBlock()
-        return this.packet(bytes, start, start, end, u32(bytes, start, this.little))
+        return this.packet(bytes, start, end, u32(bytes, start, this.little), true)
       case OLD_PACKET:
         if (end - start < 20) return this.shortBlock()
-        return this.packet(bytes, start, start, end, u16(bytes, start, this.little))
+        return this.packet(bytes, start, end, u16(bytes, start, this.little), false)
       case SIMPLE_PACKET:
         if (end - start < 4) return this.shortBlock()
         return this.simplePacket(bytes, start, end)
@@ -141,24 +153,43 @@ export class PcapngParser implements CaptureParser {
     }
   }
 
-  /** An enhanced and an old packet block differ in their first four bytes only. */
-  private packet(bytes: Buffer, body: number, start: number, end: number, id: number): boolean {
+  /** An enhanced and an old packet block differ in their first four bytes, and in what their options' numbers mean. */
+  private packet(bytes: Buffer, start: number, end: number, id: number, enhanced: boolean): boolean {
     const { frame, little } = this
     const from = this.interfaces[id]
     frame.number++
-    frame.start = body + 20
-    frame.end = body + 20 + u32(bytes, start + 12, little)
+    frame.start = start + 20
+    frame.end = start + 20 + u32(bytes, start + 12, little)
     if (frame.end > end) {
       frame.end = end
       this.issue('block-length')
     }
     frame.wireLength = u32(bytes, start + 16, little)
+    frame.direction = UNKNOWN_DIRECTION
+    if (enhanced && frame.end + 4 < end) this.readOptions(bytes, start + 20, end)
     if (from === undefined) return this.withoutInterface()
     stampOf(from.clock, u32(bytes, start + 4, little), u32(bytes, start + 8, little), frame)
     frame.linkType = from.linkType
     frame.interfaceIndex = from.index
     frame.interfaceName = from.name
     return this.context.onFrame(frame)
+  }
+
+  /** The options stand behind the packet's bytes, which are padded to fours. */
+  private readOptions(bytes: Buffer, packet: number, end: number): void {
+    const { frame, options } = this
+    const { capture } = this.context
+    const at = packet + ((frame.end - packet + 3) & ~3)
+    readPacketOptions(bytes, at, end, this.little, options, capture.comments)
+    frame.direction = options.direction
+    if (options.dropped === 0) return
+    this.droppedBetween = (this.droppedBetween ?? 0) + options.dropped
+    this.tellDropped()
+  }
+
+  /** Statistics and packets count the same losses; the larger number has all of them. */
+  private tellDropped(): void {
+    this.context.capture.dropped = Math.max(this.droppedInAll ?? 0, this.droppedBetween ?? 0)
   }
 
   /** A simple packet has no time: it keeps that of the packet before, so that it stays in its place. */
@@ -168,6 +199,7 @@ export class PcapngParser implements CaptureParser {
     frame.number++
     frame.wireLength = u32(bytes, start, this.little)
     frame.start = start + 4
+    frame.direction = UNKNOWN_DIRECTION
     frame.end = Math.min(start + 4 + frame.wireLength, end)
     this.issue('no-time')
     if (from === undefined) return this.withoutInterface()
@@ -216,7 +248,8 @@ export class PcapngParser implements CaptureParser {
     of.dropped = dropped
     let sum = 0
     for (const each of this.allInterfaces) sum += each.dropped ?? 0
-    this.context.capture.dropped = sum
+    this.droppedInAll = sum
+    this.tellDropped()
   }
 
   private readByteOrder(bytes: Buffer, at: number): boolean {

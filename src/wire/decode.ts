@@ -2,7 +2,6 @@
  * From one captured frame to rows of messages: the only door into wire/. Synchronous, never throws; what is wrong with the bytes is
  * a counted issue. Every frame counts in exactly one of the capture's dnsFrames, partFrames, otherFrames and issueFrames.
  */
-import { UNKNOWN_DIRECTION } from '../model.ts'
 import { type Decoder, type DecoderOptions, DNS, issue, newState, OTHER, PART } from './decoder.ts'
 import { FRAGMENT_SECONDS, giveUpDatagram, MOST_DATAGRAMS } from './fragments.ts'
 import type { Frame } from './frame.ts'
@@ -36,7 +35,7 @@ export function decodeFrame(decoder: Decoder, frame: Frame): void {
   decoder.nanos = frame.nanos
   decoder.interfaceIndex = frame.interfaceIndex
   decoder.interfaceName = frame.interfaceName
-  decoder.direction = UNKNOWN_DIRECTION
+  decoder.direction = frame.direction
   decoder.rows = 0
   decoder.depth = 0
   if (linkType !== decoder.linkType) {

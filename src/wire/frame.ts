@@ -16,4 +16,6 @@ export interface Frame {
   /** The interface's number and name in a pcapng; NONE and null in a classic pcap. A link layer that knows better (SLL2) overrides it. */
   interfaceIndex: number
   interfaceName: string | null
+  /** Messages.direction, where the file tells it of each packet (pcapng); UNKNOWN_DIRECTION else. */
+  direction: number
 }
