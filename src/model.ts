@@ -196,12 +196,6 @@ export interface Messages {
 
 // -- Transactions ------------------------------------------------------------------------------------------------------------
 
-/** answered by a response, by "unreachable" (ICMP, RST), not at all, or not yet when the capture ended. */
-export const OPEN = 0
-export const ANSWERED = 1
-export const REFUSED_BY_NETWORK = 2
-export const GIVEN_UP = 3
-
 export const OUTCOMES = [
   'answered',
   'nodata',

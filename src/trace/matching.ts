@@ -285,14 +285,7 @@ export class Matching {
       gap < (m.file[i] === t.file && t.delivered ? SIGHTING_WINDOW : OTHER_CLOCK_WINDOW) &&
       (!seenHere || this.hidesInterface(m.vantage[i]))
     ) {
-      this.counts.sightings++
-      t.sightings++
-      t.responseVantages?.push(vantage)
-      addFrame(t, m.file[i], m.frame[i])
-      if (m.file[i] === t.file) t.delivered = true
-      if (time > t.end) t.end = time
-      if (time < t.responseAtServer) t.responseAtServer = time
-      if (m.ttl[i] < t.responseTtl) t.responseTtl = m.ttl[i]
+      this.mergeResponse(t, m, i, time, vantage)
     } else t.duplicates++
   }
 
@@ -306,6 +299,17 @@ export class Matching {
     if (m.from[i] !== t.server && m.from[i] !== t.asked) return false
     if (t.responseSize !== m.size[i] || t.rcode !== m.rcode[i] || t.responseVantages?.includes(vantage)) return false
     if (!isOneCrossing(time - t.end, m.file[i] === t.file && t.delivered, false)) return false
+    this.mergeResponse(t, m, i, time, vantage)
+    if (m.to[i] !== t.client && m.to[i] !== t.seen) {
+      this.table.alias(m.to[i], m.toPort[i], t)
+      t.client = m.to[i]
+      t.clientPort = m.toPort[i]
+    }
+    return true
+  }
+
+  /** Another sighting of the transaction's response. */
+  private mergeResponse(t: Transaction, m: Messages, i: number, time: Time, vantage: number): void {
     this.counts.sightings++
     t.sightings++
     t.responseVantages?.push(vantage)
@@ -313,12 +317,7 @@ export class Matching {
     if (m.file[i] === t.file) t.delivered = true
     if (time > t.end) t.end = time
     if (time < t.responseAtServer) t.responseAtServer = time
-    if (m.to[i] !== t.client && m.to[i] !== t.seen) {
-      this.table.alias(m.to[i], m.toPort[i], t)
-      t.client = m.to[i]
-      t.clientPort = m.toPort[i]
-    }
-    return true
+    if (m.ttl[i] < t.responseTtl) t.responseTtl = m.ttl[i]
   }
 
   /** The transaction that a response (or an error about a query) belongs to: open ones first, then the latest, which `of` has first. */

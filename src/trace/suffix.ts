@@ -36,9 +36,6 @@ export const endsWithSuffix = (name: string, suffix: string): boolean =>
 export const withoutSuffix = (name: string, suffix: string): string =>
   suffix === '' ? name : name.slice(0, name.length - suffix.length - 1)
 
-/** `base` as the candidate that a search domain makes of it; the base itself for "". */
-export const withSuffix = (base: string, suffix: string): string => (suffix === '' ? base : `${base}.${suffix}`)
-
 /** The namespace and cluster domain of a search domain such as shop.svc.cluster.local; null for any other. */
 export function namespaceOf(suffix: string): { namespace: string; zone: string } | null {
   const at = suffix.indexOf('.svc.')
