@@ -36,6 +36,8 @@ const COULD_NOT_ANALYSE = 2
 
 /** Below this many characters a write costs more than what it writes. */
 const WRITE_SIZE = 1 << 16
+/** A reader of a pipe sees what a slow capture brought after this at the latest. */
+const FLUSH_AFTER_MS = 200
 /** A capture that is read sooner than this needs no progress. */
 const PROGRESS_AFTER_MS = 500
 const PROGRESS_EVERY_MS = 100
@@ -422,7 +424,10 @@ function batched(screen: Screen): { write: (text: string) => void; flush: () => 
   // Who watches a live capture wants each line at once.
   const size = screen.isTTY ? 1 : WRITE_SIZE
   let waiting = ''
+  let timer: NodeJS.Timeout | null = null
   const flush = () => {
+    if (timer) clearTimeout(timer)
+    timer = null
     if (waiting !== '') screen.write(waiting)
     waiting = ''
   }
@@ -430,6 +435,7 @@ function batched(screen: Screen): { write: (text: string) => void; flush: () => 
     write: text => {
       waiting += text
       if (waiting.length >= size) flush()
+      else timer ??= setTimeout(flush, FLUSH_AFTER_MS)
     },
     flush,
   }

@@ -53,6 +53,7 @@ export function assemble({ version, captures, trace, issues, findings, slowest, 
       sums.transactions,
       sums.cutNames,
       flowRemarks(captures, endpoints),
+      issues,
     ),
     totals: {
       seconds: secondsOf(captures),

@@ -1,5 +1,5 @@
 /** How far the capture can be trusted, in words: each remark says what was seen and what it means for the numbers. */
-import type { Capture, Report } from '../model.ts'
+import type { Capture, Issue, Report } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
 import type { MatchingCounts } from '../trace/matching.ts'
 import type { Remark } from './flow-remarks.ts'
@@ -10,12 +10,23 @@ type Grade = Report['quality']['grade']
 const SOME = 0.01
 const MANY = 0.1
 
+/** Issues after which something is missing that nobody can count. */
+const DAMAGE = new Set([
+  'record-length',
+  'tcp-limit',
+  'fragments-limit',
+  'compression-damaged',
+  'read-failed',
+  'block-length',
+])
+
 export function qualityOf(
   captures: Capture[],
   matching: MatchingCounts,
   transactions: number,
   cutNames: number,
   ofFlows: Remark[],
+  issues: Issue[],
 ): Report['quality'] {
   const remarks: Remark[] = [...ofFlows]
   const messages = captures.reduce((n, c) => n + c.messages, 0)
@@ -47,6 +58,12 @@ export function qualityOf(
   )
   const back = captures.reduce((n, c) => n + c.clockStepsBack, 0)
   remark(back, back * 50, `The clock stepped back ${plural(back, 'time')}: waits across these steps are wrong.`)
+  const damaged = issues.filter(({ code }) => DAMAGE.has(code))
+  if (damaged.length > 0)
+    remarks.push({
+      grade: 'fair',
+      text: 'A part of the input could not be used (see Issues): what stood there is missing below.',
+    })
   const interrupted = captures.filter(c => c.interrupted).length
   if (interrupted)
     remarks.push({ grade: 'good', text: 'Reading was interrupted: the report covers what was read until then.' })
