@@ -55,6 +55,12 @@ export interface Options {
   onProgress?: (bytes: number, total: number | null) => void
 }
 
+/** Younger than this, what comes from standard input is captured while it is read. */
+const LIVE_SECONDS = 60
+
+/** The only look at a wall clock: it tells a live pipe from a file that is piped, and nothing else depends on it. */
+const isNow = (seconds: number): boolean => Math.abs(Date.now() / 1000 - seconds) < LIVE_SECONDS
+
 export interface Sinks {
   lookup?: (record: LookupRecord) => void
   hop?: (record: HopRecord) => void
@@ -115,7 +121,13 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
   })
   const examination = examine({ trace, tables, identities, files: context.files })
   const flows = flowSinks(identities, tables, trace)
-  const captures = await read(options, tables, issues, detailed, (m, i) => trace.add(m, i), flows)
+  let first = options.files.includes('-')
+  const take = (m: Messages, i: number): void => {
+    if (first && isNow(m.seconds[i])) trace.follow()
+    first = false
+    trace.add(m, i)
+  }
+  const captures = await read(options, tables, issues, detailed, take, flows)
   trace.finish()
   const slowest = trace.sums.slowest.map(lookup =>
     lookupRecord(context, lookup, sumWaste(lookup), trace.inward(lookup)),

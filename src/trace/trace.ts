@@ -21,6 +21,8 @@ import { covered, isWasted, judge, type LookupWasteSums, sumWaste } from './wast
 
 /** Transactions that are held back at most, ... */
 const BATCH = 16_000
+/** ... how long at most where somebody follows, ... */
+const LIVE_HOLD: Time = 10e9
 /** ... and how old one must be before it is decided upon: sightings and most responses are in by then. */
 const SETTLE: Time = 1e9
 /** A forwarder's query that is older than this and was not answered when its lookup is closed, never was. */
@@ -64,6 +66,8 @@ export class Trace {
   private readonly grouping: Grouping
   private readonly options: TraceOptions
   private queue: Transaction[] = []
+  /** How long a transaction is held back at most; BATCH alone decides unless somebody follows. */
+  private hold: Time = Number.POSITIVE_INFINITY
   /** Hops that no lookup caused, waiting for their response. */
   private alone: Transaction[] = []
   private readonly servfails = new Servfails()
@@ -82,10 +86,17 @@ export class Trace {
     if (options.searchList) this.searchLists.give(options.searchList.list, options.searchList.ndots)
   }
 
+  /** Somebody follows a live capture: nothing is held back longer than LIVE_HOLD, on the capture's clock. */
+  follow(): void {
+    this.hold = LIVE_HOLD
+  }
+
   /** Takes row i. */
   add(m: Messages, i: number): void {
     this.matching.add(m, i)
-    if (this.queue.length >= BATCH) this.drain(this.matching.now - SETTLE, false)
+    const { now } = this.matching
+    if (this.queue.length >= BATCH || (this.queue.length > 0 && now - this.queue[0].start > this.hold))
+      this.drain(now - SETTLE, false)
   }
 
   finish(): void {
@@ -119,6 +130,7 @@ export class Trace {
     const own = unlinked.filter(t => !t.causes)
     for (const t of batch) {
       this.endpoints.observe(t)
+      if (t.rcode === SERVFAIL && t.effects) this.servfails.note(t)
       if (t.causes) this.visibleForwarders.add(t.causes[0].server)
       else if (t.infrastructure || t.nameCut) this.alone.push(t)
     }
@@ -133,6 +145,7 @@ export class Trace {
   // -- Lookups ---------------------------------------------------------------------------------------------------------------------
 
   private closeLookup(lookup: Lookup): void {
+    for (const t of transactionsOf(lookup)) this.giveUp(t)
     const { asked } = lookup.candidates[0].transactions[0]
     const knowledge = this.searchLists.of(lookup.client, asked)
     const resolver = resolverOf(habitsOf(lookup, this.profiles.clockShare(lookup.client)))
@@ -178,9 +191,15 @@ export class Trace {
 
   // -- Hops ------------------------------------------------------------------------------------------------------------------------
 
+  /** Nobody waits any more for what is still open when its lookup is closed. */
+  private giveUp(t: Transaction): void {
+    if (t.state === OPEN && this.matching.now - t.lastQuery > PATIENCE) t.state = UNANSWERED
+  }
+
   /** A transaction and all that it caused. */
   private closeHops(t: Transaction, lookup: Lookup | null): void {
-    if (t.state === OPEN && this.matching.now - t.lastQuery > PATIENCE) t.state = UNANSWERED
+    this.giveUp(t)
+    if (t.rcode === SERVFAIL && t.effects) this.servfails.note(t)
     const cause = t.causes?.[0]
     const from = cause ? cause.server : t.client
     const ownMs = ownTimeOf(t)
@@ -199,7 +218,6 @@ export class Trace {
     const { role } = this.endpoints.serverRole(t.server)
     if (role !== 'coredns' && role !== 'node-local-cache') return null
     if (t.effects?.some(effect => effect.start <= t.end && !(effect.end > t.end + 1e6))) {
-      if (t.rcode === SERVFAIL) this.servfails.note(t)
       return 'forwarded'
     }
     // A query upstream that the client did not wait for is a refresh: the answer was in the cache.
