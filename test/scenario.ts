@@ -9,6 +9,7 @@
  *     repeat 20 every 2.5
  *     0.000 walk client=10.244.0.12 host%i.example.com -> A 192.0.2.1
  *     end
+ *     live
  *     ! warning ndots-waste count=160 clients=1
  *
  * A line with a time is a query and what the server did: NXDOMAIN, NODATA, SERVFAIL, REFUSED, FORMERR, TC, "A 10.0.0.1 ...", "AAAA ...",
@@ -17,7 +18,7 @@
  *
  * For findings: "walk" is a whole search by glibc, A and AAAA from one port, the domains of `list` (commas) denied one after the other
  * until the one in `at` or the name itself answers; AAAA is empty unless `v6` gives an address. The lines between repeat and end come again with later times, %i counts them from 0.
- * A line that begins with ! is one finding that must come out, worst first, and no other.
+ * "live" decides upon lookups as they come, as for a live pipe. A line that begins with ! is one finding that must come out, worst first, and no other.
  */
 import { readFileSync } from 'node:fs'
 import { AA, AD, QR, RA, RD, TC, TYPES } from '../src/codes.ts'
@@ -70,16 +71,19 @@ export interface Scenario {
   rows: Row[]
   expected: string[]
   findings: string[]
+  /** Decided upon as it comes, not at the end. */
+  live: boolean
 }
 
 const RCODES: Record<string, number> = { FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 }
 const typeOf = (name: string): number => Number(Object.entries(TYPES).find(([, text]) => text === name)?.[0])
 
 export function readScenario(path: string): Scenario {
-  const scenario: Scenario = { title: path, rows: [], expected: [], findings: [] }
+  const scenario: Scenario = { title: path, rows: [], expected: [], findings: [], live: false }
   const lines = repeated(readFileSync(path, 'utf8').split('\n')).flatMap(walked)
   for (const line of lines) {
     if (line.startsWith('#') && scenario.title === path) scenario.title = line.slice(1).trim()
+    else if (line === 'live') scenario.live = true
     else if (line.startsWith('!')) scenario.findings.push(line.slice(1).trim())
     else if (line.startsWith('=')) scenario.expected.push(line.slice(1).trim())
     else if (/^[\d.]+ /.test(line)) scenario.rows.push(...rowsOf(line))
@@ -203,7 +207,10 @@ function rowsOf(line: string): Row[] {
 }
 
 /** Runs a scenario through the trace, as messages of one capture taken at the client. */
-export function runScenario({ rows }: Scenario, begin: ((world: World) => Examination) | null = null): LookupRecord[] {
+export function runScenario(
+  { rows, live }: Scenario,
+  begin: ((world: World) => Examination) | null = null,
+): LookupRecord[] {
   const tables = newTables()
   const records: LookupRecord[] = []
   const vantages = ['eth0', 'eth1'].map((name, i) => tables.vantages.intern(0, i === 0 ? NONE : i, name, 1))
@@ -232,6 +239,7 @@ export function runScenario({ rows }: Scenario, begin: ((world: World) => Examin
     hop: hop => examination?.hop(hop),
     settled: null,
   })
+  if (live) trace.follow()
   const examination = begin?.({ trace, tables, identities: context.identities, files: context.files }) ?? null
   const m = newMessages(1, false)
   m.length = 1
