@@ -121,6 +121,7 @@ export class SearchLists {
       if (before.asked !== t.asked) continue
       if (before.name === name) return null
       if (before.end > t.start + STEP_SLACK || t.start - before.end > STEP_GAP) continue
+      if (before.name.charCodeAt(0) !== name.charCodeAt(0)) continue
       const base = commonBase(before.name, name)
       if (base > 0 && isStep(behind(before.name, base), behind(name, base))) return before
     }

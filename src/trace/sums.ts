@@ -8,7 +8,7 @@ import { outcomeOf } from './outcome.ts'
 import { Histogram } from './quantiles.ts'
 import type { Transaction } from './transaction.ts'
 import { waitOf } from './transaction.ts'
-import type { LookupWasteSums } from './waste.ts'
+import { type LookupWasteSums, noWaste } from './waste.ts'
 
 /** Rows of a table of sums; the smaller half is dropped when it is full, so what is shown, the top, stays right. */
 const MAX_KEYS = 20_000
@@ -154,23 +154,12 @@ export class Sums {
 export const newKeyedWaste = (): KeyedWaste => ({
   lookups: 0,
   answered: 0,
-  sums: newSums(),
+  sums: noWaste(),
   wasteful: 0,
   reachedCoredns: 0,
   leftCluster: 0,
   corednsKnown: 0,
   clusterKnown: 0,
-})
-
-const newSums = (): LookupWasteSums => ({
-  queries: 0,
-  kinds: { search: 0, fanOut: 0, retransmission: 0, truncation: 0, family: 0 },
-  nxdomain: 0,
-  nxdomainBytes: 0,
-  nxdomainWait: 0,
-  bytes: 0,
-  totalBytes: 0,
-  wait: 0,
 })
 
 export function addWaste(sum: LookupWasteSums, more: LookupWasteSums): void {

@@ -17,7 +17,7 @@ import { SearchLists } from './searchlist.ts'
 import { Servfails } from './servfails.ts'
 import { type Inward, Sums } from './sums.ts'
 import { ANSWERED, OPEN, RESPONSE_LOST, type Transaction, UNANSWERED } from './transaction.ts'
-import { covered, isWasted, judge, type LookupWasteSums, sumWaste } from './waste.ts'
+import { covered, isWasted, judge, type LookupWasteSums, sumCandidate, sumWaste } from './waste.ts'
 
 /** Transactions that are held back at most, ... */
 const BATCH = 16_000
@@ -162,7 +162,11 @@ export class Trace {
     this.sums.addLookup(lookup, waste, inward)
     lookup.suffixes.forEach((suffix, i) => {
       if (suffix !== null)
-        this.sums.addSuffix(suffix, i === lookup.deciding && lookup.outcome === 'answered', wasteOfCandidate(lookup, i))
+        this.sums.addSuffix(
+          suffix,
+          i === lookup.deciding && lookup.outcome === 'answered',
+          sumCandidate(lookup, lookup.candidates[i]),
+        )
     })
     for (const t of transactionsOf(lookup)) this.closeHops(t, lookup)
     this.options.lookup?.(lookup, waste, inward)
@@ -258,14 +262,4 @@ function ownTimeOf(t: Transaction): number | null {
     if (end <= t.end + 1e6) spans.push([effect.start, end])
   }
   return (t.end - t.start - covered(spans, t.start, t.end)) / 1e6
-}
-
-/** The waste of one candidate alone, for the table of suffixes. */
-function wasteOfCandidate(lookup: Lookup, i: number): LookupWasteSums {
-  const part: Lookup = { ...lookup, candidates: [lookup.candidates[i]], wait: Number.NaN }
-  const sums = sumWaste(part)
-  const transactions = lookup.candidates[i].transactions
-  const spans: [Time, Time][] = transactions.filter(t => isWasted(t) && !Number.isNaN(t.end)).map(t => [t.start, t.end])
-  sums.wait = covered(spans, lookup.start, lookup.start + (Number.isNaN(lookup.wait) ? 0 : lookup.wait))
-  return sums
 }

@@ -3,9 +3,8 @@
  * Law: queries = needed + search + fanOut + retransmission + truncation + family. Definitions: "The numbers" in ARCHITECTURE.md.
  */
 import { A, AAAA, NXDOMAIN, TC } from '../codes.ts'
-import { NONE, TCP, type Time, WASTE_KINDS, type WasteKind } from '../model.ts'
+import { NONE, TCP, type Time, type WasteKind } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
-import { transactionsOf } from './lookup.ts'
 import { hasAnswer } from './outcome.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
 
@@ -76,57 +75,75 @@ const anyAnswer = (candidate: Candidate, qtype: number): boolean =>
   candidate.transactions.some(t => t.qtype === qtype && t.state === ANSWERED && hasAnswer(t))
 
 export function sumWaste(lookup: Lookup): LookupWasteSums {
-  const sums: LookupWasteSums = {
-    queries: 0,
-    kinds: noWaste(),
-    nxdomain: 0,
-    nxdomainBytes: 0,
-    nxdomainWait: 0,
-    bytes: 0,
-    totalBytes: 0,
-    wait: 0,
-  }
-  const neededSpans: [Time, Time][] = []
-  const deniedSpans: [Time, Time][] = []
-  for (const t of transactionsOf(lookup)) {
-    const first = t.waste
-    const queries = 1 + t.retransmissions
-    const querySize = t.querySize === NONE ? Number.NaN : t.querySize
-    const responseSize = Number.isNaN(t.end) || t.responseSize === NONE ? 0 : t.responseSize
-    sums.queries += queries
-    sums.totalBytes += querySize * queries + responseSize
-    if (first === null) {
-      sums.kinds.retransmission += t.retransmissions
-      sums.bytes += querySize * t.retransmissions
-      neededSpans.push([t.start, Number.isNaN(t.end) ? lookup.start + lookup.wait : t.end])
-    } else {
-      sums.kinds[first] += first === 'search' || first === 'retransmission' ? queries : 1
-      if (first !== 'search' && first !== 'retransmission') sums.kinds.retransmission += t.retransmissions
-      sums.bytes += querySize * queries + responseSize
-      if (t.rcode === NXDOMAIN) {
-        sums.nxdomain += queries
-        sums.nxdomainBytes += querySize * queries + responseSize
-        if (!Number.isNaN(t.end)) deniedSpans.push([t.start, t.end])
-      }
+  const sums = noWaste()
+  const needed: [Time, Time][] = []
+  const denied: [Time, Time][] = []
+  const until = lookup.start + lookup.wait
+  for (const { transactions } of lookup.candidates) {
+    for (const t of transactions) {
+      addTransaction(sums, t)
+      if (t.waste === null) needed.push([t.start, Number.isNaN(t.end) ? until : t.end])
+      else if (t.rcode === NXDOMAIN && !Number.isNaN(t.end)) denied.push([t.start, t.end])
     }
   }
   if (!Number.isNaN(lookup.wait)) {
-    const until = lookup.start + lookup.wait
-    const needed = covered(neededSpans, lookup.start, until)
-    sums.wait = Math.max(0, lookup.wait - needed)
-    sums.nxdomainWait = covered([...neededSpans, ...deniedSpans], lookup.start, until) - needed
+    const open = covered(needed, lookup.start, until)
+    sums.wait = Math.max(0, lookup.wait - open)
+    if (denied.length > 0) sums.nxdomainWait = covered([...needed, ...denied], lookup.start, until) - open
   }
   return sums
 }
 
-export const noWaste = (): Record<WasteKind, number> =>
-  Object.fromEntries(WASTE_KINDS.map(kind => [kind, 0])) as Record<WasteKind, number>
+/** The waste of one candidate alone, for the table of search domains; its wait is the time during which a wasted query was open. */
+export function sumCandidate(lookup: Lookup, { transactions }: Candidate): LookupWasteSums {
+  const sums = noWaste()
+  const open: [Time, Time][] = []
+  for (const t of transactions) {
+    addTransaction(sums, t)
+    if (isWasted(t) && !Number.isNaN(t.end)) open.push([t.start, t.end])
+  }
+  sums.wait = covered(open, lookup.start, lookup.start + (Number.isNaN(lookup.wait) ? 0 : lookup.wait))
+  return sums
+}
+
+function addTransaction(sums: LookupWasteSums, t: Transaction): void {
+  const first = t.waste
+  const queries = 1 + t.retransmissions
+  const querySize = t.querySize === NONE ? Number.NaN : t.querySize
+  const responseSize = Number.isNaN(t.end) || t.responseSize === NONE ? 0 : t.responseSize
+  const all = querySize * queries + responseSize
+  sums.queries += queries
+  sums.totalBytes += all
+  if (first === null) {
+    sums.kinds.retransmission += t.retransmissions
+    sums.bytes += querySize * t.retransmissions
+    return
+  }
+  sums.kinds[first] += first === 'search' || first === 'retransmission' ? queries : 1
+  if (first !== 'search' && first !== 'retransmission') sums.kinds.retransmission += t.retransmissions
+  sums.bytes += all
+  if (t.rcode !== NXDOMAIN) return
+  sums.nxdomain += queries
+  sums.nxdomainBytes += all
+}
+
+export const noWaste = (): LookupWasteSums => ({
+  queries: 0,
+  kinds: { search: 0, fanOut: 0, retransmission: 0, truncation: 0, family: 0 },
+  nxdomain: 0,
+  nxdomainBytes: 0,
+  nxdomainWait: 0,
+  bytes: 0,
+  totalBytes: 0,
+  wait: 0,
+})
 
 /** Length of the union of spans within [from, to]. */
 export function covered(spans: [Time, Time][], from: Time, to: Time): Time {
   let sum = 0
   let reached = from
-  for (const [start, end] of spans.sort((a, b) => a[0] - b[0])) {
+  if (spans.length > 1) spans.sort((a, b) => a[0] - b[0])
+  for (const [start, end] of spans) {
     const begin = Math.max(start, reached)
     const finish = Math.min(end, to)
     if (finish > begin) {
