@@ -2,6 +2,7 @@
 import { basename } from 'node:path'
 import type { Readable } from 'node:stream'
 import { examine } from './findings/examine.ts'
+import { type Clock, compareClocks } from './input/clocks.ts'
 import { readResolvConf, readResources } from './input/hints.ts'
 import type { FlowSinks } from './input/hubble.ts'
 import { Conversations } from './input/hubble-conversations.ts'
@@ -127,28 +128,35 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
     first = false
     trace.add(m, i)
   }
-  const captures = await read(options, tables, issues, detailed, take, flows)
+  const clocks = await clocksOf(options, context.files)
+  const captures = await read(options, tables, issues, detailed, take, flows, clocks)
   trace.finish()
   const slowest = trace.sums.slowest.map(lookup =>
     lookupRecord(context, lookup, sumWaste(lookup), trace.inward(lookup)),
   )
   const findings = examination.conclude()
-  return assemble({ version: VERSION, captures, trace, issues: issues.list, findings, slowest, flows, context })
+  return assemble({ version: VERSION, captures, clocks, trace, issues: issues.list, findings, slowest, flows, context })
 }
 
-/** Reads the captures and hands over every DNS message of the wanted frames as the wire has it: its record, and its row with bytes. */
+/**
+ * Reads the captures and hands over every DNS message of the wanted frames as the wire has it: its record, and its row with bytes. Times
+ * are the captures' own, or those of the run's clock as in `analyze`.
+ */
 export async function messages(
   options: Options,
   sink: (record: MessageRecord, m: Messages, i: number) => void,
   wanted: (file: string, frame: number) => boolean = () => true,
+  onOneClock = false,
 ): Promise<Report['captures']> {
   const tables = newTables()
   const files = fileNames(options.files)
-  const captures = await read(options, tables, new Issues(), true, (m, i) => {
+  const consume = (m: Messages, i: number): void => {
     if (!wanted(files[m.file[i]], m.frame[i])) return
     const record = messageRecord(m, i, tables, files)
     if (record) sink(record, m, i)
-  })
+  }
+  const clocks = onOneClock ? await clocksOf(options, files) : null
+  const captures = await read(options, tables, new Issues(), true, consume, undefined, clocks)
   return captureRecords(captures, tables)
 }
 
@@ -159,12 +167,20 @@ const read = (
   keepBytes: boolean,
   consume: (m: Messages, i: number) => void,
   flows?: FlowSinks,
+  clocks: Clock[] | null = null,
 ): Promise<Capture[]> =>
   readCaptures(
     options.files,
     { keepBytes, tables, issues, flows, signal: options.signal, stdin: options.stdin, onProgress: options.onProgress },
     consume,
+    clocks,
   )
+
+/** How the clocks of several captures differ; null where there is one. */
+const clocksOf = async ({ files, signal }: Options, names: string[]): Promise<Clock[] | null> =>
+  files.length < 2
+    ? null
+    : compareClocks(files, names, { keepBytes: false, tables: newTables(), issues: new Issues(), signal })
 
 /** What flows tell of addresses; the user's files come first. */
 function flowSinks(identities: Identities, tables: Tables, trace: Trace): FlowSinks {

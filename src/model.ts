@@ -72,6 +72,25 @@ export interface Capture {
   lines: Record<string, number> | null
 }
 
+/** What one capture's clock was found to be, beside another's that saw some of the same transactions. */
+export interface ClockRecord {
+  /** The capture whose clock counts; null for that capture itself, and where nothing could be compared. */
+  reference: string | null
+  /** Transactions that were seen both here and at the capture that it was compared with. */
+  transactions: number
+  /** How far ahead its clock is at its first message; negative where it is behind. */
+  offsetMs: number | null
+  /** The true offset lies this close: the network may be slower in one direction, and nothing in the packets tells. */
+  uncertaintyMs: number | null
+  /** How much it gains in a second, in microseconds; null where the transactions lie too close together to tell. */
+  driftPpm: number | null
+  driftUncertaintyPpm: number | null
+  /** True where its times were brought to the reference's clock. Where the two may well be one clock they are left alone. */
+  corrected: boolean
+  /** A sentence, where something is to be said. */
+  note: string | null
+}
+
 /** Where a capture was taken: one interface of one file. */
 export interface Vantage {
   /** Index into the run's captures. */
@@ -412,6 +431,8 @@ export interface Report {
     last: string | null
     seconds: number
     vantages: string[]
+    /** Null where there is but one capture. */
+    clock: ClockRecord | null
   })[]
   quality: {
     /** "good", "fair", "poor": the worst of the remarks. */

@@ -36,6 +36,7 @@ async function bytesOf({ hops }: Shown, { signal: _, ...options }: Options): Pro
       captured.push({ record, bytes: Uint8Array.from(m.bytes.subarray(m.start[i], m.start[i] + m.bytesLength[i])) })
     },
     (file, frame) => frames.has(`${frame} ${file}`),
+    true,
   )
   return captured
 }

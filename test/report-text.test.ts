@@ -161,3 +161,45 @@ test('findings stand with what was seen, what to do and where to look', () => {
 test('an unknown wait is no row of the slowest', () => {
   expect(plain({ ...EMPTY_REPORT, slowest: [lookup({ id: 'L1', waitMs: null })] })).not.toContain('Slowest')
 })
+
+test('the clocks of several captures: what agrees, what was corrected, what cannot be known', () => {
+  const clock = {
+    reference: 'a.pcap',
+    transactions: 812,
+    offsetMs: 0.002,
+    uncertaintyMs: 0.54,
+    driftPpm: null,
+    driftUncertaintyPpm: null,
+    corrected: false,
+    note: null,
+  }
+  const captures = [
+    { ...CAPTURE, file: 'a.pcap', clock: { ...clock, reference: null, offsetMs: null, uncertaintyMs: null } },
+    { ...CAPTURE, file: 'tmp/b.pcap', clock },
+    {
+      ...CAPTURE,
+      file: 'c.pcap',
+      clock: {
+        ...clock,
+        offsetMs: 37.0031,
+        uncertaintyMs: 0.021,
+        driftPpm: 20.04,
+        driftUncertaintyPpm: 0.1,
+        corrected: true,
+      },
+    },
+    { ...CAPTURE, file: 'd.pcap', clock: { ...clock, offsetMs: -3600000.5, corrected: true } },
+    { ...CAPTURE, file: '-', clock: { ...clock, reference: null, note: 'It can be read only once.' } },
+  ]
+  const text = plain({ ...EMPTY_REPORT, captures })
+  expect(text.slice(text.indexOf('Clocks'), text.indexOf('Missing'))).toMatchInlineSnapshot(`
+    "Clocks: b.pcap and a.pcap may be one clock (within 0.54 ms): not
+                corrected
+              Clock of c.pcap: 37.003 ms (±21 µs) ahead of a.pcap's, gaining 20.0
+                (±0.1) ppm; corrected, from 812 transactions seen at both
+              Clock of d.pcap: 3600.000500 s (±0.54 ms) behind a.pcap's, drift not
+                known; corrected, from 812 transactions seen at both
+              Clock of standard input: It can be read only once.
+              "
+  `)
+})

@@ -123,6 +123,17 @@ function streamSource(stream: Readable, options: SourceOptions): Source {
   return { chunks: chunks(), totalBytes: null, close }
 }
 
+/** True for what can be opened once more and then starts anew: files, not pipes and standard input. */
+export async function canBeReadAgain(file: string): Promise<boolean> {
+  if (file === '-') return false
+  try {
+    return (await stat(file)).isFile()
+  } catch {
+    // Opening it will say why.
+    return false
+  }
+}
+
 /** The first bytes of a source, at least `length` of them unless it ends before, and all of its chunks again. */
 export async function peek(chunks: Chunks, length: number): Promise<{ head: Buffer; chunks: Chunks }> {
   let head: Buffer = Buffer.alloc(0)

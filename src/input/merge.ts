@@ -4,16 +4,19 @@
  */
 import { type Capture, type Messages, UserError } from '../model.ts'
 import { nameOf } from './chunks.ts'
+import { type Clock, correctTimes } from './clocks.ts'
 import { type CaptureReader, openCapture, type ReadOptions } from './read.ts'
 
 /**
  * Reads all captures and calls `consume` for every message: one capture's in file order, several by time, and where times are equal
- * in the order of the files. The row is valid during the call. Returns the captures in the order that they were given.
+ * in the order of the files. The row is valid during the call. Returns the captures in the order that they were given. `clocks`: what
+ * is known of theirs; without, they are taken for one.
  */
 export async function readCaptures(
   files: string[],
   options: ReadOptions,
   consume: (messages: Messages, row: number) => void,
+  clocks: Clock[] | null = null,
 ): Promise<Capture[]> {
   const twice = files.find((file, i) => files.indexOf(file) !== i)
   if (twice !== undefined) throw new UserError(`${nameOf(twice)} is named twice.`)
@@ -29,7 +32,7 @@ export async function readCaptures(
   const progress = progressOf(readers, options)
   try {
     if (readers.length === 1) await passThrough(readers[0], progress, consume)
-    else await mergeByTime(readers, progress, consume)
+    else await mergeByTime(readers, clocks, progress, consume)
   } finally {
     await Promise.all(readers.map(reader => reader.close()))
   }
@@ -79,24 +82,30 @@ interface Lane {
 
 async function mergeByTime(
   readers: CaptureReader[],
+  clocks: Clock[] | null,
   progress: () => void,
   consume: (messages: Messages, row: number) => void,
 ): Promise<void> {
-  const started = await Promise.all(readers.map(reader => reader.next()))
+  const next = async (reader: CaptureReader): Promise<boolean> => {
+    const more = await reader.next()
+    if (more && clocks) correctTimes(reader.messages, clocks[readers.indexOf(reader)])
+    return more
+  }
+  const started = await Promise.all(readers.map(next))
   /** In the order of the files, so that the first of equals is the right one. */
   let lanes: Lane[] = readers
     .filter((_, i) => started[i])
     .map(reader => ({ reader, messages: reader.messages, row: 0 }))
   while (lanes.length > 0) {
-    const next = earliest(lanes, null)!
-    const rival = earliest(lanes, next)
-    const wins = rival !== null && lanes.indexOf(next) < lanes.indexOf(rival)
-    const { messages } = next
-    do consume(messages, next.row++)
-    while (next.row < messages.length && (rival === null || comesBefore(next, rival, wins)))
-    if (next.row < messages.length) continue
-    next.row = 0
-    if (!(await next.reader.next())) lanes = lanes.filter(lane => lane !== next)
+    const first = earliest(lanes, null)!
+    const rival = earliest(lanes, first)
+    const wins = rival !== null && lanes.indexOf(first) < lanes.indexOf(rival)
+    const { messages } = first
+    do consume(messages, first.row++)
+    while (first.row < messages.length && (rival === null || comesBefore(first, rival, wins)))
+    if (first.row < messages.length) continue
+    first.row = 0
+    if (!(await next(first.reader))) lanes = lanes.filter(lane => lane !== first)
     progress()
   }
 }

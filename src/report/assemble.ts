@@ -1,5 +1,6 @@
 /** All that was added up becomes the report: roles are certain now, so sums per address become sums per role. */
 import { rcodeName } from '../codes.ts'
+import type { Clock } from '../input/clocks.ts'
 import type { Conversations } from '../input/hubble-conversations.ts'
 import {
   type AddressId,
@@ -31,6 +32,8 @@ const MAX_ASKERS = 5
 export interface Parts {
   version: string
   captures: Capture[]
+  /** Null where there is but one capture. */
+  clocks: Clock[] | null
   trace: Trace
   issues: Issue[]
   findings: Finding[]
@@ -39,14 +42,15 @@ export interface Parts {
   context: RecordContext
 }
 
-export function assemble({ version, captures, trace, issues, findings, slowest, flows, context }: Parts): Report {
+export function assemble(parts: Parts): Report {
+  const { version, captures, clocks, trace, issues, findings, slowest, flows, context } = parts
   const { sums } = trace
   const messages = sum(captures, c => c.messages)
   const { outcomes } = sums
   const endpoints = endpointsOf(trace, context)
   return {
     version,
-    captures: captures.map((capture, i) => captureOf(capture, context.tables, i)),
+    captures: captures.map((capture, i) => captureOf(capture, context.tables, i, clocks?.[i])),
     quality: qualityOf(
       captures,
       trace.matching.counts,
@@ -56,7 +60,7 @@ export function assemble({ version, captures, trace, issues, findings, slowest, 
       issues,
     ),
     totals: {
-      seconds: secondsOf(captures),
+      seconds: secondsOf(captures, clocks),
       frames: sum(captures, c => c.frames),
       messages,
       sightings: trace.matching.counts.sightings,
@@ -90,7 +94,7 @@ const quantiles = (histogram: Histogram) => {
 // -- Captures -------------------------------------------------------------------------------------------------------------------------
 
 /** A capture as the report tells of it. */
-export function captureOf(capture: Capture, tables: Tables, file: number): Report['captures'][number] {
+export function captureOf(capture: Capture, tables: Tables, file: number, clock?: Clock): Report['captures'][number] {
   const { first, last, ...rest } = capture
   const vantages = tables.vantages.list.filter(v => v.file === file && (v.name !== null || v.index >= 0))
   return {
@@ -99,19 +103,21 @@ export function captureOf(capture: Capture, tables: Tables, file: number): Repor
     last: last && timeText(last.seconds, last.nanos),
     seconds: secondsOf([capture]),
     vantages: vantages.map(v => v.name ?? `interface ${v.index}`),
+    clock: clock?.record ?? null,
   }
 }
 
-/** From the first frame of all to the last. */
-function secondsOf(captures: Capture[]): number {
-  const time = (at: { seconds: number; nanos: number }, origin: number): number => at.seconds - origin + at.nanos / 1e9
-  const firsts = captures.map(c => c.first).filter(at => at !== null)
-  const lasts = captures.map(c => c.last).filter(at => at !== null)
-  if (firsts.length === 0 || lasts.length === 0) return 0
-  const origin = Math.min(...firsts.map(at => at.seconds))
-  const from = Math.min(...firsts.map(at => time(at, origin)))
-  const to = Math.max(...lasts.map(at => time(at, origin)))
-  return Math.max(0, Math.round((to - from) * 1e9) / 1e9)
+/** From the first frame of all to the last, on the run's clock. */
+function secondsOf(captures: Capture[], clocks: Clock[] | null = null): number {
+  const origin = captures.find(c => c.first !== null)?.first?.seconds ?? 0
+  let from = Number.POSITIVE_INFINITY
+  let to = Number.NEGATIVE_INFINITY
+  for (const [i, { first, last }] of captures.entries()) {
+    const ahead = clocks?.[i].record.corrected ? (clocks[i].record.offsetMs ?? 0) / 1e3 : 0
+    if (first) from = Math.min(from, first.seconds - origin + first.nanos / 1e9 - ahead)
+    if (last) to = Math.max(to, last.seconds - origin + last.nanos / 1e9 - ahead)
+  }
+  return to > from ? Math.round((to - from) * 1e9) / 1e9 : 0
 }
 
 // -- Endpoints ------------------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 import type { Report } from '../../model.ts'
 import { count, dateAndTime, duration, plural } from '../../quantities.ts'
 import { shorten } from '../shorten.ts'
+import { clockSentences } from './clocks.ts'
 import { labelled, type Page } from './page.ts'
 
 /** More names than this say nothing on one line. */
@@ -27,6 +28,7 @@ export function captured(report: Report, page: Page): string[] {
       sentences.push(`${fileName(capture.file)}: ${own}${vantagePoints(capture.vantages)}`, ...lineKinds(capture))
     }
   }
+  sentences.push(...clockSentences(captures))
   const filters = [...new Set(captures.flatMap(capture => capture.filters))]
   if (filters.length > 0) sentences.push(`Captured with the filter: ${filters.join('; ')}`)
   const comments = [...new Set(captures.flatMap(capture => capture.comments))].slice(0, MOST_COMMENTS)

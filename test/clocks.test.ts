@@ -1,0 +1,164 @@
+/** Several captures, several clocks: offset and drift are found from what two of them saw, and change nothing that is told. */
+import { existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { analyze } from '../src/analyze.ts'
+import { type Bounds, fitClock } from '../src/input/clock-fit.ts'
+import type { FrameRef, HopRecord, LookupRecord, Report } from '../src/model.ts'
+import { shifted } from './shifted.ts'
+
+const RECORDINGS = fileURLToPath(new URL('../../shared/captures/', import.meta.url))
+const hasRecordings = existsSync(RECORDINGS)
+const OUT = mkdtempSync(join(tmpdir(), 'dnstrail-clocks-'))
+
+describe('the fit', () => {
+  test('takes the quickest of queries and responses: delays that vary do not matter', () => {
+    const fit = fitClock(
+      transactions({ count: 600, everyMs: 100, offsetMs: 37, driftPpm: 20, delayMs: 0.4, jitterMs: 5 }),
+    )!
+    expect(fit.offset / 1e6).toBeCloseTo(37 + 20e-3 * 30, 1)
+    expect(fit.drift! * 1e6).toBeGreaterThan(20 - fit.driftUncertainty! * 1e6)
+    expect(fit.drift! * 1e6).toBeLessThan(20 + fit.driftUncertainty! * 1e6)
+    expect(fit.apart).toBe(true)
+  })
+
+  test('says how much a network that is slower in one direction could hide', () => {
+    const fit = fitClock(
+      transactions({ count: 600, everyMs: 100, offsetMs: 0, driftPpm: 0, delayMs: 2, jitterMs: 0.1 }),
+    )!
+    expect(fit.uncertainty / 1e6).toBeGreaterThan(2)
+    expect(fit.uncertainty / 1e6).toBeLessThan(2.2)
+    expect(fit.apart).toBe(false)
+  })
+
+  test('does not call a clock apart whose offset hides in the delay', () => {
+    const fit = fitClock(
+      transactions({ count: 600, everyMs: 100, offsetMs: 1, driftPpm: 0, delayMs: 2, jitterMs: 0.1 }),
+    )!
+    expect(fit.offset / 1e6).toBeCloseTo(1, 1)
+    expect(fit.apart).toBe(false)
+  })
+
+  test('knows no drift from a few transactions, and nothing from two', () => {
+    const few = { everyMs: 100, offsetMs: 500, driftPpm: 0, delayMs: 1, jitterMs: 1 }
+    expect(fitClock(transactions({ count: 10, ...few }))).toMatchObject({
+      drift: null,
+      driftUncertainty: null,
+      apart: true,
+    })
+    expect(fitClock(transactions({ count: 2, ...few }))).toBeNull()
+  })
+
+  test('tells a clock that was set from one that drifts', () => {
+    const before = transactions({ count: 300, everyMs: 100, offsetMs: 0, driftPpm: 0, delayMs: 1, jitterMs: 1 })
+    const after = transactions({ count: 300, everyMs: 100, offsetMs: 800, driftPpm: 0, delayMs: 1, jitterMs: 1 })
+    const set = [...before, ...after.map(b => ({ ...b, time: b.time + 30e9 }))]
+    expect(fitClock(set)!.uneven).toBe(true)
+    expect(fitClock(before)!.uneven).toBe(false)
+  })
+})
+
+interface Path {
+  count: number
+  everyMs: number
+  offsetMs: number
+  driftPpm: number
+  delayMs: number
+  jitterMs: number
+}
+
+/** What a client's and a server's capture say of each transaction, with delays that look random and are the same in every run. */
+function transactions({ count, everyMs, offsetMs, driftPpm, delayMs, jitterMs }: Path): Bounds[] {
+  let state = 1
+  const delay = (): number => {
+    state = (state * 48271) % 0x7fff_ffff
+    return delayMs * 1e6 - Math.log(1 - state / 0x7fff_ffff) * jitterMs * 1e6
+  }
+  return Array.from({ length: count }, (_, i) => {
+    const time = i * everyMs * 1e6
+    const ahead = offsetMs * 1e6 + driftPpm * 1e-6 * time
+    return { time, low: ahead - delay(), high: ahead + delay() }
+  })
+}
+
+interface Analysis {
+  report: Report
+  lookups: LookupRecord[]
+  hops: HopRecord[]
+}
+
+async function run(files: string[]): Promise<Analysis> {
+  const lookups: LookupRecord[] = []
+  const hops: HopRecord[] = []
+  const report = await analyze(
+    {
+      files,
+      filters: { namespace: null, pod: null, name: null, since: null, until: null },
+      hints: { resources: null, roles: [], resolvConf: null, clusterDomain: null },
+    },
+    { lookup: record => lookups.push(record), hop: record => hops.push(record) },
+  )
+  return { report, lookups, hops }
+}
+
+/**
+ * Everything but times and durations, with frames in place of ids: which of two that begin within a microsecond at two nodes is the
+ * first, no clock can tell.
+ */
+function told({ lookups, hops }: Analysis): string[] {
+  const places = new Map<string, string>()
+  for (const { id, frames } of [...lookups, ...hops]) places.set(id, frames.map(placeOf).sort()[0])
+  return [...lookups, ...hops]
+    .map(record =>
+      JSON.stringify({ ...record, frames: record.frames.map(placeOf).sort() }, (key, value) => {
+        if (/^(start|end|\w+Ms)$/.test(key)) return undefined
+        return typeof value === 'string' && /^[LT]\d+$/.test(value) ? places.get(value) : value
+      }),
+    )
+    .sort()
+}
+
+const placeOf = ({ file, number }: FrameRef): string => `${basename(file)} ${number}`
+
+describe.skipIf(!hasRecordings)('10-busy from four vantage points, of which one has a wrong clock', () => {
+  const folder = join(RECORDINGS, '10-busy')
+  const files = ['node-a-any.pcap', 'node-b-any.pcap', 'upstream-up53-eth0.pcap', 'upstream-up54-eth0.pcap']
+  const right = hasRecordings ? run(files.map(file => join(folder, file))) : null
+
+  for (const wrong of files) {
+    test(`${wrong}: 37 ms and 20 ppm are found, and everything is told as without`, async () => {
+      writeFileSync(join(OUT, wrong), shifted(join(folder, wrong), 37, 20))
+      const analysis = await run(files.map(file => join(file === wrong ? OUT : folder, file)))
+      const clocks = analysis.report.captures.map(({ clock }) => clock!)
+      // The first capture's clock counts, right or wrong.
+      const corrected = wrong === files[0] ? clocks.slice(1) : [clocks[files.indexOf(wrong)]]
+      const sign = wrong === files[0] ? -1 : 1
+      for (const { offsetMs, driftPpm } of corrected) {
+        expect(Math.abs(offsetMs! - sign * 37)).toBeLessThan(0.2)
+        expect(Math.abs(driftPpm! - sign * 20)).toBeLessThan(2)
+      }
+      expect(clocks.filter(({ corrected }) => corrected)).toEqual(corrected)
+      expect(told(analysis)).toEqual(told((await right)!))
+    }, 60_000)
+  }
+})
+
+describe.skipIf(!hasRecordings)('the recordings have one clock', () => {
+  for (const scenario of hasRecordings ? readdirSync(RECORDINGS).filter(name => /^\d\d-/.test(name)) : []) {
+    test(scenario, async () => {
+      const folder = join(RECORDINGS, scenario)
+      const captures = readdirSync(folder).filter(file =>
+        /^(node-.-any|pod-.*-eth0|upstream-.*)\.pcap(ng)?$/.test(file),
+      )
+      const { report } = await run(captures.map(file => join(folder, file)))
+      for (const { file, clock } of report.captures) {
+        expect(clock?.corrected, file).toBe(false)
+        if (clock?.offsetMs == null) continue
+        expect(Math.abs(clock.offsetMs), file).toBeLessThanOrEqual(clock.uncertaintyMs! + 0.01)
+        expect(clock.note, file).toBeNull()
+      }
+    }, 60_000)
+  }
+})
