@@ -12,7 +12,7 @@ const NO_TTL = 4_294_967_295
 /** One line, with nothing in it that Hubble does not write. */
 export function flowLine(flow: Record<string, unknown>): string {
   const { time, node_name = NODE } = flow
-  return JSON.stringify({ flow: { node_name, ...flow }, node_name, time })
+  return JSON.stringify({ flow: { time, ...flow, node_name }, node_name, time })
 }
 
 /** RFC 3339 with 0, 3, 6 or 9 digits, as protojson writes it. */

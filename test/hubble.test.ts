@@ -310,6 +310,20 @@ describe('lines', () => {
     expect(capture).toMatchObject({ frames: 5, otherFrames: 3, lines: { 'DNS records': 2, 'other flows': 3 } })
   })
 
+  test('how far the log reaches does not depend on the size of chunks, whatever line is damaged', async () => {
+    const other = (second: number) =>
+      flowLine({
+        time: `2026-11-21T09:00:0${second}.5Z`,
+        verdict: 'FORWARDED',
+        l4: { TCP: { source_port: 5301, destination_port: 443 } },
+      })
+    const damaged = other(4).replace('"verdict"', '"verdict')
+    const text = [query(1), other(1), other(7), damaged, query(2), other(3), other(5).slice(0, 90), ''].join('\n')
+    const whole = await read(text)
+    expect(whole.capture.last).toEqual({ seconds: Date.parse('2026-11-21T09:00:07Z') / 1000, nanos: 500_000_000 })
+    for (let chunk = 1; chunk < text.length; chunk = 2 * chunk + 1) expect(await read(text, chunk)).toEqual(whole)
+  })
+
   test('JSON without one flow is told in a sentence', async () => {
     await expect(read('{"name":"dnstrail"}\n')).rejects.toThrow(UserError)
     await expect(read('{"name":"dnstrail"}\n')).rejects.toThrow('not one flow of Hubble')

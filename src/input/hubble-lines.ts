@@ -3,6 +3,7 @@
  * what costs, so a line in Hubble's compact form is turned away by its bytes: neither a DNS record nor a port 53 stands in it.
  */
 import type { Frame } from '../wire/frame.ts'
+import { type Moment, noteMoment, readMoment } from './hubble-json.ts'
 import { type CaptureParser, newFrame, type ParserContext } from './parser.ts'
 
 /** A flow has 1 to 3 KB. What is longer than this is no flow, and it is not kept in memory to find out. */
@@ -20,8 +21,8 @@ const CLOSING_BRACE = 0x7d
 const DNS_RECORD = Buffer.from('dns":{')
 const PORT_53 = Buffer.from('port":53')
 
-/** How the flows begin that are written by Hubble itself: in an envelope, or bare. Others are parsed whatever they hold. */
-const BEGINNINGS = [Buffer.from('{"flow":{"'), Buffer.from('{"time":"')]
+/** How the flows begin that are written by Hubble itself, up to their time: in an envelope, or bare. Others are parsed whatever they hold. */
+const BEGINNINGS = [Buffer.from('{"flow":{"time":"'), Buffer.from('{"time":"')]
 
 export class HubbleParser implements CaptureParser {
   private readonly context: ParserContext
@@ -30,6 +31,8 @@ export class HubbleParser implements CaptureParser {
   /** Inside a line that was too long: what follows up to its end is thrown away. */
   private skipping = false
   private readonly counts: Record<string, number>
+  /** The time of the last line that was turned away. */
+  private readonly moment: Moment = { seconds: 0, nanos: 0 }
 
   constructor(context: ParserContext) {
     this.context = context
@@ -41,7 +44,6 @@ export class HubbleParser implements CaptureParser {
     let at = start
     const dns = new Search(bytes, DNS_RECORD, end)
     const port = new Search(bytes, PORT_53, end)
-    // The last line of a chunk is always looked at: it tells how far the log's time has come.
     const lastLine = bytes.lastIndexOf(NEWLINE, end - 1)
     while (at < end) {
       const newline = at <= lastLine ? bytes.indexOf(NEWLINE, at) : -1
@@ -63,13 +65,28 @@ export class HubbleParser implements CaptureParser {
       }
       const lineStart = at
       at = newline + 1
-      if (newline !== lastLine && this.lines > 0 && isOtherFlow(bytes, lineStart, newline, dns, port)) {
+      if (this.lines > 0 && this.isOtherFlow(bytes, lineStart, newline, dns, port)) {
         this.lines++
+        noteMoment(this.context.capture, this.moment)
         this.context.onOther()
         this.counts[OTHER_FLOW] = (this.counts[OTHER_FLOW] ?? 0) + 1
       } else if (!this.hand(bytes, lineStart, newline, 0)) return at
     }
     return at
+  }
+
+  /** A whole flow in Hubble's own form that has nothing to do with DNS; its time is in `moment` then. */
+  private isOtherFlow(bytes: Buffer, start: number, end: number, dns: Search, port: Search): boolean {
+    const close = bytes[end - 1] === RETURN ? end - 2 : end - 1
+    if (bytes[close] !== CLOSING_BRACE || dns.from(start) < end) return false
+    for (let at = port.from(start); at < end; at = port.from(at + 1)) {
+      const next = bytes[at + PORT_53.length]
+      // Not 5300 or 53000.
+      if (next < 0x30 || next > 0x39) return false
+    }
+    for (const beginning of BEGINNINGS)
+      if (begins(bytes, start, beginning)) return readMoment(bytes, start + beginning.length, this.moment)
+    return false
   }
 
   /** `missing`: bytes of the line that are not there. */
@@ -105,20 +122,6 @@ class Search {
     }
     return this.found
   }
-}
-
-/** A whole flow in Hubble's own form that has nothing to do with DNS. */
-function isOtherFlow(bytes: Buffer, start: number, end: number, dns: Search, port: Search): boolean {
-  const close = bytes[end - 1] === RETURN ? end - 2 : end - 1
-  if (bytes[close] !== CLOSING_BRACE) return false
-  if (!BEGINNINGS.some(beginning => begins(bytes, start, beginning))) return false
-  if (dns.from(start) < end) return false
-  for (let at = port.from(start); at < end; at = port.from(at + 1)) {
-    const next = bytes[at + PORT_53.length]
-    // Not 5300 or 53000.
-    if (next < 0x30 || next > 0x39) return false
-  }
-  return true
 }
 
 function begins(bytes: Buffer, start: number, beginning: Buffer): boolean {

@@ -12,7 +12,7 @@ import type { Tables } from '../wire/tables.ts'
 import { nameOf } from './chunks.ts'
 import { Conversations } from './hubble-conversations.ts'
 import { HubbleIdentities, type NamedAddress } from './hubble-identity.ts'
-import { countOf, type Fields, fieldsOf, isFields, type Moment, momentOf, textOf } from './hubble-json.ts'
+import { countOf, type Fields, fieldsOf, isFields, type Moment, momentOf, noteMoment, textOf } from './hubble-json.ts'
 import { LONGEST_LINE, OTHER_FLOW } from './hubble-lines.ts'
 import { append, type DnsRecord, dnsRecord, type Ends, endsOf, isSameEvent, refusal } from './hubble-record.ts'
 import { OrderWindow } from './hubble-window.ts'
@@ -140,7 +140,7 @@ export class HubbleDecoder implements FrameDecoder {
     const event = EVENTS.find(([key]) => fields[key] !== undefined)
     if (event !== undefined) {
       this.recognised++
-      if (moment !== null) this.noteTime(moment)
+      if (moment !== null) noteMoment(this.options.capture, moment)
       this.takeEvent(event[0], fieldsOf(fields[event[0]]), node, number)
       return ['otherFrames', event[1]]
     }
@@ -177,22 +177,12 @@ export class HubbleDecoder implements FrameDecoder {
       this.identities.observe(address, update, {}, node, false)
   }
 
-  private noteTime(moment: Moment): void {
-    const { capture } = this.options
-    const { seconds, nanos } = moment
-    const { first, last } = capture
-    if (first === null || seconds < first.seconds || (seconds === first.seconds && nanos < first.nanos))
-      capture.first = { seconds, nanos }
-    if (last === null || seconds > last.seconds || (seconds === last.seconds && nanos > last.nanos))
-      capture.last = { seconds, nanos }
-  }
-
   // -- A flow ------------------------------------------------------------------------------------------------------------------
 
   private takeFlow(flow: Fields, outerNode: string | null, outer: Moment | null, number: number): Verdict {
     this.recognised++
     const moment = momentOf(flow.time) ?? outer
-    if (moment !== null) this.noteTime(moment)
+    if (moment !== null) noteMoment(this.options.capture, moment)
     const node = shortName(textOf(flow.node_name) ?? outerNode)
     const dns = fieldsOf(flow.l7).dns
     const ends = endsOf(flow)
