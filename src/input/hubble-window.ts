@@ -33,17 +33,27 @@ export class OrderWindow<Item extends Moment> {
     }
     const inOrder = !isBefore(item, this.released)
     this.insert(item)
-    if (item.seconds > this.latest) this.latest = item.seconds
-    while (this.head < this.items.length) {
-      const { seconds } = this.items[this.head]
-      if (seconds > this.latest - HELD_BACK && this.items.length - this.head <= MOST_RECORDS) break
-      this.shift()
-    }
+    this.pass(item.seconds)
     return inOrder
   }
 
-  flush(): void {
+  /** The log's time has come to `seconds`: what was held back long enough is released. */
+  pass(seconds: number): void {
+    if (seconds > this.latest) this.latest = seconds
+    while (this.head < this.items.length) {
+      if (this.items[this.head].seconds > this.latest - HELD_BACK && this.items.length - this.head <= MOST_RECORDS)
+        break
+      this.shift()
+    }
+  }
+
+  /** Nothing more is waited for: all that is held back is released, and what comes later is late. */
+  releaseAll(): void {
     while (this.head < this.items.length) this.shift()
+  }
+
+  flush(): void {
+    this.releaseAll()
     this.released = { seconds: Number.NEGATIVE_INFINITY, nanos: 0 }
     this.latest = Number.NEGATIVE_INFINITY
   }

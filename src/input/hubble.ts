@@ -96,6 +96,12 @@ export class HubbleDecoder implements FrameDecoder {
       throw new UserError(`${nameOf(capture.file)} has lines of JSON or text, but not one flow of Hubble.`)
   }
 
+  settle(quiet: boolean): void {
+    const { last } = this.options.capture
+    if (quiet) this.window.releaseAll()
+    else if (last !== null) this.window.pass(last.seconds)
+  }
+
   private countLine(name: string): void {
     const lines = this.options.capture.lines as Record<string, number>
     lines[name] = (lines[name] ?? 0) + 1

@@ -13,6 +13,7 @@ import { COMPRESSIONS } from './compression.ts'
 import { Feed } from './feed.ts'
 import { formatOf, HEAD } from './formats.ts'
 import type { FlowSinks } from './hubble.ts'
+import { Patience } from './patience.ts'
 
 export interface ReadOptions {
   /** Messages keep their bytes, for those who print them whole. */
@@ -37,6 +38,8 @@ export interface FrameDecoder {
   decode: (frame: Frame) => void
   /** The capture has ended: what still waits for its rest goes out. */
   flush: () => void
+  /** Somebody may be waiting at the other end of a live pipe: what is held back longer than it must goes out. `quiet`: nothing comes. */
+  settle?: (quiet: boolean) => void
 }
 
 export type NewDecoder = (about: {
@@ -61,6 +64,9 @@ const dnsDecoder: NewDecoder = about => {
 /** Rows after which a block is handed over: a little less than it holds, since one frame may bring several. */
 const ENOUGH = 4000
 
+/** A pipe that brings nothing for this long is quiet, in milliseconds. */
+const QUIET_MS = 1000
+
 /** Starts reading `file`, the run's capture number `index`. A UserError where it cannot be opened or is no capture. */
 export async function openCapture(file: string, index: number, options: ReadOptions): Promise<CaptureReader> {
   const reader = new CaptureReader(file, index, options)
@@ -80,6 +86,9 @@ export class CaptureReader {
   private decoder!: FrameDecoder
   private state: 'reading' | 'flushing' | 'ended' = 'reading'
   private atEnd = false
+  private patience: Patience | null = null
+  /** When the decoder was last told to settle; on the wall's clock, as only a pipe is. */
+  private settled = performance.now()
   private lastSeconds = Number.NEGATIVE_INFINITY
   private lastNanos = 0
 
@@ -166,18 +175,33 @@ export class CaptureReader {
         continue
       }
       await this.readChunk()
+      if (messages.length > 0) return true
     }
   }
 
   private async readChunk(): Promise<void> {
     const { signal } = this.options
-    const { value, done } = signal?.aborted ? { value: undefined, done: true as const } : await this.chunks.next()
+    const result = signal?.aborted ? { value: undefined, done: true as const } : await this.nextChunk()
+    if (result === null) return this.decoder.settle?.(true)
+    const { value, done } = result
     if (signal?.aborted) this.capture.interrupted = true
     if (!done && !signal?.aborted) return this.feed.give(value)
     this.atEnd = true
     // Interrupted, the input has no end: what is unfinished then is no fault of the file.
     if (this.capture.interrupted) this.feed.give(Buffer.alloc(0))
     else this.feed.end()
+  }
+
+  /** Null: the pipe is quiet. A file always has its next chunk. */
+  private nextChunk(): Promise<IteratorResult<Buffer, void> | null> {
+    if (this.totalBytes !== null || !this.decoder.settle) return this.chunks.next()
+    this.patience ??= new Patience(this.chunks, QUIET_MS)
+    const now = performance.now()
+    if (now - this.settled > QUIET_MS) {
+      this.settled = now
+      this.decoder.settle(false)
+    }
+    return this.patience.next()
   }
 
   private readonly enough = (): boolean => this.decoder.messages.length >= ENOUGH

@@ -17,7 +17,7 @@ import {
   type WasteSum,
 } from '../model.ts'
 import { Histogram } from '../trace/quantiles.ts'
-import { addWaste, type EdgeSum, type KeyedWaste, newKeyedWaste, wastedOf } from '../trace/sums.ts'
+import { type EdgeSum, joinKeyed, type KeyedWaste, newKeyedWaste, type Sums, wastedOf } from '../trace/sums.ts'
 import type { Trace } from '../trace/trace.ts'
 import type { Tables } from '../wire/tables.ts'
 import { flowRemarks } from './flow-remarks.ts'
@@ -67,13 +67,13 @@ export function assemble(parts: Parts): Report {
       transactions: sums.transactions,
       lookups: sums.lookups,
       outcomes,
-      failed: sums.lookups - outcomes.answered - outcomes.nodata - outcomes['capture-ended'],
+      failed: failedOf(sums),
       wait: quantiles(sums.wait),
       infrastructure: sums.infrastructure,
     },
     endpoints,
-    edges: edgesOf(trace, context),
-    waste: wasteOf(trace, context),
+    edges: edgesOf(trace, context, sums),
+    waste: wasteOf(trace, context, sums),
     slowest,
     translations: translationsOf(trace, context),
     flows: flowSums(flows.conversations, context),
@@ -83,9 +83,13 @@ export function assemble(parts: Parts): Report {
   }
 }
 
+/** Lookups that did not get what was asked. */
+export const failedOf = ({ lookups, outcomes }: Sums): number =>
+  lookups - outcomes.answered - outcomes.nodata - outcomes['capture-ended']
+
 const sum = <T>(list: T[], value: (item: T) => number): number => list.reduce((n, item) => n + value(item), 0)
 
-const quantiles = (histogram: Histogram) => {
+export const quantiles = (histogram: Histogram) => {
   const { p50, p90, p99, max } = histogram.quantiles
   const round = (ms: number | null): number | null => (ms === null ? null : Math.round(ms * 1e4) / 1e4)
   return { p50: round(p50), p90: round(p90), p99: round(p99), max: round(max) }
@@ -167,9 +171,10 @@ function searchListsOf(trace: Trace, { tables }: RecordContext): Report['searchL
 
 // -- Edges ----------------------------------------------------------------------------------------------------------------------------
 
-function edgesOf(trace: Trace, context: RecordContext): EdgeRow[] {
+/** Latency per hop, of the sums of all or of a few seconds. */
+export function edgesOf(trace: Trace, context: RecordContext, sums: Sums): EdgeRow[] {
   const byEdge = new Map<string, EdgeSum[]>()
-  for (const edge of trace.sums.edges.values()) {
+  for (const edge of sums.edges.values()) {
     const from = fromRole(trace, edge)
     const to = trace.endpoints.serverRole(edge.to).role
     const key = `${from} ${to}`
@@ -245,8 +250,7 @@ function nameOf(context: RecordContext, address: AddressId, role: Role): string 
 
 // -- Waste ----------------------------------------------------------------------------------------------------------------------------
 
-function wasteOf(trace: Trace, context: RecordContext): Report['waste'] {
-  const { sums } = trace
+export function wasteOf(trace: Trace, context: RecordContext, sums: Sums): Report['waste'] {
   const clients = [...sums.byClient].map(([address, keyed]) => {
     const { role } = trace.endpoints.clientRole(address)
     return { keyed, ...endpointOf(context, address, role) }
@@ -258,7 +262,7 @@ function wasteOf(trace: Trace, context: RecordContext): Report['waste'] {
       if (name === null) continue
       const group = groups.get(name) ?? newKeyedWaste()
       groups.set(name, group)
-      merge(group, client.keyed)
+      joinKeyed(group, client.keyed)
     }
     return [...groups]
   }
@@ -316,14 +320,3 @@ function wasteSum(keyed: KeyedWaste): WasteSum {
 const ENOUGH_KNOWN = 0.9
 
 const isKnown = (known: number, { wasteful }: KeyedWaste): boolean => known >= ENOUGH_KNOWN * wasteful
-
-function merge(into: KeyedWaste, more: KeyedWaste): void {
-  into.lookups += more.lookups
-  into.answered += more.answered
-  into.wasteful += more.wasteful
-  addWaste(into.sums, more.sums)
-  into.reachedCoredns += more.reachedCoredns
-  into.leftCluster += more.leftCluster
-  into.corednsKnown += more.corednsKnown
-  into.clusterKnown += more.clusterKnown
-}

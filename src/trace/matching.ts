@@ -75,6 +75,12 @@ export class Matching {
     this.table.sweep(this.now)
   }
 
+  /** Nothing came, and the capture's clock goes on all the same. */
+  pass(time: Time): void {
+    if (time > this.now) this.now = time
+    this.table.sweep(this.now)
+  }
+
   /**
    * True where a response that only another capture shows was lost on its way: the client's own capture shows responses, but not this
    * one. Asked when all sightings are in.

@@ -68,6 +68,14 @@ export class Sums {
   readonly bySuffix = new Map<string, KeyedWaste>()
   readonly byResolver = new Map<string, KeyedWaste>()
   readonly slowest: Lookup[] = []
+  private readonly mostKeys: number
+  private readonly mostSlow: number
+
+  /** For sums of a few seconds fewer rows do, and nobody asks for the slowest. */
+  constructor(mostKeys = MAX_KEYS, mostSlow = SLOWEST) {
+    this.mostKeys = mostKeys
+    this.mostSlow = mostSlow
+  }
 
   addLookup(lookup: Lookup, waste: LookupWasteSums, inward: Inward): void {
     this.lookups++
@@ -75,9 +83,9 @@ export class Sums {
     if (!Number.isNaN(lookup.wait)) this.wait.add(lookup.wait / 1e6)
     for (const keyed of [
       this.total,
-      keyOf(this.byClient, lookup.client),
-      keyOf(this.byName, lookup.base),
-      keyOf(this.byResolver, lookup.resolver ?? ''),
+      keyOf(this.byClient, lookup.client, this.mostKeys),
+      keyOf(this.byName, lookup.base, this.mostKeys),
+      keyOf(this.byResolver, lookup.resolver ?? '', this.mostKeys),
     ]) {
       keyed.lookups++
       if (lookup.outcome === 'answered') keyed.answered++
@@ -98,7 +106,7 @@ export class Sums {
 
   /** One search candidate of a lookup: what its domain cost, and whether it answered. */
   addSuffix(suffix: string, answered: boolean, waste: LookupWasteSums): void {
-    const keyed = keyOf(this.bySuffix, suffix)
+    const keyed = keyOf(this.bySuffix, suffix, this.mostKeys)
     keyed.lookups++
     if (answered) keyed.answered++
     addWaste(keyed.sums, waste)
@@ -109,20 +117,7 @@ export class Sums {
     const key = (from * 0x200000 + t.server) * 2 + (forwarder ? 1 : 0)
     let edge = this.edges.get(key)
     if (!edge) {
-      edge = {
-        from,
-        forwarder,
-        to: t.server,
-        count: 0,
-        unanswered: 0,
-        wait: new Histogram(),
-        own: new Histogram(),
-        rcodes: new Map(),
-        cacheHits: 0,
-        cacheKnown: 0,
-        retransmissions: 0,
-        tcp: 0,
-      }
+      edge = newEdge(from, forwarder, t.server)
       this.edges.set(key, edge)
     }
     edge.count++
@@ -140,15 +135,63 @@ export class Sums {
     }
   }
 
+  /** Adds what others have summed up, but for the slowest lookups. */
+  join(more: Sums): void {
+    this.lookups += more.lookups
+    this.transactions += more.transactions
+    for (const outcome of OUTCOMES) this.outcomes[outcome] += more.outcomes[outcome]
+    this.wait.merge(more.wait)
+    for (const [key, edge] of more.edges) {
+      let own = this.edges.get(key)
+      if (own === undefined) {
+        own = newEdge(edge.from, edge.forwarder, edge.to)
+        this.edges.set(key, own)
+      }
+      joinEdge(own, edge)
+    }
+    joinKeyed(this.total, more.total)
+    for (const [key, keyed] of more.byClient) joinKeyed(keyOf(this.byClient, key, this.mostKeys), keyed)
+    for (const [key, keyed] of more.byName) joinKeyed(keyOf(this.byName, key, this.mostKeys), keyed)
+    for (const [key, keyed] of more.bySuffix) joinKeyed(keyOf(this.bySuffix, key, this.mostKeys), keyed)
+    for (const [key, keyed] of more.byResolver) joinKeyed(keyOf(this.byResolver, key, this.mostKeys), keyed)
+  }
+
   private addSlow(lookup: Lookup): void {
     if (Number.isNaN(lookup.wait)) return
-    const { slowest } = this
-    if (slowest.length === SLOWEST && slowest[SLOWEST - 1].wait >= lookup.wait) return
+    const { slowest, mostSlow } = this
+    if (slowest.length === mostSlow && !(slowest[mostSlow - 1]?.wait < lookup.wait)) return
     let at = slowest.length
     while (at > 0 && slowest[at - 1].wait < lookup.wait) at--
     slowest.splice(at, 0, lookup)
-    if (slowest.length > SLOWEST) slowest.pop()
+    if (slowest.length > mostSlow) slowest.pop()
   }
+}
+
+const newEdge = (from: AddressId, forwarder: boolean, to: AddressId): EdgeSum => ({
+  from,
+  forwarder,
+  to,
+  count: 0,
+  unanswered: 0,
+  wait: new Histogram(),
+  own: new Histogram(),
+  rcodes: new Map(),
+  cacheHits: 0,
+  cacheKnown: 0,
+  retransmissions: 0,
+  tcp: 0,
+})
+
+function joinEdge(into: EdgeSum, more: EdgeSum): void {
+  into.count += more.count
+  into.unanswered += more.unanswered
+  into.wait.merge(more.wait)
+  into.own.merge(more.own)
+  for (const [rcode, n] of more.rcodes) into.rcodes.set(rcode, (into.rcodes.get(rcode) ?? 0) + n)
+  into.cacheHits += more.cacheHits
+  into.cacheKnown += more.cacheKnown
+  into.retransmissions += more.retransmissions
+  into.tcp += more.tcp
 }
 
 export const newKeyedWaste = (): KeyedWaste => ({
@@ -175,11 +218,22 @@ export function addWaste(sum: LookupWasteSums, more: LookupWasteSums): void {
 
 export const wastedOf = (sums: LookupWasteSums): number => WASTE_KINDS.reduce((n, kind) => n + sums.kinds[kind], 0)
 
-function keyOf<Key>(map: Map<Key, KeyedWaste>, key: Key): KeyedWaste {
+export function joinKeyed(into: KeyedWaste, more: KeyedWaste): void {
+  into.lookups += more.lookups
+  into.answered += more.answered
+  into.wasteful += more.wasteful
+  into.reachedCoredns += more.reachedCoredns
+  into.leftCluster += more.leftCluster
+  into.corednsKnown += more.corednsKnown
+  into.clusterKnown += more.clusterKnown
+  addWaste(into.sums, more.sums)
+}
+
+function keyOf<Key>(map: Map<Key, KeyedWaste>, key: Key, most: number): KeyedWaste {
   let keyed = map.get(key)
   if (keyed) return keyed
-  if (map.size >= MAX_KEYS) {
-    const smallest = [...map].sort((a, b) => a[1].sums.queries - b[1].sums.queries).slice(0, MAX_KEYS / 2)
+  if (map.size >= most) {
+    const smallest = [...map].sort((a, b) => a[1].sums.queries - b[1].sums.queries).slice(0, most / 2)
     for (const [old] of smallest) map.delete(old)
   }
   keyed = newKeyedWaste()

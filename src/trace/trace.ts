@@ -21,7 +21,7 @@ import { covered, isWasted, judge, type LookupWasteSums, sumCandidate, sumWaste 
 
 /** Transactions that are held back at most, ... */
 const BATCH = 16_000
-/** ... how long at most where somebody follows, ... */
+/** ... how long at most where somebody follows, unless it has to be quicker, ... */
 const LIVE_HOLD: Time = 10e9
 /** ... and how old one must be before it is decided upon: sightings and most responses are in by then. */
 const SETTLE: Time = 1e9
@@ -38,6 +38,8 @@ export interface Hop {
   forwarder: boolean
   ownMs: number | null
   servedFrom: ServedFrom | null
+  /** Whether a forwarder had it in its cache; null where nobody can tell. */
+  fromCache: boolean | null
 }
 
 export interface TraceOptions {
@@ -86,9 +88,15 @@ export class Trace {
     if (options.searchList) this.searchLists.give(options.searchList.list, options.searchList.ndots)
   }
 
-  /** Somebody follows a live capture: nothing is held back longer than LIVE_HOLD, on the capture's clock. */
-  follow(): void {
-    this.hold = LIVE_HOLD
+  /** Somebody follows a live capture: nothing is held back longer than `hold`, on the capture's clock. */
+  follow(hold: Time = LIVE_HOLD): void {
+    if (hold < this.hold) this.hold = hold
+  }
+
+  /** Nothing came until `time`, on the capture's clock: what can have no successor any more is closed. */
+  pass(time: Time): void {
+    this.matching.pass(time)
+    this.drain(this.matching.now - SETTLE, false, true)
   }
 
   /** Takes row i. */
@@ -104,12 +112,12 @@ export class Trace {
     this.drain(Number.POSITIVE_INFINITY, true)
   }
 
-  /** Decides upon all transactions that began before `until`. */
-  private drain(until: Time, all: boolean): void {
+  /** Decides upon all transactions that began before `until`; `complete`: nothing that began before will come any more. */
+  private drain(until: Time, all: boolean, complete = false): void {
     let n = 0
     while (n < this.queue.length && this.queue[n].start <= until) n++
     // A flood within the settling time is decided upon as it is.
-    if (n === 0) n = this.queue.length
+    if (n === 0 && !complete) n = this.queue.length
     const batch = this.queue.slice(0, n).sort((a, b) => a.start - b.start)
     this.queue = this.queue.slice(n)
     for (const t of batch) {
@@ -136,7 +144,7 @@ export class Trace {
     }
     this.endpoints.decide()
     for (const t of own) this.grouping.add(t)
-    const now = all ? Number.POSITIVE_INFINITY : (batch.at(-1)?.start ?? 0)
+    const now = all ? Number.POSITIVE_INFINITY : complete ? until : (batch.at(-1)?.start ?? 0)
     this.grouping.close(now, all)
     this.closeAlone(all)
     this.options.settled?.(all ? now : Math.min(this.grouping.oldest, this.queue[0]?.start ?? now))
@@ -212,7 +220,7 @@ export class Trace {
     const isVisible = servedFrom !== null && this.visibleForwarders.has(t.server)
     const fromCache = isVisible ? servedFrom === 'cache' || servedFrom === 'stale' : null
     this.sums.addHop(t, from, cause !== undefined, ownMs, fromCache)
-    this.options.hop?.({ transaction: t, lookup, from, forwarder: cause !== undefined, ownMs, servedFrom })
+    this.options.hop?.({ transaction: t, lookup, from, forwarder: cause !== undefined, ownMs, servedFrom, fromCache })
     if (t.effects) for (const effect of t.effects) this.closeHops(effect, lookup)
   }
 
@@ -246,6 +254,7 @@ export class Trace {
           forwarder: false,
           ownMs: null,
           servedFrom: null,
+          fromCache: null,
         })
       }
     }
