@@ -133,3 +133,47 @@ export async function canBeReadAgain(file: string): Promise<boolean> {
     return false
   }
 }
+
+/** The first bytes of a source, at least `length` of them unless it ends before, and all of its chunks again. */
+export async function peek(chunks: Chunks, length: number): Promise<{ head: Buffer; chunks: Chunks }> {
+  let head: Buffer = Buffer.alloc(0)
+  while (head.length < length) {
+    const { value, done } = await chunks.next()
+    if (done) break
+    head = head.length === 0 ? value : Buffer.concat([head, value])
+  }
+  return { head, chunks: startingWith(head, chunks) }
+}
+
+async function* startingWith(head: Buffer, rest: Chunks): Chunks {
+  if (head.length > 0) yield head
+  yield* rest
+}
+
+/** How sentences name an input. */
+export const nameOf = (file: string): string => (file === '-' ? 'Standard input' : file)
+
+/** As Wireshark ("TCP@host:port") and others write where a capture is served. */
+const PCAP_OVER_IP = /^(tcp@|(tcp|rpcap|pcap-over-ip):\/\/)/i
+
+/** What the operating system said, as a sentence. */
+function sentenceFor(error: unknown, file: string): unknown {
+  if (!(error instanceof Error && 'syscall' in error)) return error
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      if (PCAP_OVER_IP.test(file))
+        return new UserError(
+          `${file} is pcap-over-IP, and dnstrail opens no connections: pipe it in with "nc HOST PORT | dnstrail -".`,
+        )
+      return new UserError(`There is no file ${file}.`)
+    case 'EACCES':
+    case 'EPERM':
+      return new UserError(`No permission to read ${file}.`)
+    case 'EMFILE':
+    case 'ENFILE':
+      return new UserError(`Too many files at once: ${file} cannot be opened; join some with mergecap first.`)
+    default:
+      return new UserError(`${file} cannot be opened: ${error.message}.`)
+  }
+}
