@@ -1,16 +1,15 @@
 /** Several captures, several clocks: offset and drift are found from what two of them saw, and change nothing that is told. */
-import { existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { describe, expect, test } from 'vitest'
-import { analyze } from '../src/analyze.ts'
+import { describe, expect, test, vi } from 'vitest'
 import { type Bounds, fitClock } from '../src/input/clock-fit.ts'
-import type { FrameRef, HopRecord, LookupRecord, Report } from '../src/model.ts'
+import type { FrameRef } from '../src/model.ts'
+import { type Analysis, capturesOf, EVERYWHERE, PATIENCE, RECORDINGS, run, scenarios } from './recordings.ts'
 import { shifted } from './shifted.ts'
 
-const RECORDINGS = fileURLToPath(new URL('../../shared/captures/', import.meta.url))
-const hasRecordings = existsSync(RECORDINGS)
+const hasRecordings = scenarios.length > 0
+vi.setConfig({ testTimeout: PATIENCE })
 const OUT = mkdtempSync(join(tmpdir(), 'dnstrail-clocks-'))
 
 describe('the fit', () => {
@@ -83,26 +82,6 @@ function transactions({ count, everyMs, offsetMs, driftPpm, delayMs, jitterMs }:
   })
 }
 
-interface Analysis {
-  report: Report
-  lookups: LookupRecord[]
-  hops: HopRecord[]
-}
-
-async function run(files: string[]): Promise<Analysis> {
-  const lookups: LookupRecord[] = []
-  const hops: HopRecord[] = []
-  const report = await analyze(
-    {
-      files,
-      filters: { namespace: null, pod: null, name: null, since: null, until: null },
-      hints: { resources: null, roles: [], resolvConf: null, clusterDomain: null },
-    },
-    { lookup: record => lookups.push(record), hop: record => hops.push(record) },
-  )
-  return { report, lookups, hops }
-}
-
 /**
  * Everything but times and durations, with frames in place of ids: which of two that begin within a microsecond at two nodes is the
  * first, no clock can tell.
@@ -141,24 +120,20 @@ describe.skipIf(!hasRecordings)('10-busy from four vantage points, of which one 
       }
       expect(clocks.filter(({ corrected }) => corrected)).toEqual(corrected)
       expect(told(analysis)).toEqual(told((await right)!))
-    }, 60_000)
+    })
   }
 })
 
 describe.skipIf(!hasRecordings)('the recordings have one clock', () => {
-  for (const scenario of hasRecordings ? readdirSync(RECORDINGS).filter(name => /^\d\d-/.test(name)) : []) {
+  for (const scenario of scenarios) {
     test(scenario, async () => {
-      const folder = join(RECORDINGS, scenario)
-      const captures = readdirSync(folder).filter(file =>
-        /^(node-.-any|pod-.*-eth0|upstream-.*)\.pcap(ng)?$/.test(file),
-      )
-      const { report } = await run(captures.map(file => join(folder, file)))
+      const { report } = await run(capturesOf(scenario, EVERYWHERE))
       for (const { file, clock } of report.captures) {
         expect(clock?.corrected, file).toBe(false)
         if (clock?.offsetMs == null) continue
         expect(Math.abs(clock.offsetMs), file).toBeLessThanOrEqual(clock.uncertaintyMs! + 0.01)
         expect(clock.note, file).toBeNull()
       }
-    }, 60_000)
+    })
   }
 })

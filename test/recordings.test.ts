@@ -3,35 +3,15 @@
  * logs, and the laws that hold for every capture. Runs where the folder of recordings stands beside the project.
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { describe, expect, test } from 'vitest'
-import { analyze } from '../src/analyze.ts'
-import type { HopRecord, LookupRecord, Report } from '../src/model.ts'
+import { describe, expect, test, vi } from 'vitest'
+import type { LookupRecord, Report } from '../src/model.ts'
+import { PATIENCE, RECORDINGS, run, SHARED, scenarios } from './recordings.ts'
 
-const SHARED = fileURLToPath(new URL('../../shared/', import.meta.url))
-const RECORDINGS = join(SHARED, 'captures')
 const OUT = mkdtempSync(join(tmpdir(), 'dnstrail-recordings-'))
-const NO_FILTERS = { namespace: null, pod: null, name: null, since: null, until: null }
-const NO_HINTS = { resources: null, roles: [], resolvConf: null, clusterDomain: null }
-
-interface Analysis {
-  report: Report
-  lookups: LookupRecord[]
-  hops: HopRecord[]
-}
-
-async function run(files: string[]): Promise<Analysis> {
-  const lookups: LookupRecord[] = []
-  const hops: HopRecord[] = []
-  const report = await analyze(
-    { files, filters: NO_FILTERS, hints: NO_HINTS },
-    { lookup: record => lookups.push(record), hop: record => hops.push(record) },
-  )
-  return { report, lookups, hops }
-}
+vi.setConfig({ testTimeout: PATIENCE })
 
 function tool(name: string, records: unknown[], args: (ndjson: string) => string[]): Record<string, number> {
   const path = join(OUT, 'records.ndjson')
@@ -46,8 +26,6 @@ const isAtClients = (file: string): boolean =>
   /^(node-.*-any.*|node-a-multi\.pcapng|pod-.*-eth0\.pcap)$/.test(file) &&
   !file.includes('coredns') &&
   !file.endsWith('.gz')
-
-const scenarios = existsSync(RECORDINGS) ? readdirSync(RECORDINGS).filter(name => /^\d\d-/.test(name)) : []
 
 describe.skipIf(scenarios.length === 0)('lookups of the recordings are what the applications asked', () => {
   for (const scenario of scenarios) {

@@ -193,8 +193,7 @@ test('the clocks of several captures: what agrees, what was corrected, what cann
   ]
   const text = plain({ ...EMPTY_REPORT, captures })
   expect(text.slice(text.indexOf('Clocks'), text.indexOf('Missing'))).toMatchInlineSnapshot(`
-    "Clocks: b.pcap and a.pcap may be one clock (within 0.54 ms): not
-                corrected
+    "Clocks: b.pcap agrees with a.pcap within 0.54 ms
               Clock of c.pcap: 37.003 ms (±21 µs) ahead of a.pcap's, gaining 20.0
                 (±0.1) ppm; corrected, from 812 transactions seen at both
               Clock of d.pcap: 3600.000500 s (±0.54 ms) behind a.pcap's, drift not

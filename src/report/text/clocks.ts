@@ -17,9 +17,8 @@ export function clockSentences(captures: Report['captures']): string[] {
       ...agreeing.map(({ clock }) => Math.abs(clock!.offsetMs ?? 0) + (clock!.uncertaintyMs ?? 0)),
     )
     const files = list(agreeing.map(({ file }) => nameOf(file)))
-    sentences.push(
-      `Clocks: ${files} and ${nameOf(reference ?? '')} may be one clock (within ${duration(within)}): not corrected`,
-    )
+    const agree = agreeing.length === 1 ? 'agrees' : 'agree'
+    sentences.push(`Clocks: ${files} ${agree} with ${nameOf(reference ?? '')} within ${duration(within)}`)
   }
   for (const { file, clock } of captures)
     if (clock?.corrected) sentences.push(corrected(nameOf(file), nameOf(clock.reference ?? ''), clock))
