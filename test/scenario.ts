@@ -13,11 +13,13 @@
  *     ! warning ndots-waste count=160 clients=1
  *
  * A line with a time is a query and what the server did: NXDOMAIN, NODATA, SERVFAIL, REFUSED, FORMERR, TC, "A 10.0.0.1 ...", "AAAA ...",
- * "CNAME name", "icmp", "drop". Words before the type: sport, id (hex), client, server, opt (UDP size), cookie, ad, tcp; behind the
- * outcome: after (milliseconds, 2 without), ttl. "dnat" before the type is the address that serves it: both sides of the translation are seen. A line that begins with = is one lookup that must come out, in order of start, and no other.
+ * "CNAME name", "icmp", "drop". Words before the type: sport, id (hex), client, server, opt (UDP size), cookie, ad, tcp, syn (milliseconds
+ * since the SYN of its connection); behind the outcome: after (milliseconds, 2 without), ttl, size (bytes), cut (the capture holds a part of it),
+ * noaa, nora (flags that are not set). "dnat" before the type is the address that serves it: both sides of the translation are seen. A line that begins with = is one lookup that must come out, in order of start, and no other.
  *
  * For findings: "walk" is a whole search by glibc, A and AAAA from one port, the domains of `list` (commas) denied one after the other
  * until the one in `at` or the name itself answers; AAAA is empty unless `v6` gives an address. The lines between repeat and end come again with later times, %i counts them from 0.
+ * "node ADDRESS NAME" says on which node an address is, as --resources does.
  * "live" decides upon lookups as they come, as for a live pipe. A line that begins with ! is one finding that must come out, worst first, and no other.
  */
 import { readFileSync } from 'node:fs'
@@ -25,6 +27,7 @@ import { AA, AD, QR, RA, RD, TC, TYPES } from '../src/codes.ts'
 import type { Examination } from '../src/findings/examine.ts'
 import type { World } from '../src/findings/world.ts'
 import {
+  CONTENT_CUT,
   DNS_MESSAGE,
   EDNS_COOKIE,
   HAS_A,
@@ -60,6 +63,8 @@ interface Row {
   answers: number
   cname: string | null
   recordTtl: number
+  size: number
+  sinceSyn: number
   /** 1 behind the DNAT. */
   vantage: number
   /** IP identification: the same on both sides of the DNAT. */
@@ -71,6 +76,8 @@ export interface Scenario {
   rows: Row[]
   expected: string[]
   findings: string[]
+  /** Address and node. */
+  nodes: [address: string, node: string][]
   /** Decided upon as it comes, not at the end. */
   live: boolean
 }
@@ -79,11 +86,12 @@ const RCODES: Record<string, number> = { FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, N
 const typeOf = (name: string): number => Number(Object.entries(TYPES).find(([, text]) => text === name)?.[0])
 
 export function readScenario(path: string): Scenario {
-  const scenario: Scenario = { title: path, rows: [], expected: [], findings: [], live: false }
+  const scenario: Scenario = { title: path, rows: [], expected: [], findings: [], nodes: [], live: false }
   const lines = repeated(readFileSync(path, 'utf8').split('\n')).flatMap(walked)
   for (const line of lines) {
     if (line.startsWith('#') && scenario.title === path) scenario.title = line.slice(1).trim()
     else if (line === 'live') scenario.live = true
+    else if (line.startsWith('node ')) scenario.nodes.push(line.split(/\s+/).slice(1) as [string, string])
     else if (line.startsWith('!')) scenario.findings.push(line.slice(1).trim())
     else if (line.startsWith('=')) scenario.expected.push(line.slice(1).trim())
     else if (/^[\d.]+ /.test(line)) scenario.rows.push(...rowsOf(line))
@@ -151,7 +159,7 @@ function rowsOf(line: string): Row[] {
   const given = new Map(words.slice(1, -2).map(word => word.split('=') as [string, string]))
   const [outcome, ...rest] = right.split(/\s+/)
   const delay = Number(rest.find(word => word.startsWith('after='))?.slice(6) ?? 2)
-  const values = rest.filter(word => !/^(after|ttl)=/.test(word))
+  const values = rest.filter(word => !/^(after|ttl|size)=|^(cut|noaa|nora)$/.test(word))
   const opt = given.has('opt') ? Number(given.get('opt')) | (given.has('cookie') ? EDNS_COOKIE : 0) : NONE
   const query: Row = {
     time,
@@ -172,6 +180,8 @@ function rowsOf(line: string): Row[] {
     answers: 0,
     cname: null,
     recordTtl: NONE,
+    size: 28 + 12 + name.length + 6,
+    sinceSyn: given.has('syn') ? Number(given.get('syn')) * 1e6 : Number.NaN,
     vantage: 0,
     packet: ++packets,
   }
@@ -200,6 +210,11 @@ function rowsOf(line: string): Row[] {
     } else response.content |= HAS_ASKED_TYPE
   }
   response.recordTtl = Number(rest.find(word => word.startsWith('ttl='))?.slice(4) ?? NONE)
+  response.size = Number(rest.find(word => word.startsWith('size='))?.slice(5) ?? query.size)
+  response.sinceSyn = Number.NaN
+  if (rest.includes('cut')) response.content |= CONTENT_CUT
+  if (rest.includes('noaa')) response.flags &= ~AA
+  if (rest.includes('nora')) response.flags &= ~RA
   const served = given.get('dnat')
   if (served === undefined) return [query, response]
   const inside = (row: Row, later: number): Row => ({ ...row, time: row.time + later, server: served, vantage: 1 })
@@ -208,7 +223,7 @@ function rowsOf(line: string): Row[] {
 
 /** Runs a scenario through the trace, as messages of one capture taken at the client. */
 export function runScenario(
-  { rows, live }: Scenario,
+  { rows, nodes, live }: Scenario,
   begin: ((world: World) => Examination) | null = null,
 ): LookupRecord[] {
   const tables = newTables()
@@ -224,7 +239,12 @@ export function runScenario(
     get searchLists() {
       return trace.searchLists
     },
-    identities: new Map(),
+    identities: new Map(
+      nodes.map(([address, node]) => [
+        address,
+        { namespace: null, pod: null, workload: null, node, name: null, role: null },
+      ]),
+    ),
   }
   const trace: Trace = new Trace(tables, {
     clusterDomain: null,
@@ -257,7 +277,7 @@ export function runScenario(
     m.toPort[0] = fromClient ? 53 : row.port
     m.ipId[0] = row.packet
     m.ttl[0] = 64 - row.vantage
-    m.size[0] = 28 + 12 + row.name.length + 6
+    m.size[0] = row.size
     m.dnsId[0] = row.id
     m.flags[0] = row.flags
     m.rcode[0] = row.rcode
@@ -272,7 +292,7 @@ export function runScenario(
     m.cname[0] = row.cname === null ? NONE : tables.names.internText(row.cname)
     m.soa[0] = NONE
     m.recordTtl[0] = row.recordTtl
-    m.sinceSyn[0] = Number.NaN
+    m.sinceSyn[0] = row.sinceSyn
     trace.add(m, 0)
   })
   trace.finish()

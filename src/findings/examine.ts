@@ -35,7 +35,12 @@ export function examine(world: World, rules: readonly Rule[] = RULES): Examinati
       for (const { rule, observer } of running) {
         for (const draft of observer.conclude(earlier)) {
           findings.push(findingOf(world, rule, draft))
-          earlier.push({ code: rule.code, names: new Set(draft.names), clients: new Set(draft.clients) })
+          earlier.push({
+            code: rule.code,
+            names: new Set(draft.names),
+            clients: new Set(draft.clients),
+            servers: new Set(draft.servers),
+          })
         }
       }
       return findings.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity))

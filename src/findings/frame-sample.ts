@@ -9,11 +9,13 @@ const MOST = 10
 export class FrameSample {
   private readonly shown: Map<number, number>[] = []
 
-  add(t: Transaction): void {
-    if (this.shown.length >= MOST) return
+  /** False where there are enough. */
+  add(t: Transaction): boolean {
+    if (this.shown.length >= MOST) return false
     const firsts = new Map<number, number>()
     for (let i = 0; i < t.frames.length; i += 2) if (!firsts.has(t.frames[i])) firsts.set(t.frames[i], t.frames[i + 1])
     this.shown.push(firsts)
+    return true
   }
 
   addAll(other: FrameSample): void {

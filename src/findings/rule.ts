@@ -63,4 +63,5 @@ export interface Concluded {
   code: string
   names: ReadonlySet<string>
   clients: ReadonlySet<AddressId>
+  servers: ReadonlySet<AddressId>
 }

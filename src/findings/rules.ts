@@ -3,21 +3,34 @@ import { aaaaNxdomainContradiction } from './aaaa-nxdomain-contradiction.ts'
 import { aaaaUseless } from './aaaa-useless.ts'
 import { autopathInconsistent, autopathSeen } from './autopath-seen.ts'
 import { cacheHitShare } from './cache-hit-share.ts'
+import { chainBudget } from './chain-budget.ts'
 import { clientProfile } from './client-profile.ts'
 import { corednsUnreachable } from './coredns-unreachable.ts'
+import { delayOutsideServer } from './delay-outside-server.ts'
+import { denialCachePressure } from './denial-cache-pressure.ts'
 import { digWithoutSearch } from './dig-without-search.ts'
 import { dnsPolicy } from './dns-policy.ts'
 import { fiveSecondWait } from './five-second-wait.ts'
 import { flappingRcode } from './flapping-rcode.ts'
 import { hotClient } from './hot-client.ts'
+import { kubeDns } from './kube-dns.ts'
+import { lostFragments } from './lost-fragments.ts'
 import { ndotsWaste } from './ndots-waste.ts'
+import { negativeTtl } from './negative-ttl.ts'
 import { nodeLocalBypassed } from './node-local-bypassed.ts'
+import { nodePathFails } from './node-path-fails.ts'
 import { ppsNearCloudLimit } from './pps-near-cloud-limit.ts'
+import { proxyGap } from './proxy-gap.ts'
 import { replicaSkew } from './replica-skew.ts'
 import type { Rule } from './rule.ts'
 import { searchAnsweredInstead } from './search-answered-instead.ts'
+import { searchLineTooLong } from './search-line-too-long.ts'
 import { serviceNameWithoutDot } from './service-name-without-dot.ts'
+import { stubDomains } from './stub-domains.ts'
+import { tcpOnlyFailure } from './tcp-only-failure.ts'
+import { tcpUpstreamCost } from './tcp-upstream-cost.ts'
 import { truncationWithoutTcp } from './truncation-without-tcp.ts'
+import { upstreamOutOfDate } from './upstream-out-of-date.ts'
 import { upstreamSilent } from './upstream-silent.ts'
 import { upstreamsDisagree } from './upstreams-disagree.ts'
 import { uselessSuffix } from './useless-suffix.ts'
@@ -26,19 +39,30 @@ import { wildcardSuffix } from './wildcard-suffix.ts'
 
 export const RULES: readonly Rule[] = [
   corednsUnreachable,
+  nodePathFails,
   upstreamsDisagree,
+  upstreamOutOfDate,
   fiveSecondWait,
+  delayOutsideServer,
+  proxyGap,
   upstreamSilent,
+  tcpOnlyFailure,
+  lostFragments,
+  chainBudget,
   aaaaNxdomainContradiction,
   wildcardSuffix,
   searchAnsweredInstead,
+  searchLineTooLong,
   truncationWithoutTcp,
   autopathInconsistent,
   nodeLocalBypassed,
+  tcpUpstreamCost,
   ppsNearCloudLimit,
   hotClient,
+  denialCachePressure,
   replicaSkew,
   flappingRcode,
+  negativeTtl,
   ndotsWaste,
   uselessSuffix,
   wasteLeavesCluster,
@@ -47,6 +71,8 @@ export const RULES: readonly Rule[] = [
   dnsPolicy,
   digWithoutSearch,
   autopathSeen,
+  stubDomains,
+  kubeDns,
   clientProfile,
   cacheHitShare,
 ]

@@ -5,16 +5,19 @@ const MOST_KEYS = 20_000
 export class Tally<Key, Sum> {
   readonly map = new Map<Key, Sum>()
   private readonly begin: () => Sum
+  private readonly most: number
 
-  constructor(begin: () => Sum) {
+  /** `most`: where a sum is large. */
+  constructor(begin: () => Sum, most = MOST_KEYS) {
     this.begin = begin
+    this.most = most
   }
 
   /** The key's sum; null where the table is full and the key new. */
   of(key: Key): Sum | null {
     let sum = this.map.get(key)
     if (sum === undefined) {
-      if (this.map.size >= MOST_KEYS) return null
+      if (this.map.size >= this.most) return null
       sum = this.begin()
       this.map.set(key, sum)
     }

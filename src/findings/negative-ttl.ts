@@ -1,0 +1,167 @@
+/** negative-ttl: a name that came to exist went on being denied, because caches keep denials. */
+import { NXDOMAIN } from '../codes.ts'
+import type { AddressId, NameId, Time } from '../model.ts'
+import { plural, roughDuration } from '../quantities.ts'
+import type { Lookup } from '../trace/lookup.ts'
+import { ANSWERED, type Transaction } from '../trace/transaction.ts'
+import { FrameSample } from './frame-sample.ts'
+import type { Concluded, Draft, Observer, Rule } from './rule.ts'
+import { Tally } from './tally.ts'
+import { listed, nameOf, type World, zoneOf } from './world.ts'
+
+/** Denials that are forgotten sooner hold nobody up; CoreDNS says 5 s for names of the cluster. */
+const MIN_TTL = 10
+/** From here on people notice when they create something. */
+const LONG_TTL = 60
+/** One denial before an answer is a start in the wrong order. */
+const MIN_DENIED = 3
+/** Most names that are denied never come to exist: of the first so many it is remembered. */
+const MOST_NAMES = 4_000
+const MOST_FRAMES = 3
+
+export const negativeTtl: Rule = {
+  code: 'negative-ttl',
+  severity: 'warning',
+  title: 'A new name is denied for as long as caches keep the denial',
+  means:
+    'A name was asked for before it existed. The denial went into a cache, and clients went on getting NXDOMAIN from there, perhaps long after the name was created. The service is up, and nobody finds it.',
+  why: 'How long a denial may be kept says the zone\'s SOA record (the smaller of its TTL and its minimum, RFC 2308). CoreDNS keeps it for 30 s with "cache 30", for up to 30 min without a limit, and an upstream that hands a long one on makes it worse. Clients that poll for a name that will come keep the denial alive.',
+  todo: 'Limit denials in the cache ("denial 9984 5"), lower the minimum in the SOA of zones that change often (external-dns, private zones), and let applications wait for the object, not for its name.',
+  evidence: `A name that lookups were denied at least ${MIN_DENIED} times, at least once with a TTL that had run down (so from a cache), then answered and never denied again, not by another upstream server than the one that denied it. Silent where denials live less than ${MIN_TTL} s; info below ${LONG_TTL} s. When exactly the name was created the wire cannot tell. Names of upstreams-disagree and flapping-rcode are left out.`,
+  links: [
+    'https://datatracker.ietf.org/doc/html/rfc2308',
+    'https://coredns.io/plugins/cache/',
+    'https://github.com/coredns/coredns/issues/3586',
+  ],
+  shownBy: ['test/findings/negative-ttl.txt'],
+  begin: world => new NegativeTtl(world),
+}
+
+interface Denied {
+  denials: number
+  first: Time
+  last: Time
+  /** Seconds: as the zone gave it, and the least that a cache had left of it. */
+  ttl: number
+  least: number
+  answered: Time
+  /** Denied again after it was answered: it comes and goes. */
+  again: boolean
+  /** Servers behind the one that denied it, and whether another one of them answered: then they disagree, and nothing is new. */
+  deniers: Set<AddressId>
+  elsewhere: boolean
+  clients: Set<AddressId>
+  servers: Set<AddressId>
+  frames: FrameSample
+}
+
+class NegativeTtl implements Observer {
+  private readonly world: World
+  private readonly names = new Tally<NameId, Denied>(
+    () => ({
+      denials: 0,
+      first: 0,
+      last: 0,
+      ttl: 0,
+      least: Number.POSITIVE_INFINITY,
+      answered: Number.NaN,
+      again: false,
+      deniers: new Set(),
+      elsewhere: false,
+      clients: new Set(),
+      servers: new Set(),
+      frames: new FrameSample(),
+    }),
+    MOST_NAMES,
+  )
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  lookup(lookup: Lookup): void {
+    if (lookup.outcome === 'answered') {
+      if (this.names.map.size === 0) return
+      const [t] = lookup.candidates[lookup.deciding].transactions
+      const denied = this.names.map.get(t.qname)
+      if (!denied || !Number.isNaN(denied.answered)) return
+      denied.answered = lookup.start
+      denied.elsewhere = denied.deniers.size > 0 && (t.effects?.some(e => !denied.deniers.has(e.server)) ?? false)
+      return
+    }
+    if (lookup.outcome !== 'nxdomain') return
+    for (const { transactions } of lookup.candidates) {
+      const denial = transactions.find(t => t.state === ANSWERED && t.rcode === NXDOMAIN && t.recordTtl >= 0)
+      if (denial) this.note(denial, lookup.client)
+    }
+  }
+
+  private note(t: Transaction, client: AddressId): void {
+    const denied = this.names.of(t.qname)
+    if (!denied) return
+    if (!Number.isNaN(denied.answered)) {
+      denied.again = true
+      return
+    }
+    if (denied.denials === 0) denied.first = t.start
+    denied.denials++
+    denied.last = t.start
+    denied.ttl = Math.max(denied.ttl, t.recordTtl)
+    denied.least = Math.min(denied.least, t.recordTtl)
+    denied.clients.add(client)
+    denied.servers.add(t.server)
+    if (t.effects) for (const effect of t.effects) denied.deniers.add(effect.server)
+    if (denied.denials <= MOST_FRAMES) denied.frames.add(t)
+  }
+
+  conclude(earlier: readonly Concluded[]): Draft[] {
+    if (zoneOf(this.world) === null) return []
+    const explained = earlier.filter(({ code }) => code === 'upstreams-disagree' || code === 'flapping-rcode')
+    const names = [...this.names.map]
+      .map(([id, d]) => [nameOf(this.world, id), d] as const)
+      .filter(
+        ([name, d]) =>
+          d.denials >= MIN_DENIED &&
+          !Number.isNaN(d.answered) &&
+          !d.again &&
+          !d.elsewhere &&
+          d.ttl >= MIN_TTL &&
+          d.least < d.ttl &&
+          // Longer after the last denial than a cache keeps it, it was not the cache that hid the name.
+          d.answered - d.last <= d.ttl * 1e9 &&
+          !explained.some(finding => finding.names.has(name)),
+      )
+    if (names.length === 0) return []
+    names.sort((a, b) => b[1].ttl - a[1].ttl)
+    const denials = names.reduce((n, [, d]) => n + d.denials, 0)
+    const [first, worst] = names[0]
+    const frames = new FrameSample()
+    for (const [, d] of names) frames.addAll(d.frames)
+    const more =
+      names.length > 1
+        ? ` So did ${listed(
+            names.slice(1).map(([name]) => name),
+            2,
+          )}.`
+        : ''
+    return [
+      {
+        severity: worst.ttl >= LONG_TTL ? 'warning' : 'info',
+        what: `${first} was denied ${plural(worst.denials, 'time')} over ${roughDuration((worst.answered - worst.first) / 1e6)} before it was found; a cache may keep such a denial for ${roughDuration(worst.ttl * 1000)}, and did.${more}`,
+        why: "The SOA record of the zone and the cache's own limit say how long a denial is kept.",
+        advice: 'Limit denials in the cache, and lower the minimum in the SOA of zones that change often.',
+        snippet: `# Corefile
+cache {
+    denial 9984 5
+}`,
+        count: denials,
+        share: null,
+        clients: new Set(names.flatMap(([, d]) => [...d.clients])),
+        servers: new Set(names.flatMap(([, d]) => [...d.servers])),
+        frames,
+        confidence: worst.deniers.size > 0 ? 'medium' : 'low',
+        names: names.map(([name]) => name),
+      },
+    ]
+  }
+}

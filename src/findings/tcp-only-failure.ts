@@ -1,0 +1,103 @@
+/** tcp-only-failure: a server answers over UDP, and hardly ever over TCP. */
+import { type AddressId, CONTENT_CUT, TCP } from '../model.ts'
+import { count, plural, share } from '../quantities.ts'
+import type { Hop } from '../trace/trace.ts'
+import { ANSWERED, CAPTURE_ENDED, OPEN } from '../trace/transaction.ts'
+import { FrameSample } from './frame-sample.ts'
+import type { Draft, Observer, Rule } from './rule.ts'
+import { Tally } from './tally.ts'
+import { serverRole, type World, who } from './world.ts'
+
+/** A connection may break once. */
+const MIN_FAILED = 5
+/** Of the queries over TCP at least this part gets nothing ... */
+const MIN_SHARE = 0.5
+/** ... while over UDP nearly all of so many are answered: the server is alive. */
+const MIN_UDP = 10
+const MIN_UDP_ANSWERED = 0.9
+/** A snap length that cuts messages hides the answers over TCP. */
+const MAX_CUT = 0.01
+
+export const tcpOnlyFailure: Rule = {
+  code: 'tcp-only-failure',
+  severity: 'problem',
+  title: 'DNS works over UDP and fails over TCP',
+  means:
+    'A server answers what comes over UDP, and leaves unanswered, or resets, what comes over TCP. Most lookups are fine, so monitoring is green; those whose answer is too large for UDP, and forwarders that insist on TCP (NodeLocal DNSCache with force_tcp), fail.',
+  why: 'A NetworkPolicy, security group or firewall lets port 53 pass for UDP only; conntrack or NOTRACK rules are missing for TCP, for example after a restart of NodeLocal DNSCache; or the server does not listen on TCP.',
+  todo: 'Allow TCP to port 53 wherever UDP is allowed. Look at the rules of the node (iptables -t raw) where the server is NodeLocal DNSCache, and test with dig +tcp.',
+  evidence: `Queries to one server, by transport: at least ${MIN_FAILED} over TCP, and ${MIN_SHARE * 100} % of them, got no answer or a reset, while over UDP ${MIN_UDP_ANSWERED * 100} % of ${MIN_UDP} or more were answered. Silent where the snap length cut messages.`,
+  links: [
+    'https://datatracker.ietf.org/doc/html/rfc7766',
+    'https://github.com/kubernetes/dns/issues/745',
+    'https://kubernetes.io/docs/concepts/services-networking/network-policies/',
+  ],
+  shownBy: ['test/findings/tcp-only-failure.txt'],
+  begin: world => new TcpOnlyFailure(world),
+}
+
+interface Server {
+  udp: number
+  udpAnswered: number
+  tcp: number
+  tcpFailed: number
+  clients: Set<AddressId>
+  frames: FrameSample
+}
+
+class TcpOnlyFailure implements Observer {
+  private readonly world: World
+  private hops = 0
+  private cut = 0
+  private readonly servers = new Tally<AddressId, Server>(() => ({
+    udp: 0,
+    udpAnswered: 0,
+    tcp: 0,
+    tcpFailed: 0,
+    clients: new Set(),
+    frames: new FrameSample(),
+  }))
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  hop({ transaction: t }: Hop): void {
+    this.hops++
+    if (t.content & CONTENT_CUT) this.cut++
+    if (t.state === OPEN || t.state === CAPTURE_ENDED) return
+    const server = this.servers.of(t.asked)
+    if (!server) return
+    if (t.transport !== TCP) {
+      server.udp++
+      if (t.state === ANSWERED) server.udpAnswered++
+      return
+    }
+    server.tcp++
+    if (t.state === ANSWERED) return
+    server.tcpFailed++
+    server.clients.add(t.client)
+    server.frames.add(t)
+  }
+
+  conclude(): Draft[] {
+    if (this.cut > MAX_CUT * this.hops) return []
+    return [...this.servers.map]
+      .filter(([, s]) => s.tcpFailed >= MIN_FAILED && s.tcpFailed >= MIN_SHARE * s.tcp)
+      .filter(([, s]) => s.udp >= MIN_UDP && s.udpAnswered >= MIN_UDP_ANSWERED * s.udp)
+      .filter(([address]) => serverRole(this.world, address) !== 'unknown')
+      .map(([address, s]) => ({
+        what: `${who(this.world, address)} left ${count(s.tcpFailed)} of ${plural(s.tcp, 'query', 'queries')} over TCP (${share(s.tcpFailed, s.tcp)}) without an answer; over UDP it answered ${count(s.udpAnswered)} of ${count(s.udp)}.`,
+        why: 'A policy or firewall lets UDP pass and not TCP, or the server does not listen there.',
+        advice: 'Allow TCP to port 53 wherever UDP is allowed; on the node look at the rules for the address.',
+        snippet: `dig +tcp @${this.world.tables.addresses.text(address)} kubernetes.io A
+iptables -t raw -S | grep -w 53   # on the node, for NodeLocal DNSCache`,
+        count: s.tcpFailed,
+        share: s.tcpFailed / s.tcp,
+        clients: s.clients,
+        servers: [address],
+        frames: s.frames,
+        confidence: s.tcpFailed >= 2 * MIN_FAILED ? ('high' as const) : ('medium' as const),
+      }))
+  }
+}
