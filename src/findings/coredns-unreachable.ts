@@ -93,7 +93,7 @@ class CorednsUnreachable implements Observer {
         this.noteAnswer(t)
         if (t.rcode === SERVFAIL && this.isService(t)) failed ??= t
       } else if (t.state === UNREACHED) refused = true
-      else if (t.state !== UNANSWERED && t.responseVantages === null) unknown++
+      else if (t.state !== UNANSWERED && t.responseSightings === 0) unknown++
     }
     const first = lookup.candidates[0].transactions[0]
     if (answered > 0) this.answered++

@@ -173,7 +173,7 @@ function lostTries(candidate: Candidate): Loss[] {
       if (!before || t.start - before.lastQuery < TIMER || isBusy(before, t.start)) continue
       if (before.state !== ANSWERED) {
         // A response that was seen somewhere, but not by the client, was lost on its way.
-        const reached = before.state !== UNREACHED && before.responseVantages !== null
+        const reached = before.state !== UNREACHED && before.responseSightings > 0
         const notIn = reached ? null : missingFile(before.frames, t.frames)
         const place = reached ? 'answer' : notIn === null ? 'unknown' : 'query'
         lost.push({ place, try: before, qtype, notIn, served })
@@ -198,7 +198,7 @@ const isBusy = (t: Transaction, then: Time): boolean =>
 
 /** The answer of the lost try passed fewer interfaces than that of the next one: it did not arrive. */
 const isSeenLess = (lost: Transaction, through: Transaction): boolean =>
-  (lost.responseVantages?.length ?? 0) < (through.responseVantages?.length ?? 0)
+  lost.responseSightings < through.responseSightings
 
 /** A file in which the try that got through was seen, and the lost one was not. */
 function missingFile(lost: readonly number[], through: readonly number[]): number | null {

@@ -13,7 +13,8 @@ export class FrameSample {
   add(t: Transaction): boolean {
     if (this.shown.length >= MOST) return false
     const firsts = new Map<number, number>()
-    for (let i = 0; i < t.frames.length; i += 2) if (!firsts.has(t.frames[i])) firsts.set(t.frames[i], t.frames[i + 1])
+    const { frames } = t
+    for (let i = 0; i < frames.length; i += 2) if (!firsts.has(frames[i])) firsts.set(frames[i], frames[i + 1])
     this.shown.push(firsts)
     return true
   }

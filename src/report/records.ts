@@ -115,7 +115,7 @@ export function lookupRecord(
       waitMs: rounded(waste.wait / 1e6) as number,
       ...inward,
     },
-    frames: all.map(t => frameOf(context, t, 0)),
+    frames: all.map(t => framesOf(context, t)[0]),
   }
 }
 
@@ -129,8 +129,6 @@ export function hopRecord(context: RecordContext, hop: Hop): HopRecord {
   const t = hop.transaction
   const translated = t.seen !== t.client || t.seenPort !== t.clientPort
   const fromRole = hop.forwarder ? endpoints.serverRole(hop.from).role : endpoints.clientRole(t.client).role
-  const frames: FrameRef[] = []
-  for (let i = 0; i < t.frames.length; i += 2) frames.push(frameOf(context, t, i))
   return {
     id: `T${t.number}`,
     lookup: hop.lookup ? `L${hop.lookup.number}` : null,
@@ -159,11 +157,12 @@ export function hopRecord(context: RecordContext, hop: Hop): HopRecord {
     resentMs: (t.resent ?? []).map(time => rounded((time - t.start) / 1e6) as number),
     servedFrom: hop.servedFrom,
     sightings: t.sightings,
-    frames,
+    frames: framesOf(context, t),
   }
 }
 
-const frameOf = ({ files }: RecordContext, t: Transaction, i: number): FrameRef => ({
-  file: files[t.frames[i]],
-  number: t.frames[i + 1],
-})
+function framesOf({ files }: RecordContext, { frames }: Transaction): FrameRef[] {
+  const refs: FrameRef[] = []
+  for (let i = 0; i < frames.length; i += 2) refs.push({ file: files[frames[i]], number: frames[i + 1] })
+  return refs
+}

@@ -10,7 +10,7 @@ import { QR } from '../codes.ts'
 import { DNS_MESSAGE, type Messages, NAME_CUT, NONE, TCP, TCP_RESET, type Time, type VantageId } from '../model.ts'
 import type { Tables } from '../wire/tables.ts'
 import { OpenTable } from './open-table.ts'
-import { ANSWERED, addFrame, CAPTURE_ENDED, OPEN, Transaction, UNANSWERED, UNREACHED } from './transaction.ts'
+import { ANSWERED, CAPTURE_ENDED, OPEN, Transaction, UNANSWERED, UNREACHED } from './transaction.ts'
 
 /** Sightings of one packet within one capture lie closer than this: it only crosses a host's network stack. */
 const SIGHTING_WINDOW: Time = 2e6
@@ -105,11 +105,12 @@ export class Matching {
     const vantage = m.vantage[i] * 4 + m.direction[i]
     let best: Transaction | null = null
     let bestFit = NO_MATCH
-    const bucket = this.table.of(m.from[i], m.fromPort[i], idOf(m, i, m.fromPort[i]))
-    for (let k = 0; k < bucket.length; k++) {
-      const fit = this.queryFit(bucket[k], m, i, time, vantage)
+    const { found } = this.table
+    const n = this.table.find(m.from[i], m.fromPort[i], idOf(m, i, m.fromPort[i]))
+    for (let k = 0; k < n; k++) {
+      const fit = this.queryFit(found[k], m, i, time, vantage)
       if (fit > bestFit) {
-        best = bucket[k]
+        best = found[k]
         bestFit = fit
       }
     }
@@ -133,7 +134,7 @@ export class Matching {
     const withoutId = m.dnsId[i] === NONE
     // One flow log holds the reports of many nodes, each with its own clock.
     if (isOneCrossing(gap, m.file[i] === t.file && !withoutId, sameIpId)) {
-      if (!t.queryVantages.includes(vantage)) {
+      if (!t.querySeenAt(vantage)) {
         if (sameServer) return SIGHTING
         // The client asks another server under the same id and port: DNAT, or musl which asks all its servers at once.
         if (t.asked === t.server && !(ipId > 0 && t.ipId > 0 && !sameIpId))
@@ -164,7 +165,7 @@ export class Matching {
     if (t === null || t.qtype !== m.qtype[i] || t.transport !== m.transport[i]) return null
     if (m.to[i] !== t.server && m.to[i] !== t.asked) return null
     if (m.size[i] !== t.querySize || m.flags[i] !== t.queryFlags || m.edns[i] !== t.edns) return null
-    if (t.queryVantages.includes(vantage) && !this.hidesInterface(m.vantage[i])) return null
+    if (t.querySeenAt(vantage) && !this.hidesInterface(m.vantage[i])) return null
     const ipId = m.ipId[i]
     if (ipId > 0 && t.ipId > 0 && ipId !== t.ipId) return null
     return isOneCrossing(time - t.lastQuery, m.file[i] === t.file, ipId > 0) ? t : null
@@ -199,8 +200,8 @@ export class Matching {
   private mergeQuery(t: Transaction, m: Messages, i: number, time: Time, vantage: number): void {
     this.counts.sightings++
     t.sightings++
-    t.queryVantages.push(vantage)
-    addFrame(t, m.file[i], m.frame[i])
+    t.addQueryVantage(vantage)
+    t.addFrame(m.file[i], m.frame[i])
     const ttl = m.ttl[i]
     // Nearer to the client: a higher TTL, or the same and earlier.
     const nearer = ttl > t.clientTtl || (ttl === t.clientTtl && time < t.start)
@@ -236,14 +237,13 @@ export class Matching {
   }
 
   private resend(t: Transaction, m: Messages, i: number, time: Time, vantage: number): void {
-    if (t.retransmissions === 0) t.framesOfFirstTry = t.frames.length
+    if (t.retransmissions === 0) t.framesOfFirstTry = t.framesLength
     t.retransmissions++
     if (t.resent) t.resent.push(time)
     else t.resent = [time]
     t.sightings++
-    t.queryVantages.length = 0
-    t.queryVantages.push(vantage)
-    addFrame(t, m.file[i], m.frame[i])
+    t.restartQueryVantages(vantage)
+    t.addFrame(m.file[i], m.frame[i])
     t.ipId = m.ipId[i]
     t.lastQuery = t.lastQueryAtServer = time
     this.table.renew(t)
@@ -263,9 +263,9 @@ export class Matching {
       t.state = ANSWERED
       this.close(t, time)
       t.delivered = m.file[i] === t.file
-      t.responseVantages = [vantage]
+      t.addResponseVantage(vantage)
       t.sightings++
-      addFrame(t, m.file[i], m.frame[i])
+      t.addFrame(m.file[i], m.frame[i])
       t.rcode = m.rcode[i]
       t.responseFlags = m.flags[i]
       t.responseSize = m.size[i]
@@ -284,7 +284,7 @@ export class Matching {
       return
     }
     const gap = Math.abs(time - t.end)
-    const seenHere = t.responseVantages?.includes(vantage) ?? false
+    const seenHere = t.responseSeenAt(vantage)
     if (
       t.rcode === m.rcode[i] &&
       t.responseSize === m.size[i] &&
@@ -303,7 +303,7 @@ export class Matching {
     const t = this.table.latest(m.qname[i], m.dnsId[i])
     if (t === null || t.state !== ANSWERED || t.qtype !== m.qtype[i] || t.transport !== m.transport[i]) return false
     if (m.from[i] !== t.server && m.from[i] !== t.asked) return false
-    if (t.responseSize !== m.size[i] || t.rcode !== m.rcode[i] || t.responseVantages?.includes(vantage)) return false
+    if (t.responseSize !== m.size[i] || t.rcode !== m.rcode[i] || t.responseSeenAt(vantage)) return false
     if (!isOneCrossing(time - t.end, m.file[i] === t.file && t.delivered, false)) return false
     this.mergeResponse(t, m, i, time, vantage)
     if (m.to[i] !== t.client && m.to[i] !== t.seen) {
@@ -318,15 +318,15 @@ export class Matching {
   private mergeResponse(t: Transaction, m: Messages, i: number, time: Time, vantage: number): void {
     this.counts.sightings++
     t.sightings++
-    t.responseVantages?.push(vantage)
-    addFrame(t, m.file[i], m.frame[i])
+    t.addResponseVantage(vantage)
+    t.addFrame(m.file[i], m.frame[i])
     if (m.file[i] === t.file) t.delivered = true
     if (time > t.end) t.end = time
     if (time < t.responseAtServer) t.responseAtServer = time
     if (m.ttl[i] < t.responseTtl) t.responseTtl = m.ttl[i]
   }
 
-  /** The transaction that a response (or an error about a query) belongs to: open ones first, then the latest, which `of` has first. */
+  /** The transaction that a response (or an error about a query) belongs to: open ones first, then the latest, which the table has first. */
   private find(
     client: number,
     port: number,
@@ -337,12 +337,15 @@ export class Matching {
   ): Transaction | null {
     let best: Transaction | null = null
     let bestRank = -1
-    for (const t of this.table.of(client, port, idOf(m, i, port))) {
+    const { found } = this.table
+    const n = this.table.find(client, port, idOf(m, i, port))
+    for (let k = 0; k < n; k++) {
+      const t = found[k]
       if (!fits(t, m, i, server)) continue
       // Without ids, answers belong to the questions in turn.
       if (m.dnsId[i] === NONE && best?.state === OPEN && t.state === OPEN) continue
       // A copy of a response that is already there goes where it has not been seen, before it answers another query.
-      const copy = t.state === ANSWERED && t.rcode === m.rcode[i] && !t.responseVantages?.includes(vantage)
+      const copy = t.state === ANSWERED && t.rcode === m.rcode[i] && !t.responseSeenAt(vantage)
       const rank = (server === t.asked || t.asked === t.server ? 4 : 0) + (t.state === OPEN ? 2 : copy ? 1 : 0)
       if (rank > bestRank) {
         best = t
@@ -365,12 +368,12 @@ export class Matching {
     else if (t.state === OPEN) {
       t.state = UNREACHED
       this.close(t, time)
-      t.responseVantages = [vantage]
-      addFrame(t, m.file[i], m.frame[i])
-    } else if (t.state === UNREACHED && !t.responseVantages?.includes(vantage)) {
+      t.addResponseVantage(vantage)
+      t.addFrame(m.file[i], m.frame[i])
+    } else if (t.state === UNREACHED && !t.responseSeenAt(vantage)) {
       if (time - t.end < SIGHTING_WINDOW) t.end = Math.max(t.end, time)
-      t.responseVantages?.push(vantage)
-      addFrame(t, m.file[i], m.frame[i])
+      t.addResponseVantage(vantage)
+      t.addFrame(m.file[i], m.frame[i])
       this.counts.sightings++
     }
   }
@@ -386,7 +389,7 @@ export class Matching {
       found = true
       t.state = UNREACHED
       this.close(t, time)
-      addFrame(t, m.file[i], m.frame[i])
+      t.addFrame(m.file[i], m.frame[i])
     }
     if (!found) this.counts.errorsAlone++
   }

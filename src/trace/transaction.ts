@@ -83,11 +83,19 @@ export class Transaction {
   sightings = 1
   /** Further responses to the same query. */
   duplicates = 0
-  /** Interfaces (vantage * 4 + direction) that saw the current query, and the response. */
-  queryVantages: number[]
-  responseVantages: number[] | null = null
-  /** File, frame, file, frame ... of all sightings. */
-  frames: number[]
+  // Interfaces (vantage * 4 + direction) that saw the current query, and the response: mostly one each, so an array is the exception.
+  private queryVantage: number
+  private moreQueryVantages: number[] | null = null
+  private responseVantage = NONE
+  private moreResponseVantages: number[] | null = null
+  /** At how many the response, or the error in its place, was seen; 0 while there is none. */
+  responseSightings = 0
+  // Where it was seen first and last: mostly a query and its response.
+  private readonly firstFile: number
+  private readonly firstFrame: number
+  private secondFile = NONE
+  private secondFrame = NONE
+  private moreFrames: number[] | null = null
   /** How many entries of `frames` are of the first try; 0 while there was no other. */
   framesOfFirstTry = 0
 
@@ -103,22 +111,70 @@ export class Transaction {
   /** Of a lookup's transaction: the kind of waste that its query was, null where it was needed. Its retransmissions always are waste. */
   waste: WasteKind | null = null
 
-  // Where it stands in the open table.
-  key = 0
-  aliasKey = NONE
+  // Where it stands in the open table (open-table.ts).
+  keyClient: AddressId = NONE
+  keyPort = 0
   next: Transaction | null = null
+  keyName: NameId = NONE
+  nextOfName: Transaction | null = null
+  aliasKey = NONE
 
   constructor(vantage: number, file: number, frame: number) {
     this.file = file
-    this.queryVantages = [vantage]
-    this.frames = [file, frame]
+    this.queryVantage = vantage
+    this.firstFile = file
+    this.firstFrame = frame
   }
-}
 
-/** Notes a sighting. Most transactions have two, and an array that is pushed to takes room for twenty. */
-export function addFrame(t: Transaction, file: number, frame: number): void {
-  if (t.frames.length === 2) t.frames = [t.frames[0], t.frames[1], file, frame]
-  else t.frames.push(file, frame)
+  /** File, frame, file, frame ... of all sightings, made anew: for those who print them. */
+  get frames(): number[] {
+    const frames = [this.firstFile, this.firstFrame]
+    if (this.secondFile !== NONE) frames.push(this.secondFile, this.secondFrame)
+    if (this.moreFrames) frames.push(...this.moreFrames)
+    return frames
+  }
+
+  addFrame(file: number, frame: number): void {
+    if (this.secondFile === NONE) {
+      this.secondFile = file
+      this.secondFrame = frame
+    } else if (this.moreFrames) this.moreFrames.push(file, frame)
+    else this.moreFrames = [file, frame]
+  }
+
+  /** How many entries `frames` has. */
+  get framesLength(): number {
+    return this.secondFile === NONE ? 2 : 4 + (this.moreFrames?.length ?? 0)
+  }
+
+  querySeenAt(vantage: number): boolean {
+    return this.queryVantage === vantage || (this.moreQueryVantages !== null && this.moreQueryVantages.includes(vantage))
+  }
+
+  addQueryVantage(vantage: number): void {
+    if (this.moreQueryVantages) this.moreQueryVantages.push(vantage)
+    else this.moreQueryVantages = [vantage]
+  }
+
+  /** The query was sent again: only who sees that counts from now on. */
+  restartQueryVantages(vantage: number): void {
+    this.queryVantage = vantage
+    this.moreQueryVantages = null
+  }
+
+  responseSeenAt(vantage: number): boolean {
+    if (this.responseSightings === 0) return false
+    return (
+      this.responseVantage === vantage ||
+      (this.moreResponseVantages !== null && this.moreResponseVantages.includes(vantage))
+    )
+  }
+
+  addResponseVantage(vantage: number): void {
+    if (this.responseSightings++ === 0) this.responseVantage = vantage
+    else if (this.moreResponseVantages) this.moreResponseVantages.push(vantage)
+    else this.moreResponseVantages = [vantage]
+  }
 }
 
 /** Milliseconds from the first query to the response at the client; null while there is none. */
