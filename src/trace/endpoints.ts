@@ -130,6 +130,11 @@ export class Endpoints {
     } else server.otherAnswers++
   }
 
+  /** How many addresses asked or were asked. */
+  get size(): number {
+    return this.doings.size
+  }
+
   /** Decides all roles from what is known now. */
   decide(): void {
     this.serverRoles = new Map()

@@ -24,17 +24,16 @@ const ENOUGH_VOTES = 3
 const ENOUGH_SHARE = 0.15
 
 export class Forwarding {
-  /** Two passes look at the same transactions, one to learn and one to link, each with its own memory. */
-  private readonly learning = new Waiting()
-  private readonly linking = new Waiting()
+  private readonly waiting = new Waiting()
   /** By the name that the answer's CNAME leads to. */
-  private readonly renamed = new Waiting()
+  private readonly renamed = new Renamed()
   /** Source address -> answering address -> coincidences. */
   private readonly votes = new Map<AddressId, Map<AddressId, number>>()
   /** Answering address -> source address and what stood behind ".svc." in names that coincided -> how often. */
   private readonly services = new Map<AddressId, Map<string, { source: AddressId; zone: string; count: number }>>()
-  /** Transactions per source address. */
-  private readonly asked = new Map<AddressId, number>()
+  /** Transactions per source address, and 1 for each address that was asked. By address. */
+  private readonly asked: number[] = []
+  private readonly serves: number[] = []
   private readonly names: Names
   private readonly profiles: Profiles
   private readonly loopName = /^\d{8,}\.\d{8,}(\.|$)/
@@ -46,17 +45,24 @@ export class Forwarding {
 
   /** Looks at a transaction in order of start, before any is linked: learns who asks from where. */
   observe(t: Transaction): void {
+    t.infrastructure = this.isInfrastructure(t)
+    this.asked[t.client] = (this.asked[t.client] ?? 0) + 1
+    this.serves[t.server] = 1
+    t.enclosing = this.waiting.enclosing(t)
+    this.waiting.remember(t)
+    if (t.enclosing) this.learn(t, t.enclosing)
+  }
+
+  private learn(t: Transaction, enclosing: Transaction[]): void {
     let direct = false
     const candidates: AddressId[] = []
     const zone = t.qname === NONE ? null : zoneBehindService(this.names.text(t.qname))
-    for (const c of this.learning.enclosing(questionOf(t.qname, t.qtype), t)) {
+    for (const c of enclosing) {
       if (c.server === t.client) direct = true
       else if (c.client === t.client || candidates.includes(c.server)) continue
       else candidates.push(c.server)
       if (zone !== null) this.noteService(c.server, t.client, zone)
     }
-    this.learning.remember(questionOf(t.qname, t.qtype), t)
-    this.asked.set(t.client, (this.asked.get(t.client) ?? 0) + 1)
     // A query that comes in through an interface was sent by a pod or another host, not by a forwarder of this one.
     if (direct || candidates.length === 0 || t.direction === INCOMING || t.direction === OTHER_HOST) return
     let votes = this.votes.get(t.client)
@@ -71,7 +77,7 @@ export class Forwarding {
   asksFrom(server: AddressId, source: AddressId): boolean {
     if (server === source) return true
     const votes = this.votes.get(source)?.get(server) ?? 0
-    return votes >= ENOUGH_VOTES && votes >= ENOUGH_SHARE * (this.asked.get(source) ?? 0)
+    return votes >= ENOUGH_VOTES && votes >= ENOUGH_SHARE * (this.asked[source] ?? 0)
   }
 
   /** The answering addresses of the forwarder that asks from `source`. */
@@ -99,15 +105,12 @@ export class Forwarding {
     else services.set(key, { source, zone, count: 1 })
   }
 
-  /** Links a transaction to what caused it. True if something did. */
+  /** Links a transaction, after all of its batch were observed, to what caused it. True if something did. */
   link(t: Transaction): boolean {
-    t.infrastructure = this.isInfrastructure(t)
-    if (t.infrastructure) return false
-    const possible = this.linking
-      .enclosing(questionOf(t.qname, t.qtype), t)
-      .filter(c => this.asksFrom(c.server, t.client) && !this.isCopy(c, t))
-    this.linking.remember(questionOf(t.qname, t.qtype), t)
-    return attach(t, chooseCause(possible, t))
+    const { enclosing } = t
+    t.enclosing = null
+    if (enclosing === null || t.infrastructure) return false
+    return attach(t, chooseCause(this.possible(enclosing, t), t))
   }
 
   /**
@@ -115,19 +118,22 @@ export class Forwarding {
    * Both show in the answer, whose CNAME leads to the name. Takes all transactions in order of start, after `link`; `suffixes` are the
    * known search domains. True if something caused it.
    */
-  linkRenamed(t: Transaction, suffixes: string[]): boolean {
-    if (t.cname !== NONE) this.renamed.remember(questionOf(t.cname, t.qtype), t)
-    if (t.causes || t.infrastructure || t.qname === NONE) return false
+  linkRenamed(t: Transaction, suffixes: readonly string[]): boolean {
+    if (t.cname !== NONE) this.renamed.remember(t)
+    if (t.causes || t.infrastructure || t.qname === NONE || this.renamed.isEmpty) return false
+    if (this.serves[t.client] === undefined && !this.votes.has(t.client)) return false
+    if (attach(t, chooseCause(this.possible(this.renamed.enclosing(t.qname, t), t), t))) return true
     const name = this.names.text(t.qname)
-    for (const suffix of ['', ...suffixes]) {
-      if (suffix !== '' && !endsWithSuffix(name, suffix)) continue
-      const base = suffix === '' ? t.qname : this.names.internText(withoutSuffix(name, suffix))
-      const possible = this.renamed
-        .enclosing(questionOf(base, t.qtype), t)
-        .filter(c => this.asksFrom(c.server, t.client) && !this.isCopy(c, t))
-      if (attach(t, chooseCause(possible, t))) return true
+    for (const suffix of suffixes) {
+      if (!endsWithSuffix(name, suffix)) continue
+      const base = this.names.internText(withoutSuffix(name, suffix))
+      if (attach(t, chooseCause(this.possible(this.renamed.enclosing(base, t), t), t))) return true
     }
     return false
+  }
+
+  private possible(enclosing: Transaction[], t: Transaction): Transaction[] {
+    return enclosing.filter(c => !c.infrastructure && this.asksFrom(c.server, t.client) && !this.isCopy(c, t))
   }
 
   /** One client asks two servers, perhaps from two addresses: a copy or a failover, not a forwarder at work. */
@@ -139,65 +145,126 @@ export class Forwarding {
   /** Health checks and loop probes: what forwarders ask for themselves (H10). */
   private isInfrastructure(t: Transaction): boolean {
     if (t.qname === NONE) return true
-    const name = this.names.text(t.qname)
-    return (t.qtype === NS && name === '') || (t.qtype === HINFO && this.loopName.test(name))
+    if (t.qtype === NS) return this.names.text(t.qname) === ''
+    return t.qtype === HINFO && this.loopName.test(this.names.text(t.qname))
   }
 }
 
+/** Chains by question, a power of two: as many questions as are open at once on a busy server. */
+const CHAINS = 4096
+
 /**
- * What a forwarder may be working on, by question. Transactions come in order of start, so one that has ended before the latest began
- * is never asked for again: each list is as long as its question is open.
+ * What a forwarder may be working on, by question, in chains whose links are fields of the transactions. They come in order of start, so
+ * one that has ended before the latest began is never asked for again: a chain is as long as its questions are open.
  */
 class Waiting {
-  private readonly byQuestion = new Map<number, Transaction[]>()
-  /** Questions and the times at which their lists are gone through; numbers, so that they keep nothing alive. */
-  private questions: number[] = []
+  private readonly chains = new Array<Transaction | null>(CHAINS).fill(null)
+  /** When each transaction is looked at again, in order of time: a question that nobody asks again would stay for ever. */
+  private reviewed: Transaction[] = []
   private due: Time[] = []
   private head = 0
 
-  /** The transactions with the same question during whose wait this one began, another server's. */
-  enclosing(question: number, t: Transaction): Transaction[] {
-    const same = this.byQuestion.get(question)
-    if (!same) return NOTHING
-    dropEnded(same, t.start)
+  /** The transactions with the same question during whose wait this one began, another server's; null without. */
+  enclosing(t: Transaction): Transaction[] | null {
+    const { chains } = this
+    const chain = chainOf(t)
     let found: Transaction[] | null = null
-    for (const c of same) {
-      // Nobody asks on by way of the one who asked.
-      if (c.server === t.server || c.client === t.server) continue
-      if (c.start > t.start + SLACK || c.state === UNREACHED) continue
-      if (c.dnsId === t.dnsId && c.clientPort === t.clientPort) continue
+    let before: Transaction | null = null
+    let next: Transaction | null = null
+    for (let c = chains[chain]; c !== null; c = next) {
+      next = c.nextWaiting
+      if (isOver(c, t.start)) {
+        if (before === null) chains[chain] = next
+        else before.nextWaiting = next
+        c.nextWaiting = null
+        c.isWaiting = false
+        continue
+      }
+      before = c
+      if (c.qname !== t.qname || c.qtype !== t.qtype || !mayCause(c, t)) continue
       if (found) found.push(c)
       else found = [c]
     }
-    return found ?? NOTHING
+    return found
   }
 
-  remember(question: number, t: Transaction): void {
-    const same = this.byQuestion.get(question)
-    if (same) same.push(t)
-    else this.byQuestion.set(question, [t])
-    this.forget(t.start)
-    this.questions.push(question)
+  /** In order of start: the chain's last. */
+  remember(t: Transaction): void {
+    const chain = chainOf(t)
+    const first = this.chains[chain]
+    if (first === null) this.chains[chain] = t
+    else {
+      let last = first
+      while (last.nextWaiting !== null) last = last.nextWaiting
+      last.nextWaiting = t
+    }
+    t.isWaiting = true
+    this.review(t.start)
+    this.reviewed.push(t)
     this.due.push(t.start + REVIEW)
   }
 
-  /** Questions that nobody asks again would stay for ever: their lists are gone through when they are due. */
-  private forget(now: Time): void {
-    while (this.head < this.due.length && this.due[this.head] <= now) {
-      const question = this.questions[this.head++]
-      const same = this.byQuestion.get(question)
-      if (!same) continue
-      dropEnded(same, now)
-      if (same.length === 0) this.byQuestion.delete(question)
+  private review(now: Time): void {
+    const { reviewed, due } = this
+    while (this.head < due.length && due[this.head] <= now) {
+      const t = reviewed[this.head++]
+      if (!t.isWaiting) continue
+      if (isOver(t, now)) this.remove(t)
       else {
-        this.questions.push(question)
-        this.due.push(now + REVIEW)
+        reviewed.push(t)
+        due.push(now + REVIEW)
       }
     }
-    if (this.head > 4096 && this.head * 2 > this.due.length) {
-      this.questions = this.questions.slice(this.head)
-      this.due = this.due.slice(this.head)
+    if (this.head > 4096 && this.head * 2 > due.length) {
+      this.reviewed = reviewed.slice(this.head)
+      this.due = due.slice(this.head)
       this.head = 0
+    }
+  }
+
+  private remove(t: Transaction): void {
+    const chain = chainOf(t)
+    let before: Transaction | null = null
+    for (let c = this.chains[chain]; c !== null; before = c, c = c.nextWaiting) {
+      if (c !== t) continue
+      if (before === null) this.chains[chain] = t.nextWaiting
+      else before.nextWaiting = t.nextWaiting
+      break
+    }
+    t.nextWaiting = null
+    t.isWaiting = false
+  }
+}
+
+/** The same by the name to which an answer's CNAME leads: few, and most captures have none. */
+class Renamed {
+  private readonly byQuestion = new Map<number, Transaction[]>()
+  private swept: Time = 0
+
+  get isEmpty(): boolean {
+    return this.byQuestion.size === 0
+  }
+
+  enclosing(qname: NameId, t: Transaction): Transaction[] {
+    const same = this.byQuestion.get(questionOf(qname, t.qtype))
+    if (!same) return NOTHING
+    return same.filter(c => !isOver(c, t.start) && mayCause(c, t))
+  }
+
+  remember(t: Transaction): void {
+    if (t.start - this.swept > REVIEW) this.sweep(t.start)
+    const question = questionOf(t.cname, t.qtype)
+    const same = this.byQuestion.get(question)
+    if (same) same.push(t)
+    else this.byQuestion.set(question, [t])
+  }
+
+  private sweep(now: Time): void {
+    this.swept = now
+    for (const [question, same] of this.byQuestion) {
+      const open = same.filter(c => !isOver(c, now))
+      if (open.length === 0) this.byQuestion.delete(question)
+      else this.byQuestion.set(question, open)
     }
   }
 }
@@ -205,22 +272,31 @@ class Waiting {
 /** After this a question's transactions have mostly been answered. */
 const REVIEW: Time = 0.3e9
 
-/** Drops what had ended before `now`, and what no forwarder works on any more. */
-function dropEnded(transactions: Transaction[], now: Time): void {
-  let kept = 0
-  for (const c of transactions) if (!(c.end + SLACK < now) && now - c.lastQuery <= BUDGET) transactions[kept++] = c
-  transactions.length = kept
-}
+/** True if the question came while another server's client waited for it; nobody asks on by way of the one who asked. */
+const mayCause = (c: Transaction, t: Transaction): boolean =>
+  c.server !== t.server &&
+  c.client !== t.server &&
+  c.start <= t.start + SLACK &&
+  c.state !== UNREACHED &&
+  (c.dnsId !== t.dnsId || c.clientPort !== t.clientPort)
+
+/** True if it had ended before `now`, or no forwarder works on it any more. */
+const isOver = (c: Transaction, now: Time): boolean => c.end + SLACK < now || now - c.lastQuery > BUDGET
 
 const NOTHING: Transaction[] = []
+
+const questionOf = (qname: NameId, qtype: number): number => (qname + 1) * 0x1_0000 + (qtype & 0xffff)
+
+function chainOf({ qname, qtype }: Transaction): number {
+  const hash = Math.imul(qname, 0x9e37_79b1) ^ Math.imul(qtype, 0x85eb_ca6b)
+  return (hash ^ (hash >>> 15)) & (CHAINS - 1)
+}
 
 /** cluster.local of web.shop.svc.cluster.local; null for a name that is no service's. */
 function zoneBehindService(name: string): string | null {
   const at = name.lastIndexOf('.svc.')
   return at < 0 ? null : name.slice(at + 5)
 }
-
-const questionOf = (qname: NameId, qtype: number): number => (qname + 1) * 0x1_0000 + (qtype & 0xffff)
 
 function attach(t: Transaction, cause: Transaction | null): boolean {
   if (!cause) return false

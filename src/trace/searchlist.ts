@@ -4,7 +4,7 @@
  * grouping rules that ARCHITECTURE.md describes.
  */
 import { NOERROR, NXDOMAIN } from '../codes.ts'
-import type { AddressId, NameId, Time } from '../model.ts'
+import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
 import type { Names } from '../wire/tables.ts'
 import { behind, commonBase, dots, namespaceOf } from './suffix.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
@@ -13,7 +13,7 @@ import { ANSWERED, type Transaction } from './transaction.ts'
 const STEP_GAP: Time = 50e6
 /** Clock granularity: an answer may bear a later time than the query that it let loose. */
 const STEP_SLACK: Time = 0.5e6
-/** How many negative answers of a client are remembered while waiting for the step that follows them. */
+/** How many negative answers of a client are remembered while waiting for the step that follows them; a power of two. */
 const RECENT = 64
 
 interface Step {
@@ -46,21 +46,41 @@ export interface SearchKnowledge {
 
 interface Learner {
   client: AddressId
+  asked: AddressId
+  /** The client's, at all servers. */
+  recent: Recent
   /** from domain -> to domain -> observations. "" is the as-is name. */
   steps: Map<string, Map<string, Step>>
   knowledge: SearchKnowledge
+  /** There are steps since its list was made, ... */
+  stale: boolean
+  /** ... and they may change it. */
   changed: boolean
 }
 
-/** A negative answer whose continuation may come. */
-interface Negative {
-  name: string
-  end: Time
-  asked: AddressId
+/** A client's latest negative answers, whose continuation may come: a ring in columns. */
+class Recent {
+  readonly qname = new Int32Array(RECENT).fill(NONE)
+  readonly head = new Int32Array(RECENT)
+  readonly asked = new Int32Array(RECENT)
+  readonly end = new Float64Array(RECENT)
   /** The step that led to it, and its base; null where it may begin a walk. */
-  by: Step | null
-  base: string
+  readonly by = new Array<Step | null>(RECENT).fill(null)
+  readonly base = new Array<string>(RECENT).fill('')
+  /** How many there ever were: the latest stands at (count - 1) modulo RECENT. */
+  count = 0
 }
+
+/** Two names of which the second may be asked because the first was denied. */
+interface Pair {
+  before: NameId
+  name: NameId
+  /** Their common base and what each has behind it; null where the one does not lead to the other. */
+  step: { base: string; baseDots: number; from: string; to: string } | null
+}
+
+/** Pairs of names that are remembered, a power of two: a walk takes the same steps each time. */
+const PAIRS = 4096
 
 /**
  * Knowledge is kept per client and server: behind a node's address sit processes with different resolv.conf, and the server that each
@@ -69,7 +89,13 @@ interface Negative {
 export class SearchLists {
   private readonly learners = new Map<number, Learner>()
   private readonly byClient = new Map<AddressId, Learner[]>()
-  private readonly recent = new Map<AddressId, Negative[]>()
+  private readonly recent = new Map<AddressId, Recent>()
+  private readonly pairs = new Array<Pair | undefined>(PAIRS)
+  /** Whose list may have changed. */
+  private changed: Learner[] = []
+  /** The learner that was asked for last. */
+  private last: Learner | null = null
+  private allSuffixes: string[] | null = null
   private readonly names: Names
   private givenToAll: { list: string[]; ndots: number | null } | null = null
 
@@ -81,62 +107,100 @@ export class SearchLists {
   observe(t: Transaction): void {
     const learner = this.learnerOf(t.client, t.asked)
     if (t.nameCut || t.qname < 0) return
-    learner.knowledge.queries++
-    const name = this.names.text(t.qname as NameId)
-    let recent = this.recent.get(t.client)
-    if (!recent) {
-      recent = []
-      this.recent.set(t.client, recent)
-    }
-    const before = this.predecessor(recent, t, name)
-    let step: Step | null = null
+    const { knowledge, recent } = learner
+    knowledge.queries++
+    const at = this.predecessor(recent, t)
+    let by: Step | null = null
     let base = ''
-    if (before) {
-      base = name.slice(0, commonBase(before.name, name))
-      const from = behind(before.name, base.length)
-      step = this.note(learner, from, behind(name, base.length), base)
-      if (before.by && before.base === base) step.inWalk = before.by.inWalk = true
+    if (at >= 0) {
+      const step = this.pairOf(recent.qname[at], t.qname).step as NonNullable<Pair['step']>
+      base = step.base
+      by = this.note(learner, step.from, step.to, base)
+      const before = recent.by[at]
+      if (before && recent.base[at] === base && !(by.inWalk && before.inWalk)) {
+        by.inWalk = before.inWalk = true
+        this.mark(learner)
+      }
       // The base was searched before it was asked as it is: it has fewer dots than ndots.
-      if (step.inWalk && from !== '' && !recent.some(r => r.name === base) && !learner.knowledge.given)
-        learner.knowledge.ndotsMin = Math.max(learner.knowledge.ndotsMin ?? 0, dots(base) + 1)
+      const least = step.baseDots + 1
+      if (by.inWalk && !knowledge.given && step.from !== '' && !((knowledge.ndotsMin ?? 0) >= least)) {
+        if (!this.wasDenied(recent, base)) knowledge.ndotsMin = least
+      }
     }
-    if (t.state === ANSWERED && isNegative(t)) {
+    if (t.state === ANSWERED && isNegative(t)) this.remember(recent, t, by, base)
+  }
+
+  private remember(recent: Recent, t: Transaction, by: Step | null, base: string): void {
+    let leg = -1
+    if (by === null) {
       // The other leg of the same candidate was led to by the same step.
-      const leg = recent.findLast(r => r.name === name && r.asked === t.asked && t.start - r.end < STEP_GAP)
-      recent.push({
-        name,
-        end: t.end,
-        asked: t.asked,
-        by: step ?? leg?.by ?? null,
-        base: step ? base : (leg?.base ?? ''),
-      })
-      if (recent.length > RECENT) recent.shift()
+      for (let i = recent.count - 1, first = Math.max(0, recent.count - RECENT); i >= first && leg < 0; i--) {
+        const at = i & (RECENT - 1)
+        if (recent.qname[at] === t.qname && recent.asked[at] === t.asked && t.start - recent.end[at] < STEP_GAP) leg = at
+      }
     }
+    const at = recent.count++ & (RECENT - 1)
+    const legBy = leg < 0 ? null : recent.by[leg]
+    const legBase = leg < 0 ? '' : recent.base[leg]
+    recent.qname[at] = t.qname
+    recent.head[at] = this.names.head(t.qname)
+    recent.asked[at] = t.asked
+    recent.end[at] = t.end
+    recent.by[at] = by ?? legBy
+    recent.base[at] = by ? base : legBase
   }
 
-  /** The latest negative answer of which this query is a plausible continuation; null where it is another leg, or begins a walk. */
-  private predecessor(recent: Negative[], t: Transaction, name: string): Negative | null {
-    for (let i = recent.length - 1; i >= 0; i--) {
-      const before = recent[i]
-      if (before.asked !== t.asked) continue
-      if (before.name === name) return null
-      if (before.end > t.start + STEP_SLACK || t.start - before.end > STEP_GAP) continue
-      if (before.name.charCodeAt(0) !== name.charCodeAt(0)) continue
-      const base = commonBase(before.name, name)
-      if (base > 0 && isStep(behind(before.name, base), behind(name, base))) return before
+  /**
+   * Where the latest negative answer stands of which this query is a plausible continuation; -1 where it is another leg, or begins a
+   * walk. The names of one walk share their first label.
+   */
+  private predecessor(recent: Recent, t: Transaction): number {
+    const head = this.names.head(t.qname)
+    for (let i = recent.count - 1, first = Math.max(0, recent.count - RECENT); i >= first; i--) {
+      const at = i & (RECENT - 1)
+      if (recent.head[at] !== head || recent.asked[at] !== t.asked) continue
+      if (recent.qname[at] === t.qname) return -1
+      if (recent.end[at] > t.start + STEP_SLACK || t.start - recent.end[at] > STEP_GAP) continue
+      if (this.pairOf(recent.qname[at], t.qname).step !== null) return at
     }
-    return null
+    return -1
   }
 
-  /** Makes the lists of all observations so far. */
-  learn(): void {
-    for (const learner of this.learners.values()) {
-      if (!learner.changed || learner.knowledge.given) continue
-      learner.changed = false
-      learner.knowledge.list = pathOf(learner.steps)
-      learner.knowledge.complete = learner.steps.get(learner.knowledge.list.at(-1) ?? '')?.has('') ?? false
-      setPositions(learner.knowledge)
+  private wasDenied(recent: Recent, name: string): boolean {
+    for (let i = recent.count - 1, first = Math.max(0, recent.count - RECENT); i >= first; i--)
+      if (this.names.text(recent.qname[i & (RECENT - 1)]) === name) return true
+    return false
+  }
+
+  private pairOf(before: NameId, name: NameId): Pair {
+    const slot = (Math.imul(before, 0x9e37_79b1) ^ Math.imul(name, 0x85eb_ca6b)) >>> (32 - Math.log2(PAIRS))
+    const known = this.pairs[slot]
+    if (known !== undefined && known.before === before && known.name === name) return known
+    const pair = { before, name, step: stepOf(this.names.text(before), this.names.text(name)) }
+    this.pairs[slot] = pair
+    return pair
+  }
+
+  private mark(learner: Learner): void {
+    if (learner.changed) return
+    learner.changed = true
+    this.changed.push(learner)
+  }
+
+  /** Makes the lists of all observations so far; in between of those that may have changed them. */
+  learn(atEnd: boolean): void {
+    if (atEnd) for (const learner of this.learners.values()) if (learner.stale) this.mark(learner)
+    if (this.changed.length === 0) return
+    for (const learner of this.changed) {
+      learner.changed = learner.stale = false
+      const { knowledge } = learner
+      if (knowledge.given) continue
+      knowledge.list = pathOf(learner.steps)
+      knowledge.complete = learner.steps.get(knowledge.list.at(-1) ?? '')?.has('') ?? false
+      setPositions(knowledge)
     }
+    this.changed = []
+    this.allSuffixes = null
     this.share()
   }
 
@@ -184,10 +248,12 @@ export class SearchLists {
   }
 
   /** All search domains of all lists. */
-  get suffixes(): string[] {
+  get suffixes(): readonly string[] {
+    if (this.allSuffixes !== null) return this.allSuffixes
     const all = new Set<string>()
     for (const { knowledge } of this.learners.values()) for (const suffix of knowledge.list) all.add(suffix)
-    return [...all]
+    this.allSuffixes = [...all]
+    return this.allSuffixes
   }
 
   /** Every client with what is known of it, once per different list. */
@@ -203,9 +269,13 @@ export class SearchLists {
   }
 
   private learnerOf(client: AddressId, asked: AddressId): Learner {
+    if (this.last !== null && this.last.client === client && this.last.asked === asked) return this.last
     const key = client * 0x20_0000 + asked
     let learner = this.learners.get(key)
-    if (learner) return learner
+    if (learner) {
+      this.last = learner
+      return learner
+    }
     const { list, ndots } = this.givenToAll ?? { list: [], ndots: null }
     const knowledge: SearchKnowledge = {
       list,
@@ -218,12 +288,22 @@ export class SearchLists {
       given: this.givenToAll !== null,
     }
     setPositions(knowledge)
-    learner = { client, steps: new Map(), knowledge, changed: false }
+    learner = { client, asked, recent: this.recentOf(client), steps: new Map(), knowledge, stale: false, changed: false }
     this.learners.set(key, learner)
+    this.allSuffixes = null
     const siblings = this.byClient.get(client)
     if (siblings) siblings.push(learner)
     else this.byClient.set(client, [learner])
     return learner
+  }
+
+  private recentOf(client: AddressId): Recent {
+    let recent = this.recent.get(client)
+    if (!recent) {
+      recent = new Recent()
+      this.recent.set(client, recent)
+    }
+    return recent
   }
 
   private note(learner: Learner, from: string, to: string, base: string): Step {
@@ -237,9 +317,12 @@ export class SearchLists {
       step = { count: 0, firstBase: base, severalBases: false, inWalk: false }
       next.set(to, step)
     }
-    step.count++
-    if (step.firstBase !== base) step.severalBases = true
-    learner.changed = true
+    const n = ++step.count
+    const second = !step.severalBases && step.firstBase !== base
+    if (second) step.severalBases = true
+    // What was seen often changes the list no more, or late: then it is enough to look now and then, and at the end.
+    learner.stale = true
+    if (second || n <= 4 || (n & (n - 1)) === 0) this.mark(learner)
     return step
   }
 
@@ -305,6 +388,16 @@ const NOTHING_KNOWN: SearchKnowledge = {
 
 /** NXDOMAIN, or NOERROR without any record. */
 const isNegative = (t: Transaction): boolean => t.rcode === NXDOMAIN || (t.rcode === NOERROR && t.answerCount === 0)
+
+function stepOf(before: string, name: string): Pair['step'] {
+  const length = commonBase(before, name)
+  if (length === 0) return null
+  const from = behind(before, length)
+  const to = behind(name, length)
+  if (!isStep(from, to)) return null
+  const base = name.slice(0, length)
+  return { base, baseDots: dots(base), from, to }
+}
 
 /**
  * Not every pair of names with a common head is a step: domains of one label (com, org) are top-level domains of two different names

@@ -19,12 +19,20 @@ import { type Inward, Sums } from './sums.ts'
 import { ANSWERED, OPEN, RESPONSE_LOST, type Transaction, UNANSWERED } from './transaction.ts'
 import { covered, isWasted, judge, type LookupWasteSums, sumCandidate, sumWaste } from './waste.ts'
 
-/** Transactions that are held back at most, ... */
-const BATCH = 16_000
+/** Transactions that are held back before the first is decided upon, so that there is something to learn from, ... */
+const FIRST_BATCH = 16_000
 /** ... how long at most where somebody follows, unless it has to be quicker, ... */
 const LIVE_HOLD: Time = 10e9
 /** ... and how old one must be before it is decided upon: sightings and most responses are in by then. */
 const SETTLE: Time = 1e9
+/** From then on so many are decided upon together: what is looked at in several passes stays in the processor's cache. */
+const BATCH = 1000
+/** Of the queue, so many that were decided upon are kept at most before it is made anew. */
+const COMPACT = 4096
+/** Roles are decided anew after so many transactions, and whenever an address is new. */
+const ROLES_EVERY = 16_000
+/** With more addresses than this a new one waits for its turn: deciding costs more the more there are. */
+const MANY_ADDRESSES = 2000
 /** A forwarder's query that is older than this and was not answered when its lookup is closed, never was. */
 const PATIENCE: Time = 2e9
 
@@ -67,7 +75,12 @@ export class Trace {
   readonly sums = new Sums()
   private readonly grouping: Grouping
   private readonly options: TraceOptions
+  /** From `decided` on they wait. */
   private queue: Transaction[] = []
+  private decided = 0
+  private learnt = false
+  private sinceRoles = 0
+  private addressesWithRoles = 0
   /** How long a transaction is held back at most; BATCH alone decides unless somebody follows. */
   private hold: Time = Number.POSITIVE_INFINITY
   /** Hops that no lookup caused, waiting for their response. */
@@ -102,8 +115,12 @@ export class Trace {
   /** Takes row i. */
   add(m: Messages, i: number): void {
     this.matching.add(m, i)
+    const { queue } = this
+    const waiting = queue.length - this.decided
+    if (waiting === 0) return
     const { now } = this.matching
-    if (this.queue.length >= BATCH || (this.queue.length > 0 && now - this.queue[0].start > this.hold))
+    if (waiting >= FIRST_BATCH || now - queue[this.decided].start > this.hold) this.drain(now - SETTLE, false)
+    else if (this.learnt && waiting > BATCH && queue[this.decided + BATCH].start <= now - SETTLE)
       this.drain(now - SETTLE, false)
   }
 
@@ -114,12 +131,8 @@ export class Trace {
 
   /** Decides upon all transactions that began before `until`; `complete`: nothing that began before will come any more. */
   private drain(until: Time, all: boolean, complete = false): void {
-    let n = 0
-    while (n < this.queue.length && this.queue[n].start <= until) n++
-    // A flood within the settling time is decided upon as it is.
-    if (n === 0 && !complete) n = this.queue.length
-    const batch = this.queue.slice(0, n).sort((a, b) => a.start - b.start)
-    this.queue = this.queue.slice(n)
+    const batch = this.takeBatch(until, complete)
+    this.learnt = true
     for (const t of batch) {
       if (this.matching.lostResponse(t)) {
         t.state = RESPONSE_LOST
@@ -128,26 +141,55 @@ export class Trace {
       this.profiles.observe(t)
       this.forwarding.observe(t)
     }
-    // What a forwarder asks is nobody's walk.
-    const unlinked = batch.filter(t => !this.forwarding.link(t) && !t.infrastructure && !t.nameCut)
-    for (const t of unlinked) this.searchLists.observe(t)
-    this.searchLists.learn()
+    for (const t of batch) {
+      // What a forwarder asks is nobody's walk.
+      if (!this.forwarding.link(t) && !t.infrastructure && !t.nameCut) this.searchLists.observe(t)
+    }
+    this.searchLists.learn(all)
     this.endpoints.learnZone()
     const { suffixes } = this.searchLists
     for (const t of batch) this.forwarding.linkRenamed(t, suffixes)
-    const own = unlinked.filter(t => !t.causes)
     for (const t of batch) {
       this.endpoints.observe(t)
       if (t.rcode === SERVFAIL && t.effects) this.servfails.note(t)
       if (t.causes) this.visibleForwarders.add(t.causes[0].server)
       else if (t.infrastructure || t.nameCut) this.alone.push(t)
     }
-    this.endpoints.decide()
-    for (const t of own) this.grouping.add(t)
+    this.decideRoles(batch.length, all)
+    for (const t of batch) if (t.causes === null && !t.infrastructure && !t.nameCut) this.grouping.add(t)
     const now = all ? Number.POSITIVE_INFINITY : complete ? until : (batch.at(-1)?.start ?? 0)
     this.grouping.close(now, all)
-    this.closeAlone(all)
-    this.options.settled?.(all ? now : Math.min(this.grouping.oldest, this.queue[0]?.start ?? now))
+    if (this.alone.length > 0) this.closeAlone(all)
+    this.options.settled?.(all ? now : Math.min(this.grouping.oldest, this.queue[this.decided]?.start ?? now))
+  }
+
+  /** The transactions that began before `until`, in order of start. */
+  private takeBatch(until: Time, complete: boolean): Transaction[] {
+    const { queue, decided } = this
+    let n = decided
+    while (n < queue.length && queue[n].start <= until) n++
+    // A flood within the settling time is decided upon as it is.
+    if (n === decided && !complete) n = queue.length
+    const batch = queue.slice(decided, n)
+    this.decided = n
+    if (n >= COMPACT || n === queue.length) {
+      this.queue = queue.slice(n)
+      this.decided = 0
+    }
+    let sorted = true
+    for (let i = 1; i < batch.length && sorted; i++) sorted = batch[i - 1].start <= batch[i].start
+    return sorted ? batch : batch.sort((a, b) => a.start - b.start)
+  }
+
+  /** Roles change slowly: they are decided when there is a new address, and now and then. */
+  private decideRoles(transactions: number, all: boolean): void {
+    this.sinceRoles += transactions
+    const { size } = this.endpoints
+    const isNew = size > this.addressesWithRoles && size <= MANY_ADDRESSES
+    if (!all && !isNew && this.sinceRoles < ROLES_EVERY) return
+    this.endpoints.decide()
+    this.addressesWithRoles = size
+    this.sinceRoles = 0
   }
 
   // -- Lookups ---------------------------------------------------------------------------------------------------------------------

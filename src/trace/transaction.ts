@@ -104,6 +104,11 @@ export class Transaction {
   causes: Transaction[] | null = null
   /** Those that this one made its server ask; null without. */
   effects: Transaction[] | null = null
+  /** The transactions with its question during whose wait it began, between the two passes of forwarding.ts; null without. */
+  enclosing: Transaction[] | null = null
+  /** Where it stands among what forwarders may be working on (forwarding.ts). */
+  nextWaiting: Transaction | null = null
+  isWaiting = false
   /** Number of the lookup that it belongs to, NONE. */
   lookup = NONE
   /** A health check or loop probe: nobody's lookup. */

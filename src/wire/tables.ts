@@ -93,6 +93,8 @@ export class Names {
   private readonly byWire = new Map<string, NameId>()
   private readonly byText = new Map<string, NameId>()
   private readonly texts: string[] = []
+  private readonly heads: number[] = []
+  private readonly headIds = new Map<string, number>()
 
   /** The id of an uncompressed wire name at [start, end), its final zero byte included or not. */
   internWire(bytes: Buffer, start: number, end: number): NameId {
@@ -138,6 +140,24 @@ export class Names {
 
   text(id: NameId): string {
     return this.texts[id]
+  }
+
+  /** A small number for a name's first label, which all names of a search walk share. */
+  head(id: NameId): number {
+    const known = this.heads[id]
+    if (known !== undefined) return known
+    // Names come in the order of their ids, mostly: no holes, which would make the array slow.
+    while (this.heads.length < id) this.head(this.heads.length)
+    const text = this.texts[id]
+    const dot = text.indexOf('.')
+    const label = dot < 0 ? text : text.slice(0, dot)
+    let head = this.headIds.get(label)
+    if (head === undefined) {
+      head = this.headIds.size
+      this.headIds.set(label, head)
+    }
+    this.heads[id] = head
+    return head
   }
 
   get size(): number {
