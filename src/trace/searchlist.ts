@@ -136,7 +136,8 @@ export class SearchLists {
       // The other leg of the same candidate was led to by the same step.
       for (let i = recent.count - 1, first = Math.max(0, recent.count - RECENT); i >= first && leg < 0; i--) {
         const at = i & (RECENT - 1)
-        if (recent.qname[at] === t.qname && recent.asked[at] === t.asked && t.start - recent.end[at] < STEP_GAP) leg = at
+        if (recent.qname[at] === t.qname && recent.asked[at] === t.asked && t.start - recent.end[at] < STEP_GAP)
+          leg = at
       }
     }
     const at = recent.count++ & (RECENT - 1)
@@ -288,7 +289,15 @@ export class SearchLists {
       given: this.givenToAll !== null,
     }
     setPositions(knowledge)
-    learner = { client, asked, recent: this.recentOf(client), steps: new Map(), knowledge, stale: false, changed: false }
+    learner = {
+      client,
+      asked,
+      recent: this.recentOf(client),
+      steps: new Map(),
+      knowledge,
+      stale: false,
+      changed: false,
+    }
     this.learners.set(key, learner)
     this.allSuffixes = null
     const siblings = this.byClient.get(client)

@@ -153,7 +153,9 @@ export class Transaction {
   }
 
   querySeenAt(vantage: number): boolean {
-    return this.queryVantage === vantage || (this.moreQueryVantages !== null && this.moreQueryVantages.includes(vantage))
+    return (
+      this.queryVantage === vantage || (this.moreQueryVantages !== null && this.moreQueryVantages.includes(vantage))
+    )
   }
 
   addQueryVantage(vantage: number): void {
