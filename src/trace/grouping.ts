@@ -3,12 +3,13 @@
  * grouping rules that ARCHITECTURE.md describes. The decision for a transaction looks only at what had happened when its query was sent.
  */
 import { A, AAAA, NOERROR, NXDOMAIN, TC } from '../codes.ts'
-import { HAS_CNAME, type NameId, TCP, type Time } from '../model.ts'
+import { type AddressId, HAS_CNAME, TCP, type Time } from '../model.ts'
 import type { Names } from '../wire/tables.ts'
-import { type Candidate, type Lookup, newLookup } from './lookup.ts'
+import { addTransaction, type Candidate, type Lookup, newCandidate, newLookup } from './lookup.ts'
 import type { Profiles } from './profiles.ts'
 import type { SearchKnowledge, SearchLists } from './searchlist.ts'
-import { behind, commonBase, dots } from './suffix.ts'
+import { type Step, Steps, splitAt } from './steps.ts'
+import { behind, dots } from './suffix.ts'
 import { ANSWERED, type Transaction, UNREACHED } from './transaction.ts'
 
 /** Legs that are sent at once lie closer than this (L1). */
@@ -37,11 +38,24 @@ const FAN_OUT_GAP: Time = 5e6
 /** glibc asks everything again when this many addresses do not fit its first buffer. */
 const BUFFER_ADDRESSES = 24
 
+/** The open lookups of one client whose names have one first label: only these can take the same transaction. */
+interface Bucket {
+  client: AddressId
+  head: number
+  /** In order of start. */
+  lookups: Lookup[]
+  /** In its chain. */
+  next: Bucket | null
+}
+
+/** Chains of buckets, a power of two: about as many as there are lookups open on a busy server. */
+const CHAINS = 4096
+
 export class Grouping {
-  /** By client and first label of the name: only these can be candidates of one lookup. */
-  private readonly open = new Map<number, Lookup[]>()
-  private readonly headIds = new Map<string, number>()
-  private readonly heads: number[] = []
+  private readonly chains = new Array<Bucket | null>(CHAINS).fill(null)
+  /** All buckets, in order of their making. */
+  private readonly buckets = new Set<Bucket>()
+  private readonly steps: Steps
   private readonly names: Names
   private readonly searchLists: SearchLists
   private readonly profiles: Profiles
@@ -50,6 +64,7 @@ export class Grouping {
 
   constructor(names: Names, searchLists: SearchLists, profiles: Profiles, closed: (lookup: Lookup) => void) {
     this.names = names
+    this.steps = new Steps(names)
     this.searchLists = searchLists
     this.profiles = profiles
     this.closed = closed
@@ -57,69 +72,85 @@ export class Grouping {
 
   /** Takes a client's transactions in order of start. */
   add(t: Transaction): void {
-    const name = this.names.text(t.qname)
-    const key = this.profiles.clientOf(t.client) * 0x20_0000 + this.headOf(t.qname, name)
-    let lookups = this.open.get(key)
-    if (!lookups) {
-      lookups = []
-      this.open.set(key, lookups)
-    }
-    const knowledge = this.searchLists.of(t.client, t.asked)
+    const bucket = this.bucketOf(this.profiles.clientOf(t.client), this.names.head(t.qname))
     let best: Lookup | null = null
-    let bestFit: Fit = NONE_FITS
-    for (const lookup of lookups) {
-      const fit = fitOf(lookup, t, name, knowledge)
-      if (fit.rank > bestFit.rank || (fit.rank === bestFit.rank && fit.rank > 0 && fit.gap < bestFit.gap)) {
-        best = lookup
-        bestFit = fit
+    let { rank, gap, next, candidate } = NOTHING_FITS
+    if (bucket.lookups.length > 0) {
+      const knowledge = this.searchLists.of(t.client, t.asked)
+      for (const lookup of bucket.lookups) {
+        fitOf(lookup, t, this.steps, knowledge)
+        if (fit.rank > rank || (fit.rank === rank && fit.rank > 0 && fit.gap < gap)) {
+          best = lookup
+          rank = fit.rank
+          gap = fit.gap
+          next = fit.next
+          candidate = fit.candidate
+        }
       }
     }
     if (!best) {
-      const lookup = newLookup(++this.made, t, name)
+      const lookup = newLookup(++this.made, t, this.names.text(t.qname))
       t.lookup = lookup.number
-      lookups.push(lookup)
+      bucket.lookups.push(lookup)
       return
     }
     t.lookup = best.number
-    best.latest = Math.max(best.latest, t.start)
-    if (bestFit.next) best.candidates.push({ name, transactions: [t] })
-    else bestFit.candidate?.transactions.push(t)
+    best.closesAt = Number.NaN
+    if (t.start > best.latest) best.latest = t.start
+    if (next) {
+      const { candidates } = best
+      candidates.push(newCandidate(this.names.text(t.qname), t))
+      if (candidates.length === 2) best.settledBase = this.steps.of(candidates[0].qname, t.qname).common
+    } else if (candidate) addTransaction(candidate, t)
   }
 
-  /** A small number for a name's first label, which all candidates of a lookup share. */
-  private headOf(qname: NameId, name: string): number {
-    const known = this.heads[qname]
-    if (known !== undefined) return known
-    const dot = name.indexOf('.')
-    const label = dot < 0 ? name : name.slice(0, dot)
-    let head = this.headIds.get(label)
-    if (head === undefined) {
-      head = this.headIds.size
-      this.headIds.set(label, head)
+  private bucketOf(client: AddressId, head: number): Bucket {
+    const chain = chainOf(client, head)
+    for (let bucket = this.chains[chain]; bucket !== null; bucket = bucket.next)
+      if (bucket.client === client && bucket.head === head) return bucket
+    const bucket = { client, head, lookups: [], next: this.chains[chain] }
+    this.chains[chain] = bucket
+    this.buckets.add(bucket)
+    return bucket
+  }
+
+  private remove(bucket: Bucket): void {
+    this.buckets.delete(bucket)
+    const chain = chainOf(bucket.client, bucket.head)
+    let before: Bucket | null = null
+    for (let at = this.chains[chain]; at !== null; before = at, at = at.next) {
+      if (at !== bucket) continue
+      if (before === null) this.chains[chain] = bucket.next
+      else before.next = bucket.next
+      return
     }
-    this.heads[qname] = head
-    return head
   }
 
   /** Start of the oldest open lookup; infinity without one. */
   get oldest(): Time {
     let oldest = Number.POSITIVE_INFINITY
-    for (const lookups of this.open.values()) for (const lookup of lookups) oldest = Math.min(oldest, lookup.start)
+    for (const { lookups } of this.buckets) for (const lookup of lookups) oldest = Math.min(oldest, lookup.start)
     return oldest
   }
 
   /** Closes what can have no successor at `now`; everything when `all`. */
   close(now: Time, all: boolean): void {
-    for (const [key, lookups] of this.open) {
+    for (const bucket of this.buckets) {
+      const { lookups } = bucket
       let kept = 0
       for (const lookup of lookups) {
         if (all || now > closesAt(lookup)) this.closed(lookup)
         else lookups[kept++] = lookup
       }
-      lookups.length = kept
-      if (kept === 0) this.open.delete(key)
+      if (kept === 0) this.remove(bucket)
+      else if (kept < lookups.length) lookups.length = kept
     }
   }
+}
+
+function chainOf(client: AddressId, head: number): number {
+  const hash = Math.imul(client, 0x9e37_79b1) ^ Math.imul(head, 0x85eb_ca6b)
+  return (hash ^ (hash >>> 15)) & (CHAINS - 1)
 }
 
 // -- How a transaction fits an open lookup ---------------------------------------------------------------------------------------
@@ -134,122 +165,153 @@ interface Fit {
   candidate: Candidate | null
 }
 
-const NONE_FITS: Fit = { rank: 0, gap: Number.POSITIVE_INFINITY, next: false, candidate: null }
+const NOTHING_FITS: Fit = { rank: 0, gap: Number.POSITIVE_INFINITY, next: false, candidate: null }
 
-function fitOf(lookup: Lookup, t: Transaction, name: string, knowledge: SearchKnowledge): Fit {
+/** What the functions below have found: one object for all, since nearly every transaction asks. */
+const fit: Fit = { ...NOTHING_FITS }
+
+function fitsNot(): void {
+  fit.rank = 0
+}
+
+function joins(candidate: Candidate, rank: number, gap: Time): void {
+  fit.rank = rank
+  fit.gap = Math.abs(gap)
+  fit.next = false
+  fit.candidate = candidate
+}
+
+function follows(rank: number, gap: Time): void {
+  fit.rank = rank
+  fit.gap = Math.abs(gap)
+  fit.next = true
+  fit.candidate = null
+}
+
+function fitOf(lookup: Lookup, t: Transaction, steps: Steps, knowledge: SearchKnowledge): void {
   const candidate = lookup.candidates[lookup.candidates.length - 1]
-  if (candidate.name === name) return fitSameName(candidate, t)
-  if (name.charCodeAt(0) !== candidate.name.charCodeAt(0)) return NONE_FITS
+  if (candidate.qname === t.qname) {
+    fitSameName(candidate, t)
+    return
+  }
   // Everything at once on one port: BusyBox.
   const first = lookup.candidates[0].transactions[0]
   if (first.clientPort === t.clientPort && t.start - first.start < FAN_OUT_GAP * 2) {
-    const same = lookup.candidates.find(c => c.name === name)
-    if (same) return { rank: 8, gap: t.start - first.start, next: false, candidate: same }
+    const same = lookup.candidates.find(c => c.qname === t.qname)
+    if (same) {
+      joins(same, 8, t.start - first.start)
+      return
+    }
   }
-  return fitNext(lookup, candidate, t, name, knowledge)
+  fitNext(lookup, candidate, t, steps, knowledge)
 }
 
 /** The same name again: the other leg, a retry, a copy to another server, TCP after truncation. */
-function fitSameName(candidate: Candidate, t: Transaction): Fit {
+function fitSameName(candidate: Candidate, t: Transaction): void {
   const all = candidate.transactions
   const last = all[all.length - 1]
   const twin = latest(all, t.qtype)
-  const joins = (rank: number, gap: Time): Fit => ({ rank, gap: Math.abs(gap), next: false, candidate })
   if (!twin) {
-    if (!isFamily(t.qtype) && !isFamily(last.qtype)) return NONE_FITS
+    if (!isFamily(t.qtype) && !isFamily(last.qtype)) return fitsNot()
     const parallel = t.start - all[0].start
-    const samePort = all.some(x => x.clientPort === t.clientPort && x.dnsId !== t.dnsId)
-    if (samePort && parallel <= LEG_GAP) return joins(10, parallel)
+    const samePort = hasOtherIdAtPort(all, t)
+    if (samePort && parallel <= LEG_GAP) return joins(candidate, 10, parallel)
     // A sequential leg: on the same port (single-request), or from a new one (single-request-reopen, host, nslookup).
     if (!Number.isNaN(last.end) && last.end <= t.start + SLACK && t.start - last.end <= SEQUENTIAL_GAP)
-      return joins(samePort ? 9 : 6, t.start - last.end)
+      return joins(candidate, samePort ? 9 : 6, t.start - last.end)
     const overlaps = parallel <= SEQUENTIAL_GAP || !endedBy(all[0], t.start)
-    if (parallel <= LEG_GAP && overlaps && sameProfile(all[0], t)) return joins(7, parallel)
+    if (parallel <= LEG_GAP && overlaps && sameProfile(all[0], t)) return joins(candidate, 7, parallel)
     // The other leg after its partner's timer: glibc asks one after the other once it has lost one.
     const silent = all.findLast(x => !endedBy(x, t.start))
-    if (silent && samePort && isTimer(t.start - lastQueryBefore(silent, t.start))) return joins(6, parallel)
-    return NONE_FITS
+    if (silent && samePort && isTimer(t.start - lastQueryBefore(silent, t.start))) return joins(candidate, 6, parallel)
+    return fitsNot()
   }
   // The same question again.
   const sameTuple = twin.clientPort === t.clientPort && twin.dnsId === t.dnsId
   if (!endedBy(twin, t.start)) {
     if (t.start - twin.start <= FAN_OUT_GAP && sameTuple && t.asked !== twin.asked)
-      return joins(10, t.start - twin.start)
+      return joins(candidate, 10, t.start - twin.start)
     const silence = t.start - lastQueryBefore(twin, t.start)
-    if (sameTuple) return joins(9, silence)
-    if (t.transport === TCP && twin.transport !== TCP && t.dnsId === twin.dnsId) return joins(9, silence)
+    if (sameTuple) return joins(candidate, 9, silence)
+    if (t.transport === TCP && twin.transport !== TCP && t.dnsId === twin.dnsId) return joins(candidate, 9, silence)
     // Only resolvers with a socket per query (Go) choose a new id for a retry.
     const mayChangeId =
       t.dnsId === twin.dnsId || !all.some(x => x.qtype !== twin.qtype && x.clientPort === twin.clientPort)
-    if (isTimer(silence) && mayChangeId && sameProfile(twin, t)) return joins(7, silence)
-    return NONE_FITS
+    if (isTimer(silence) && mayChangeId && sameProfile(twin, t)) return joins(candidate, 7, silence)
+    return fitsNot()
   }
   const gap = t.start - twin.end
-  if (isTruncated(twin) && t.transport === TCP && isFallback(twin, t)) return joins(10, gap)
-  if (sameTuple && gap < TIMER_MAX) return joins(9, gap)
+  if (isTruncated(twin) && t.transport === TCP && isFallback(twin, t)) return joins(candidate, 10, gap)
+  if (sameTuple && gap < TIMER_MAX) return joins(candidate, 9, gap)
   // The partner of a leg that has just been asked again, on its socket.
   if (all.some(x => x.clientPort === t.clientPort && x.qtype !== t.qtype && t.start - x.start <= LEG_GAP))
-    return joins(9, gap)
-  if (isError(twin) && gap <= STEP_GAP && sameProfile(twin, t)) return joins(gap <= SEQUENTIAL_GAP ? 7 : 3, gap)
+    return joins(candidate, 9, gap)
+  if (isError(twin) && gap <= STEP_GAP && sameProfile(twin, t)) return joins(candidate, gap <= SEQUENTIAL_GAP ? 7 : 3, gap)
   // After an error on either leg both may be asked again.
   const settled = settledAt(candidate, t.start)
   if (Number.isNaN(settled)) {
     // The partner is silent, and the client repeats both after its timer.
     const silent = all.findLast(x => !endedBy(x, t.start)) as Transaction
     if (t.transport === TCP && all.some(x => x.transport === TCP && x.start >= twin.end) && gap <= STEP_GAP)
-      return joins(8, gap)
+      return joins(candidate, 8, gap)
     if (
       sameProfile(twin, t) &&
       isTimer(t.start - lastQueryBefore(silent, t.start)) &&
       (t.clientPort === silent.clientPort || t.dnsId === twin.dnsId)
     )
-      return joins(6, gap)
-    return NONE_FITS
+      return joins(candidate, 6, gap)
+    return fitsNot()
   }
   const after = t.start - settled
   if (after <= STEP_GAP && after >= -SLACK) {
-    if (all.some(isError)) return sameProfile(twin, t) ? joins(6, after) : NONE_FITS
-    if (t.transport === TCP && all.some(x => isTruncated(x) && isFallback(x, t))) return joins(8, after)
+    if (all.some(isError)) return sameProfile(twin, t) ? joins(candidate, 6, after) : fitsNot()
+    if (t.transport === TCP && all.some(x => isTruncated(x) && isFallback(x, t))) return joins(candidate, 8, after)
     if (all.some(x => x.addresses >= BUFFER_ADDRESSES || x.transport === TCP) && after < FAN_OUT_GAP)
-      return joins(5, after)
+      return joins(candidate, 5, after)
   }
-  return NONE_FITS
+  return fitsNot()
 }
 
 /** Another name: the next candidate of the walk. */
-function fitNext(lookup: Lookup, candidate: Candidate, t: Transaction, name: string, knowledge: SearchKnowledge): Fit {
-  const base = stepBase(lookup, candidate.name, name, knowledge)
-  if (base < 0) return NONE_FITS
-  if (!sameKind(lookup, t)) return NONE_FITS
-  const from = behind(candidate.name, base)
-  const to = behind(name, base)
+function fitNext(
+  lookup: Lookup,
+  candidate: Candidate,
+  t: Transaction,
+  steps: Steps,
+  knowledge: SearchKnowledge,
+): void {
+  const step = steps.of(candidate.qname, t.qname)
+  const base = lookup.settledBase > 0 ? baseSettled(step, lookup.settledBase) : firstBase(step, knowledge)
+  if (base <= 0) return fitsNot()
+  if (!sameKind(lookup, t)) return fitsNot()
+  splitAt(step, base)
+  const { from, to } = step
   const order = stepOrder(from, to, knowledge)
-  if (order === WRONG_ORDER) return NONE_FITS
+  if (order === WRONG_ORDER) return fitsNot()
   // As-is comes first only where the name has ndots dots, and ndots is at least 1.
-  if (from === '' && lookup.candidates.length > 1) return NONE_FITS
-  if (from === '' && dots(candidate.name) < Math.max(1, knowledge.ndotsMin ?? 1)) return NONE_FITS
-  const joins = (rank: number, gap: Time): Fit => ({ rank, gap: Math.abs(gap), next: true, candidate: null })
+  if (from === '' && lookup.candidates.length > 1) return fitsNot()
+  if (from === '' && dots(candidate.name) < Math.max(1, knowledge.ndotsMin ?? 1)) return fitsNot()
   const settled = settledAt(candidate, t.start)
   const samePort = candidate.transactions[0].clientPort === t.clientPort
   if (!Number.isNaN(settled)) {
-    if (isPositive(candidate)) return NONE_FITS
+    if (isPositive(candidate)) return fitsNot()
     const gap = t.start - settled
-    if (gap < -SLACK) return NONE_FITS
+    if (gap < -SLACK) return fitsNot()
     // A tool that asks the bare name, and then an application that walks, look like a walk that begins as-is: it must be quick, or
     // known to have few enough ndots.
     if (from === '' && gap > RESTART_GAP && !(dots(candidate.name) >= (knowledge.ndotsMax ?? Number.POSITIVE_INFINITY)))
-      return NONE_FITS
-    if (gap <= STEP_GAP) return joins(order === NEXT ? (gap <= SEQUENTIAL_GAP ? 8 : 5) : order === LATER ? 3 : 2, gap)
+      return fitsNot()
+    if (gap <= STEP_GAP) return follows(order === NEXT ? (gap <= SEQUENTIAL_GAP ? 8 : 5) : order === LATER ? 3 : 2, gap)
     // A late step is believed where the new name cannot begin a walk of its own.
-    if (order === NEXT && gap <= LATE_STEP_GAP && to !== '' && knowledge.position.get(to) !== 0) return joins(1, gap)
-    return NONE_FITS
+    if (order === NEXT && gap <= LATE_STEP_GAP && to !== '' && knowledge.position.get(to) !== 0) return follows(1, gap)
+    return fitsNot()
   }
   // Unanswered: all at once (BusyBox), or after the timer.
   if (samePort && t.start - candidate.transactions[0].start < FAN_OUT_GAP)
-    return joins(4, t.start - candidate.transactions[0].start)
+    return follows(4, t.start - candidate.transactions[0].start)
   const silent = candidate.transactions.filter(x => !endedBy(x, t.start))
   const lastQuery = Math.max(...silent.map(x => lastQueryBefore(x, t.start)))
-  return isTimer(t.start - lastQuery) ? joins(order === NEXT ? 4 : 3, t.start - lastQuery) : NONE_FITS
+  return isTimer(t.start - lastQuery) ? follows(order === NEXT ? 4 : 3, t.start - lastQuery) : fitsNot()
 }
 
 // -- The step from name to name ----------------------------------------------------------------------------------------------------
@@ -259,22 +321,33 @@ const LATER = 1
 const UNKNOWN_ORDER = 0
 const WRONG_ORDER = -1
 
-/** Length of the base that makes `name` a continuation of the lookup; -1 where there is none. */
-function stepBase(lookup: Lookup, before: string, name: string, knowledge: SearchKnowledge): number {
-  const base = commonBase(before, name)
-  if (base === 0) return -1
-  if (lookup.candidates.length > 1) {
-    // The base is settled by the first step.
-    const settled = commonBase(lookup.candidates[0].name, lookup.candidates[1].name)
-    return base >= settled && (name.length === settled || name.charCodeAt(settled) === 46) ? settled : -1
-  }
-  // A domain of the list decides where two splits are possible.
+/** The base that the lookup's first step settled, where the step keeps to it; else -1. */
+function baseSettled({ common, nameText }: Step, settled: number): number {
+  return common >= settled && (nameText.length === settled || nameText.charCodeAt(settled) === 46) ? settled : -1
+}
+
+/** The base of a lookup's first step: a domain of the list decides where two splits are possible. */
+function firstBase(step: Step, knowledge: SearchKnowledge): number {
+  if (step.list === knowledge.list) return step.first
+  step.list = knowledge.list
+  step.first = splitByList(step, knowledge)
+  return step.first
+}
+
+function splitByList({ beforeText, nameText, common }: Step, knowledge: SearchKnowledge): number {
+  if (common === 0) return -1
   for (const suffix of knowledge.list) {
-    if (!before.endsWith(suffix)) continue
-    const at = before.length - suffix.length - 1
-    if (at > 0 && at <= base && before.charCodeAt(at) === 46 && knowledge.position.has(behind(name, at))) return at
+    if (!beforeText.endsWith(suffix)) continue
+    const at = beforeText.length - suffix.length - 1
+    if (
+      at > 0 &&
+      at <= common &&
+      beforeText.charCodeAt(at) === 46 &&
+      knowledge.position.has(behind(nameText, at))
+    )
+      return at
   }
-  return base
+  return common
 }
 
 /** How the step stands to the learned list. as-is may come first (enough dots), last, or after a jump. */
@@ -301,9 +374,14 @@ function sameKind(lookup: Lookup, t: Transaction): boolean {
   const last = lookup.candidates[lookup.candidates.length - 1].transactions
   const first = last[0]
   if (!sameProfile(first, t)) return false
-  return isFamily(first.qtype)
-    ? isFamily(t.qtype) && last.some(x => x.qtype === t.qtype || last.length > 1)
-    : first.qtype === t.qtype
+  if (!isFamily(first.qtype)) return first.qtype === t.qtype
+  return isFamily(t.qtype) && (last.length > 1 || first.qtype === t.qtype)
+}
+
+/** Some transaction left from the same port under another id. */
+function hasOtherIdAtPort(all: Transaction[], t: Transaction): boolean {
+  for (const x of all) if (x.clientPort === t.clientPort && x.dnsId !== t.dnsId) return true
+  return false
 }
 
 /** The same stub resolver as far as one query shows: flags and OPT. Cookies come and go with the server (c-ares). */
@@ -348,6 +426,7 @@ function settledAt(candidate: Candidate, time: Time): Time {
       if (Number.isNaN(at) || t.end > at) at = t.end
       continue
     }
+    if (candidate.transactions.length === 1) return Number.NaN
     const answeredElsewhere = candidate.transactions.some(
       x => x !== t && x.qtype === t.qtype && endedBy(x, time) && (x.end >= t.start || isCopy(x, t)),
     )
@@ -370,14 +449,18 @@ function isPositive(candidate: Candidate): boolean {
 
 /** The time after which nothing more can join a lookup. */
 function closesAt(lookup: Lookup): Time {
+  if (!Number.isNaN(lookup.closesAt)) return lookup.closesAt
   const candidate = lookup.candidates[lookup.candidates.length - 1]
   const final = isPositive(candidate) || (lookup.candidates.length > 1 && isBare(lookup, candidate))
   const after = final && !candidate.transactions.some(isError) ? CLOSE_FINAL : CLOSE_ANSWERED
   let at = 0
+  let settled = true
   for (const t of candidate.transactions) {
+    if (Number.isNaN(t.end)) settled = false
     const end = Number.isNaN(t.end) ? t.lastQuery + CLOSE_SILENT : t.end + after
     if (end > at) at = end
   }
+  if (settled) lookup.closesAt = at
   return at
 }
 

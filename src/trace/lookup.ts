@@ -1,10 +1,11 @@
 /** The lookup: one question by an application, as the candidates that its stub resolver tried and the transactions of each. */
-import type { AddressId, Outcome, Time } from '../model.ts'
+import type { AddressId, NameId, Outcome, Time } from '../model.ts'
 import type { Transaction } from './transaction.ts'
 
 /** One fully expanded name that the stub resolver tried. */
 export interface Candidate {
   name: string
+  qname: NameId
   /** All that was asked for it: legs, retries, fan-out, TCP after truncation. In order of start. */
   transactions: Transaction[]
 }
@@ -17,6 +18,9 @@ export interface Lookup {
   start: Time
   /** Time of its latest query. */
   latest: Time
+  /** While it is open: length of the base that its first step settled, 0 before; and since when nothing can join it, NaN while that may change. */
+  settledBase: number
+  closesAt: Time
 
   // Known when it is closed (outcome.ts, resolvers.ts, waste.ts).
   /** The name as the application gave it. */
@@ -40,13 +44,24 @@ export interface Lookup {
   waitInferred: boolean
 }
 
+export const newCandidate = (name: string, t: Transaction): Candidate => ({ name, qname: t.qname, transactions: [t] })
+
+/** Most candidates have two transactions, and an array that is pushed to takes room for eighteen. */
+export function addTransaction(candidate: Candidate, t: Transaction): void {
+  const { transactions } = candidate
+  if (transactions.length === 1) candidate.transactions = [transactions[0], t]
+  else transactions.push(t)
+}
+
 export function newLookup(number: number, t: Transaction, name: string): Lookup {
   return {
     number,
     client: t.client,
-    candidates: [{ name, transactions: [t] }],
+    candidates: [newCandidate(name, t)],
     start: t.start,
     latest: t.start,
+    settledBase: 0,
+    closesAt: Number.NaN,
     base: name,
     certain: true,
     alternatives: [],

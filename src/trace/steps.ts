@@ -1,0 +1,57 @@
+/**
+ * The step from one name to another, as a walk takes it: what the two have in common and what each has behind that. Walks repeat, so
+ * the steps that were taken last are remembered: taking strings apart anew for each query cost a tenth of the analysis.
+ */
+import type { NameId } from '../model.ts'
+import type { Names } from '../wire/tables.ts'
+import { behind, commonBase } from './suffix.ts'
+
+export interface Step {
+  before: NameId
+  name: NameId
+  beforeText: string
+  nameText: string
+  /** Length of the labels with which both begin; 0 where there are none. */
+  common: number
+  /** Where it was last split (`splitAt`), and what each name has behind: "" where the name ends there. */
+  at: number
+  from: string
+  to: string
+  /** What grouping.ts found for a search list: the base that it gives. */
+  list: readonly string[] | null
+  first: number
+}
+
+/** A power of two. */
+const REMEMBERED = 8192
+
+export class Steps {
+  private readonly slots = new Array<Step | undefined>(REMEMBERED)
+  private readonly names: Names
+
+  constructor(names: Names) {
+    this.names = names
+  }
+
+  /** Valid until the next call: what the step remembers may be made anew. */
+  of(before: NameId, name: NameId): Step {
+    const hash = Math.imul(before, 0x9e37_79b1) ^ Math.imul(name, 0x85eb_ca6b)
+    const slot = (hash ^ (hash >>> 15)) & (REMEMBERED - 1)
+    const known = this.slots[slot]
+    if (known !== undefined && known.before === before && known.name === name) return known
+    const beforeText = this.names.text(before)
+    const nameText = this.names.text(name)
+    const common = commonBase(beforeText, nameText)
+    const step = { before, name, beforeText, nameText, common, at: -1, from: '', to: '', list: null, first: -1 }
+    this.slots[slot] = step
+    return step
+  }
+}
+
+/** Sets `from` and `to` for a base of this length. */
+export function splitAt(step: Step, base: number): void {
+  if (step.at === base) return
+  step.at = base
+  step.from = behind(step.beforeText, base)
+  step.to = behind(step.nameText, base)
+}
