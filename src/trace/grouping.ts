@@ -1,42 +1,22 @@
 /**
- * Transactions of one client become lookups: legs are paired, retries joined, candidates chained. Rules L1 to L6 and K1 to K9 of the
- * grouping rules that ARCHITECTURE.md describes. The decision for a transaction looks only at what had happened when its query was sent.
+ * Transactions of one client become lookups: legs are paired, retries joined, candidates chained. Which of the open lookups takes a
+ * transaction is decided in fitting.ts; here they are kept, and closed when nothing can join them any more.
  */
-import { A, AAAA, NOERROR, NXDOMAIN, TC } from '../codes.ts'
-import { type AddressId, HAS_CNAME, TCP, type Time } from '../model.ts'
+import type { AddressId, Time } from '../model.ts'
 import type { Names } from '../wire/tables.ts'
+import { fit, fitOf, isError, isPositive, NOTHING_FITS } from './fitting.ts'
 import { addTransaction, type Candidate, type Lookup, newCandidate, newLookup } from './lookup.ts'
 import type { Profiles } from './profiles.ts'
-import type { SearchKnowledge, SearchLists } from './searchlist.ts'
-import { type Step, Steps, splitAt } from './steps.ts'
-import { behind, dots } from './suffix.ts'
-import { ANSWERED, type Transaction, UNREACHED } from './transaction.ts'
+import type { SearchLists } from './searchlist.ts'
+import { Steps } from './steps.ts'
+import type { Transaction } from './transaction.ts'
 
-/** Legs that are sent at once lie closer than this (L1). */
-const LEG_GAP: Time = 50e6
-/** A sequential leg follows the first one's answer within this (L2); a tool that is started again takes longer. */
-const SEQUENTIAL_GAP: Time = 5e6
-/** Starting a program takes longer than this, going on with a walk does not. */
-const RESTART_GAP: Time = 10e6
-/** A candidate, or a retry after an error, follows the answer before it within this (K1). */
-const STEP_GAP: Time = 50e6
-/** A domain from the middle of the list never starts a walk, so its step may be late: a starved pod. */
-const LATE_STEP_GAP: Time = 1.5e9
-/** Clock granularity: an answer may bear a later time than the query that it let loose. */
-const SLACK: Time = 0.1e6
-/** Timers of stub resolvers after silence: from timeout:1 less a tenth to 6 s (three servers), and c-ares' 8 s. */
-const TIMER_MIN: Time = 0.22e9
-const TIMER_MAX: Time = 8.5e9
 /** A lookup is closed when nothing can follow: a final answer is older than this (legs in sequence, TCP, MX), ... */
 const CLOSE_FINAL: Time = 0.1e9
 /** ... another answer older than this, ... */
 const CLOSE_ANSWERED: Time = 1.6e9
 /** ... or its unanswered queries older than this. */
 const CLOSE_SILENT: Time = 9e9
-/** Copies to several servers leave within this (musl). */
-const FAN_OUT_GAP: Time = 5e6
-/** glibc asks everything again when this many addresses do not fit its first buffer. */
-const BUFFER_ADDRESSES = 24
 
 /** The open lookups of one client whose names have one first label: only these can take the same transaction. */
 interface Bucket {
@@ -78,10 +58,10 @@ export class Grouping {
     if (bucket.lookups.length > 0) {
       const knowledge = this.searchLists.of(t.client, t.asked)
       for (const lookup of bucket.lookups) {
-        fitOf(lookup, t, this.steps, knowledge)
-        if (fit.rank > rank || (fit.rank === rank && fit.rank > 0 && fit.gap < gap)) {
+        const itsRank = fitOf(lookup, t, this.steps, knowledge)
+        if (itsRank > rank || (itsRank === rank && itsRank > 0 && fit.gap < gap)) {
           best = lookup
-          rank = fit.rank
+          rank = itsRank
           gap = fit.gap
           next = fit.next
           candidate = fit.candidate
@@ -151,300 +131,6 @@ export class Grouping {
 function chainOf(client: AddressId, head: number): number {
   const hash = Math.imul(client, 0x9e37_79b1) ^ Math.imul(head, 0x85eb_ca6b)
   return (hash ^ (hash >>> 15)) & (CHAINS - 1)
-}
-
-// -- How a transaction fits an open lookup ---------------------------------------------------------------------------------------
-
-interface Fit {
-  /** 0: does not. */
-  rank: number
-  /** Nanoseconds between what it follows and itself: the nearer of two equals. */
-  gap: Time
-  /** True: as the next candidate; else it joins `candidate`. */
-  next: boolean
-  candidate: Candidate | null
-}
-
-const NOTHING_FITS: Fit = { rank: 0, gap: Number.POSITIVE_INFINITY, next: false, candidate: null }
-
-/** What the functions below have found: one object for all, since nearly every transaction asks. */
-const fit: Fit = { ...NOTHING_FITS }
-
-function fitsNot(): void {
-  fit.rank = 0
-}
-
-function joins(candidate: Candidate, rank: number, gap: Time): void {
-  fit.rank = rank
-  fit.gap = Math.abs(gap)
-  fit.next = false
-  fit.candidate = candidate
-}
-
-function follows(rank: number, gap: Time): void {
-  fit.rank = rank
-  fit.gap = Math.abs(gap)
-  fit.next = true
-  fit.candidate = null
-}
-
-function fitOf(lookup: Lookup, t: Transaction, steps: Steps, knowledge: SearchKnowledge): void {
-  const candidate = lookup.candidates[lookup.candidates.length - 1]
-  if (candidate.qname === t.qname) {
-    fitSameName(candidate, t)
-    return
-  }
-  // Everything at once on one port: BusyBox.
-  const first = lookup.candidates[0].transactions[0]
-  if (first.clientPort === t.clientPort && t.start - first.start < FAN_OUT_GAP * 2) {
-    const same = lookup.candidates.find(c => c.qname === t.qname)
-    if (same) {
-      joins(same, 8, t.start - first.start)
-      return
-    }
-  }
-  fitNext(lookup, candidate, t, steps, knowledge)
-}
-
-/** The same name again: the other leg, a retry, a copy to another server, TCP after truncation. */
-function fitSameName(candidate: Candidate, t: Transaction): void {
-  const all = candidate.transactions
-  const last = all[all.length - 1]
-  const twin = latest(all, t.qtype)
-  if (!twin) {
-    if (!isFamily(t.qtype) && !isFamily(last.qtype)) return fitsNot()
-    const parallel = t.start - all[0].start
-    const samePort = hasOtherIdAtPort(all, t)
-    if (samePort && parallel <= LEG_GAP) return joins(candidate, 10, parallel)
-    // A sequential leg: on the same port (single-request), or from a new one (single-request-reopen, host, nslookup).
-    if (!Number.isNaN(last.end) && last.end <= t.start + SLACK && t.start - last.end <= SEQUENTIAL_GAP)
-      return joins(candidate, samePort ? 9 : 6, t.start - last.end)
-    const overlaps = parallel <= SEQUENTIAL_GAP || !endedBy(all[0], t.start)
-    if (parallel <= LEG_GAP && overlaps && sameProfile(all[0], t)) return joins(candidate, 7, parallel)
-    // The other leg after its partner's timer: glibc asks one after the other once it has lost one.
-    const silent = all.findLast(x => !endedBy(x, t.start))
-    if (silent && samePort && isTimer(t.start - lastQueryBefore(silent, t.start))) return joins(candidate, 6, parallel)
-    return fitsNot()
-  }
-  // The same question again.
-  const sameTuple = twin.clientPort === t.clientPort && twin.dnsId === t.dnsId
-  if (!endedBy(twin, t.start)) {
-    if (t.start - twin.start <= FAN_OUT_GAP && sameTuple && t.asked !== twin.asked)
-      return joins(candidate, 10, t.start - twin.start)
-    const silence = t.start - lastQueryBefore(twin, t.start)
-    if (sameTuple) return joins(candidate, 9, silence)
-    if (t.transport === TCP && twin.transport !== TCP && t.dnsId === twin.dnsId) return joins(candidate, 9, silence)
-    // Only resolvers with a socket per query (Go) choose a new id for a retry.
-    const mayChangeId =
-      t.dnsId === twin.dnsId || !all.some(x => x.qtype !== twin.qtype && x.clientPort === twin.clientPort)
-    if (isTimer(silence) && mayChangeId && sameProfile(twin, t)) return joins(candidate, 7, silence)
-    return fitsNot()
-  }
-  const gap = t.start - twin.end
-  if (isTruncated(twin) && t.transport === TCP && isFallback(twin, t)) return joins(candidate, 10, gap)
-  if (sameTuple && gap < TIMER_MAX) return joins(candidate, 9, gap)
-  // The partner of a leg that has just been asked again, on its socket.
-  if (all.some(x => x.clientPort === t.clientPort && x.qtype !== t.qtype && t.start - x.start <= LEG_GAP))
-    return joins(candidate, 9, gap)
-  if (isError(twin) && gap <= STEP_GAP && sameProfile(twin, t)) return joins(candidate, gap <= SEQUENTIAL_GAP ? 7 : 3, gap)
-  // After an error on either leg both may be asked again.
-  const settled = settledAt(candidate, t.start)
-  if (Number.isNaN(settled)) {
-    // The partner is silent, and the client repeats both after its timer.
-    const silent = all.findLast(x => !endedBy(x, t.start)) as Transaction
-    if (t.transport === TCP && all.some(x => x.transport === TCP && x.start >= twin.end) && gap <= STEP_GAP)
-      return joins(candidate, 8, gap)
-    if (
-      sameProfile(twin, t) &&
-      isTimer(t.start - lastQueryBefore(silent, t.start)) &&
-      (t.clientPort === silent.clientPort || t.dnsId === twin.dnsId)
-    )
-      return joins(candidate, 6, gap)
-    return fitsNot()
-  }
-  const after = t.start - settled
-  if (after <= STEP_GAP && after >= -SLACK) {
-    if (all.some(isError)) return sameProfile(twin, t) ? joins(candidate, 6, after) : fitsNot()
-    if (t.transport === TCP && all.some(x => isTruncated(x) && isFallback(x, t))) return joins(candidate, 8, after)
-    if (all.some(x => x.addresses >= BUFFER_ADDRESSES || x.transport === TCP) && after < FAN_OUT_GAP)
-      return joins(candidate, 5, after)
-  }
-  return fitsNot()
-}
-
-/** Another name: the next candidate of the walk. */
-function fitNext(
-  lookup: Lookup,
-  candidate: Candidate,
-  t: Transaction,
-  steps: Steps,
-  knowledge: SearchKnowledge,
-): void {
-  const step = steps.of(candidate.qname, t.qname)
-  const base = lookup.settledBase > 0 ? baseSettled(step, lookup.settledBase) : firstBase(step, knowledge)
-  if (base <= 0) return fitsNot()
-  if (!sameKind(lookup, t)) return fitsNot()
-  splitAt(step, base)
-  const { from, to } = step
-  const order = stepOrder(from, to, knowledge)
-  if (order === WRONG_ORDER) return fitsNot()
-  // As-is comes first only where the name has ndots dots, and ndots is at least 1.
-  if (from === '' && lookup.candidates.length > 1) return fitsNot()
-  if (from === '' && dots(candidate.name) < Math.max(1, knowledge.ndotsMin ?? 1)) return fitsNot()
-  const settled = settledAt(candidate, t.start)
-  const samePort = candidate.transactions[0].clientPort === t.clientPort
-  if (!Number.isNaN(settled)) {
-    if (isPositive(candidate)) return fitsNot()
-    const gap = t.start - settled
-    if (gap < -SLACK) return fitsNot()
-    // A tool that asks the bare name, and then an application that walks, look like a walk that begins as-is: it must be quick, or
-    // known to have few enough ndots.
-    if (from === '' && gap > RESTART_GAP && !(dots(candidate.name) >= (knowledge.ndotsMax ?? Number.POSITIVE_INFINITY)))
-      return fitsNot()
-    if (gap <= STEP_GAP) return follows(order === NEXT ? (gap <= SEQUENTIAL_GAP ? 8 : 5) : order === LATER ? 3 : 2, gap)
-    // A late step is believed where the new name cannot begin a walk of its own.
-    if (order === NEXT && gap <= LATE_STEP_GAP && to !== '' && knowledge.position.get(to) !== 0) return follows(1, gap)
-    return fitsNot()
-  }
-  // Unanswered: all at once (BusyBox), or after the timer.
-  if (samePort && t.start - candidate.transactions[0].start < FAN_OUT_GAP)
-    return follows(4, t.start - candidate.transactions[0].start)
-  const silent = candidate.transactions.filter(x => !endedBy(x, t.start))
-  const lastQuery = Math.max(...silent.map(x => lastQueryBefore(x, t.start)))
-  return isTimer(t.start - lastQuery) ? follows(order === NEXT ? 4 : 3, t.start - lastQuery) : fitsNot()
-}
-
-// -- The step from name to name ----------------------------------------------------------------------------------------------------
-
-const NEXT = 2
-const LATER = 1
-const UNKNOWN_ORDER = 0
-const WRONG_ORDER = -1
-
-/** The base that the lookup's first step settled, where the step keeps to it; else -1. */
-function baseSettled({ common, nameText }: Step, settled: number): number {
-  return common >= settled && (nameText.length === settled || nameText.charCodeAt(settled) === 46) ? settled : -1
-}
-
-/** The base of a lookup's first step: a domain of the list decides where two splits are possible. */
-function firstBase(step: Step, knowledge: SearchKnowledge): number {
-  if (step.list === knowledge.list) return step.first
-  step.list = knowledge.list
-  step.first = splitByList(step, knowledge)
-  return step.first
-}
-
-function splitByList({ beforeText, nameText, common }: Step, knowledge: SearchKnowledge): number {
-  if (common === 0) return -1
-  for (const suffix of knowledge.list) {
-    if (!beforeText.endsWith(suffix)) continue
-    const at = beforeText.length - suffix.length - 1
-    if (
-      at > 0 &&
-      at <= common &&
-      beforeText.charCodeAt(at) === 46 &&
-      knowledge.position.has(behind(nameText, at))
-    )
-      return at
-  }
-  return common
-}
-
-/** How the step stands to the learned list. as-is may come first (enough dots), last, or after a jump. */
-function stepOrder(from: string, to: string, { position, list }: SearchKnowledge): number {
-  if (list.length === 0) return plausible(from, to) ? UNKNOWN_ORDER : WRONG_ORDER
-  const a = position.get(from)
-  const b = position.get(to)
-  if (a === undefined || b === undefined) return plausible(from, to) ? UNKNOWN_ORDER : WRONG_ORDER
-  if (from === '') return b === 0 ? NEXT : LATER
-  if (b === a + 1) return NEXT
-  return b > a ? LATER : WRONG_ORDER
-}
-
-/** Without knowledge: search domains have dots, but for a bare "local" or "internal" beside the as-is name. */
-const plausible = (from: string, to: string): boolean =>
-  from === '' || to === '' || (from.includes('.') && to.includes('.')) || from.endsWith(`.${to}`)
-
-// -- Small questions about transactions ----------------------------------------------------------------------------------------------
-
-const isFamily = (qtype: number): boolean => qtype === A || qtype === AAAA
-
-/** Legs of one walk: families together, any other type alone with itself. */
-function sameKind(lookup: Lookup, t: Transaction): boolean {
-  const last = lookup.candidates[lookup.candidates.length - 1].transactions
-  const first = last[0]
-  if (!sameProfile(first, t)) return false
-  if (!isFamily(first.qtype)) return first.qtype === t.qtype
-  return isFamily(t.qtype) && (last.length > 1 || first.qtype === t.qtype)
-}
-
-/** Some transaction left from the same port under another id. */
-function hasOtherIdAtPort(all: Transaction[], t: Transaction): boolean {
-  for (const x of all) if (x.clientPort === t.clientPort && x.dnsId !== t.dnsId) return true
-  return false
-}
-
-/** The same stub resolver as far as one query shows: flags and OPT. Cookies come and go with the server (c-ares). */
-const sameProfile = (a: Transaction, b: Transaction): boolean =>
-  a.queryFlags === b.queryFlags && (a.edns < 0 ? -1 : a.edns & 0x1ffff) === (b.edns < 0 ? -1 : b.edns & 0x1ffff)
-
-const endedBy = (t: Transaction, time: Time): boolean => t.end <= time + SLACK
-
-function lastQueryBefore(t: Transaction, time: Time): Time {
-  let last = t.start
-  if (t.resent) for (const resent of t.resent) if (resent < time) last = resent
-  return last
-}
-
-/** The same query to another server (musl). */
-const isCopy = (x: Transaction, t: Transaction): boolean => x.dnsId === t.dnsId && x.clientPort === t.clientPort
-
-const isTruncated = (t: Transaction): boolean => t.state === ANSWERED && (t.responseFlags & TC) !== 0
-
-/** TCP after truncation: at once, up to the SYN where that was captured. A tool that is started again takes longer. */
-function isFallback(truncated: Transaction, t: Transaction): boolean {
-  const begun = Number.isNaN(t.sinceSyn) ? t.start : t.start - t.sinceSyn
-  const known = !Number.isNaN(t.sinceSyn) && t.dnsId !== truncated.dnsId
-  return begun - truncated.end <= (known ? SEQUENTIAL_GAP : STEP_GAP)
-}
-
-const isTimer = (silence: Time): boolean => silence >= TIMER_MIN && silence <= TIMER_MAX
-
-const isError = (t: Transaction): boolean =>
-  t.state === UNREACHED || (t.state === ANSWERED && t.rcode !== NOERROR && t.rcode !== NXDOMAIN)
-
-function latest(transactions: Transaction[], qtype: number): Transaction | null {
-  for (let i = transactions.length - 1; i >= 0; i--) if (transactions[i].qtype === qtype) return transactions[i]
-  return null
-}
-
-/** When the last leg of a candidate was answered, as seen at `time`; NaN while one was still open. A copy elsewhere may stay open. */
-function settledAt(candidate: Candidate, time: Time): Time {
-  let at = Number.NaN
-  for (const t of candidate.transactions) {
-    if (endedBy(t, time)) {
-      if (Number.isNaN(at) || t.end > at) at = t.end
-      continue
-    }
-    if (candidate.transactions.length === 1) return Number.NaN
-    const answeredElsewhere = candidate.transactions.some(
-      x => x !== t && x.qtype === t.qtype && endedBy(x, time) && (x.end >= t.start || isCopy(x, t)),
-    )
-    if (!answeredElsewhere) return Number.NaN
-  }
-  return at
-}
-
-/** The walk ends at a candidate with addresses or other records, unless one leg says that the name does not exist (musl goes on). */
-function isPositive(candidate: Candidate): boolean {
-  let positive = false
-  for (const t of candidate.transactions) {
-    if (t.state !== ANSWERED) continue
-    if (t.rcode === NXDOMAIN) return false
-    if (t.rcode === NOERROR && t.answerCount > 0 && !(t.addresses === 0 && t.content & HAS_CNAME && isFamily(t.qtype)))
-      positive = true
-  }
-  return positive
 }
 
 /** The time after which nothing more can join a lookup. */

@@ -6,6 +6,7 @@
 import { NOERROR, NXDOMAIN } from '../codes.ts'
 import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
 import type { Names } from '../wire/tables.ts'
+import { Denials } from './denials.ts'
 import { behind, commonBase, dots, namespaceOf } from './suffix.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
 
@@ -13,9 +14,6 @@ import { ANSWERED, type Transaction } from './transaction.ts'
 const STEP_GAP: Time = 50e6
 /** Clock granularity: an answer may bear a later time than the query that it let loose. */
 const STEP_SLACK: Time = 0.5e6
-/** How many negative answers of a client are remembered while waiting for the step that follows them; a power of two. */
-const RECENT = 64
-
 interface Step {
   count: number
   /** One base is an accident, two are a habit. */
@@ -48,7 +46,7 @@ interface Learner {
   client: AddressId
   asked: AddressId
   /** The client's, at all servers. */
-  recent: Recent
+  denials: Denials<Step>
   /** from domain -> to domain -> observations. "" is the as-is name. */
   steps: Map<string, Map<string, Step>>
   knowledge: SearchKnowledge
@@ -56,19 +54,6 @@ interface Learner {
   stale: boolean
   /** ... and they may change it. */
   changed: boolean
-}
-
-/** A client's latest negative answers, whose continuation may come: a ring in columns. */
-class Recent {
-  readonly qname = new Int32Array(RECENT).fill(NONE)
-  readonly head = new Int32Array(RECENT)
-  readonly asked = new Int32Array(RECENT)
-  readonly end = new Float64Array(RECENT)
-  /** The step that led to it, and its base; null where it may begin a walk. */
-  readonly by = new Array<Step | null>(RECENT).fill(null)
-  readonly base = new Array<string>(RECENT).fill('')
-  /** How many there ever were: the latest stands at (count - 1) modulo RECENT. */
-  count = 0
 }
 
 /** Two names of which the second may be asked because the first was denied. */
@@ -89,7 +74,7 @@ const PAIRS = 4096
 export class SearchLists {
   private readonly learners = new Map<number, Learner>()
   private readonly byClient = new Map<AddressId, Learner[]>()
-  private readonly recent = new Map<AddressId, Recent>()
+  private readonly denials = new Map<AddressId, Denials<Step>>()
   private readonly pairs = new Array<Pair | undefined>(PAIRS)
   /** Whose list may have changed. */
   private changed: Learner[] = []
@@ -107,70 +92,50 @@ export class SearchLists {
   observe(t: Transaction): void {
     const learner = this.learnerOf(t.client, t.asked)
     if (t.nameCut || t.qname < 0) return
-    const { knowledge, recent } = learner
+    const { knowledge, denials } = learner
     knowledge.queries++
-    const at = this.predecessor(recent, t)
+    const at = this.predecessor(denials, t)
     let by: Step | null = null
     let base = ''
-    if (at >= 0) {
-      const step = this.pairOf(recent.qname[at], t.qname).step as NonNullable<Pair['step']>
+    if (at !== NONE) {
+      const step = this.pairOf(denials.qname[at], t.qname).step as NonNullable<Pair['step']>
       base = step.base
       by = this.note(learner, step.from, step.to, base)
-      const before = recent.by[at]
-      if (before && recent.base[at] === base && !(by.inWalk && before.inWalk)) {
+      const before = denials.by[at]
+      if (before && denials.base[at] === base && !(by.inWalk && before.inWalk)) {
         by.inWalk = before.inWalk = true
         this.mark(learner)
       }
       // The base was searched before it was asked as it is: it has fewer dots than ndots.
       const least = step.baseDots + 1
       if (by.inWalk && !knowledge.given && step.from !== '' && !((knowledge.ndotsMin ?? 0) >= least)) {
-        if (!this.wasDenied(recent, base)) knowledge.ndotsMin = least
+        const wasDenied = denials.has(qname => this.names.text(qname) === base)
+        if (!wasDenied) knowledge.ndotsMin = least
       }
     }
-    if (t.state === ANSWERED && isNegative(t)) this.remember(recent, t, by, base)
+    if (t.state === ANSWERED && isNegative(t)) this.remember(denials, t, by, base)
   }
 
-  private remember(recent: Recent, t: Transaction, by: Step | null, base: string): void {
-    let leg = -1
-    if (by === null) {
-      // The other leg of the same candidate was led to by the same step.
-      for (let i = recent.count - 1, first = Math.max(0, recent.count - RECENT); i >= first && leg < 0; i--) {
-        const at = i & (RECENT - 1)
-        if (recent.qname[at] === t.qname && recent.asked[at] === t.asked && t.start - recent.end[at] < STEP_GAP)
-          leg = at
-      }
-    }
-    const at = recent.count++ & (RECENT - 1)
-    const legBy = leg < 0 ? null : recent.by[leg]
-    const legBase = leg < 0 ? '' : recent.base[leg]
-    recent.qname[at] = t.qname
-    recent.head[at] = this.names.head(t.qname)
-    recent.asked[at] = t.asked
-    recent.end[at] = t.end
-    recent.by[at] = by ?? legBy
-    recent.base[at] = by ? base : legBase
+  private remember(denials: Denials<Step>, t: Transaction, by: Step | null, base: string): void {
+    // The other leg of the same candidate was led to by the same step.
+    const leg = by === null ? denials.latestOf(t.qname, t.asked, t.start - STEP_GAP) : NONE
+    const head = this.names.head(t.qname)
+    if (leg === NONE) denials.add(t, head, by, by ? base : '')
+    else denials.add(t, head, denials.by[leg], denials.base[leg])
   }
 
   /**
-   * Where the latest negative answer stands of which this query is a plausible continuation; -1 where it is another leg, or begins a
-   * walk. The names of one walk share their first label.
+   * Where the latest negative answer stands of which this query is a plausible continuation; NONE where it is another leg, or begins
+   * a walk. The names of one walk share their first label.
    */
-  private predecessor(recent: Recent, t: Transaction): number {
+  private predecessor(denials: Denials<Step>, t: Transaction): number {
     const head = this.names.head(t.qname)
-    for (let i = recent.count - 1, first = Math.max(0, recent.count - RECENT); i >= first; i--) {
-      const at = i & (RECENT - 1)
-      if (recent.head[at] !== head || recent.asked[at] !== t.asked) continue
-      if (recent.qname[at] === t.qname) return -1
-      if (recent.end[at] > t.start + STEP_SLACK || t.start - recent.end[at] > STEP_GAP) continue
-      if (this.pairOf(recent.qname[at], t.qname).step !== null) return at
+    for (let at = denials.latest(head, t.asked); at !== NONE; at = denials.latest(head, t.asked, at)) {
+      if (denials.qname[at] === t.qname) return NONE
+      const gap = t.start - denials.end[at]
+      if (gap >= -STEP_SLACK && gap <= STEP_GAP && this.pairOf(denials.qname[at], t.qname).step !== null) return at
     }
-    return -1
-  }
-
-  private wasDenied(recent: Recent, name: string): boolean {
-    for (let i = recent.count - 1, first = Math.max(0, recent.count - RECENT); i >= first; i--)
-      if (this.names.text(recent.qname[i & (RECENT - 1)]) === name) return true
-    return false
+    return NONE
   }
 
   private pairOf(before: NameId, name: NameId): Pair {
@@ -292,7 +257,7 @@ export class SearchLists {
     learner = {
       client,
       asked,
-      recent: this.recentOf(client),
+      denials: this.denialsOf(client),
       steps: new Map(),
       knowledge,
       stale: false,
@@ -306,13 +271,13 @@ export class SearchLists {
     return learner
   }
 
-  private recentOf(client: AddressId): Recent {
-    let recent = this.recent.get(client)
-    if (!recent) {
-      recent = new Recent()
-      this.recent.set(client, recent)
+  private denialsOf(client: AddressId): Denials<Step> {
+    let denials = this.denials.get(client)
+    if (!denials) {
+      denials = new Denials()
+      this.denials.set(client, denials)
     }
-    return recent
+    return denials
   }
 
   private note(learner: Learner, from: string, to: string, base: string): Step {

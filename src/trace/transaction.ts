@@ -153,9 +153,7 @@ export class Transaction {
   }
 
   querySeenAt(vantage: number): boolean {
-    return (
-      this.queryVantage === vantage || (this.moreQueryVantages !== null && this.moreQueryVantages.includes(vantage))
-    )
+    return this.queryVantage === vantage || (this.moreQueryVantages?.includes(vantage) ?? false)
   }
 
   addQueryVantage(vantage: number): void {
@@ -171,10 +169,7 @@ export class Transaction {
 
   responseSeenAt(vantage: number): boolean {
     if (this.responseSightings === 0) return false
-    return (
-      this.responseVantage === vantage ||
-      (this.moreResponseVantages !== null && this.moreResponseVantages.includes(vantage))
-    )
+    return this.responseVantage === vantage || (this.moreResponseVantages?.includes(vantage) ?? false)
   }
 
   addResponseVantage(vantage: number): void {
