@@ -34,6 +34,8 @@ export interface Lookup {
   ndots: { min: number | null; max: number | null }
   resolver: string | null
   outcome: Outcome
+  /** Of each candidate. */
+  outcomes: Outcome[]
   /** Index of the deciding candidate. */
   deciding: number
   /** When the application had its answer; NaN while nothing came back. */
@@ -70,6 +72,7 @@ export function newLookup(number: number, t: Transaction, name: string): Lookup 
     ndots: { min: null, max: null },
     resolver: null,
     outcome: 'other',
+    outcomes: [],
     deciding: 0,
     end: Number.NaN,
     wait: Number.NaN,

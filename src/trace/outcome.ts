@@ -164,6 +164,7 @@ function baseByList(names: string[], { list, position }: SearchKnowledge): strin
 /** Sets outcome, deciding, end, wait and waitInferred. The name is known. `timersLate`: Profiles.timersLate. */
 export function decide(lookup: Lookup, resolver: Resolver, timersLate: Time): void {
   const outcomes = lookup.candidates.map(c => candidateOutcome(c, resolver))
+  lookup.outcomes = outcomes
   const positive = outcomes.indexOf('answered')
   const last = outcomes.length - 1
   const stopped = last >= 0 && stops(outcomes[last], resolver) ? last : -1

@@ -17,6 +17,8 @@ export interface Resolver {
   stopsAtServfail: boolean
   /** Silence at a candidate: the walk ends, jumps to the as-is name, or goes on. */
   afterSilence: 'stop' | 'as-is' | 'next'
+  /** What follows the as-is name where it has ndots dots or more: the search list, or nothing. "any dot": ndots plays no part. */
+  afterEnoughDots: 'list' | 'nothing' | 'any dot'
   /** Nanoseconds from the last query that was not answered to the end of waiting for it; null where it is not known. */
   timeout: Time | null
   /** True where `timeout` counts from the candidate's first query, is twice the time between tries, and errors are waited out too (musl). */
@@ -66,6 +68,7 @@ export const RESOLVERS: Resolver[] = [
     stopsAtNodata: true,
     stopsAtServfail: true,
     afterSilence: 'stop',
+    afterEnoughDots: 'nothing',
     timeout: 5 * SECOND,
     timeoutIsTotal: false,
     source: 'https://gitlab.isc.org/isc-projects/bind9/-/blob/main/bin/dig/dighost.c',
@@ -77,6 +80,7 @@ export const RESOLVERS: Resolver[] = [
     stopsAtNodata: false,
     stopsAtServfail: false,
     afterSilence: 'stop',
+    afterEnoughDots: 'list',
     timeout: 5 * SECOND,
     timeoutIsTotal: false,
     source:
@@ -89,6 +93,7 @@ export const RESOLVERS: Resolver[] = [
     stopsAtNodata: false,
     stopsAtServfail: true,
     afterSilence: 'stop',
+    afterEnoughDots: 'list',
     timeout: null,
     timeoutIsTotal: false,
     source: 'https://github.com/c-ares/c-ares/blob/main/src/lib/ares_getaddrinfo.c',
@@ -102,6 +107,7 @@ export const RESOLVERS: Resolver[] = [
     stopsAtNodata: false,
     stopsAtServfail: false,
     afterSilence: 'next',
+    afterEnoughDots: 'list',
     timeout: 5 * SECOND,
     timeoutIsTotal: false,
     source: 'https://github.com/golang/go/blob/master/src/net/dnsclient_unix.go',
@@ -115,6 +121,7 @@ export const RESOLVERS: Resolver[] = [
     stopsAtNodata: false,
     stopsAtServfail: false,
     afterSilence: 'stop',
+    afterEnoughDots: 'any dot',
     timeout: 5 * SECOND,
     timeoutIsTotal: true,
     source: 'https://git.busybox.net/busybox/tree/networking/nslookup.c',
@@ -126,6 +133,7 @@ export const RESOLVERS: Resolver[] = [
     stopsAtNodata: true,
     stopsAtServfail: true,
     afterSilence: 'stop',
+    afterEnoughDots: 'nothing',
     timeout: 5 * SECOND,
     timeoutIsTotal: false,
     source: 'https://gitlab.isc.org/isc-projects/bind9/-/blob/main/bin/dig/host.c',
@@ -138,6 +146,7 @@ export const RESOLVERS: Resolver[] = [
     stopsAtNodata: true,
     stopsAtServfail: true,
     afterSilence: 'stop',
+    afterEnoughDots: 'nothing',
     timeout: 5 * SECOND,
     timeoutIsTotal: false,
     source: 'https://gitlab.isc.org/isc-projects/bind9/-/blob/main/bin/dig/nslookup.c',
@@ -153,6 +162,7 @@ export const RESOLVERS: Resolver[] = [
     stopsAtNodata: true,
     stopsAtServfail: true,
     afterSilence: 'stop',
+    afterEnoughDots: 'nothing',
     timeout: 5 * SECOND,
     timeoutIsTotal: true,
     source: 'https://git.musl-libc.org/cgit/musl/tree/src/network/lookup_name.c',
@@ -167,6 +177,7 @@ export const RESOLVERS: Resolver[] = [
     stopsAtNodata: false,
     stopsAtServfail: false,
     afterSilence: 'as-is',
+    afterEnoughDots: 'list',
     timeout: 5 * SECOND,
     timeoutIsTotal: false,
     source: 'https://sourceware.org/git/?p=glibc.git;a=blob;f=resolv/res_send.c',
@@ -185,6 +196,7 @@ export const UNKNOWN_RESOLVER: Resolver = {
   stopsAtNodata: false,
   stopsAtServfail: false,
   afterSilence: 'next',
+  afterEnoughDots: 'list',
   timeout: null,
   timeoutIsTotal: false,
   source: '',

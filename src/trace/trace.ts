@@ -17,6 +17,7 @@ import { SearchLists } from './searchlist.ts'
 import { Servfails } from './servfails.ts'
 import { type Inward, Sums } from './sums.ts'
 import { ANSWERED, OPEN, RESPONSE_LOST, type Transaction, UNANSWERED } from './transaction.ts'
+import { Walks } from './walks.ts'
 import { covered, isWasted, judge, type LookupWasteSums, sumCandidate, sumWaste } from './waste.ts'
 
 /** Transactions that are held back before the first is decided upon, so that there is something to learn from, ... */
@@ -73,6 +74,7 @@ export class Trace {
   readonly endpoints: Endpoints
   readonly profiles: Profiles
   readonly sums = new Sums()
+  readonly walks = new Walks()
   private readonly grouping: Grouping
   private readonly options: TraceOptions
   /** From `decided` on they wait. */
@@ -210,6 +212,7 @@ export class Trace {
     const waste = sumWaste(lookup)
     const inward = this.inward(lookup)
     this.sums.addLookup(lookup, waste, inward)
+    this.walks.addLookup(lookup, inward)
     lookup.suffixes.forEach((suffix, i) => {
       if (suffix !== null)
         this.sums.addSuffix(
@@ -262,6 +265,7 @@ export class Trace {
     const isVisible = servedFrom !== null && this.visibleForwarders.has(t.server)
     const fromCache = isVisible ? servedFrom === 'cache' || servedFrom === 'stale' : null
     this.sums.addHop(t, from, cause !== undefined, ownMs, fromCache)
+    if (lookup) this.walks.addHop(t, this.endpoints.serverRole(t.server).role)
     this.options.hop?.({ transaction: t, lookup, from, forwarder: cause !== undefined, ownMs, servedFrom, fromCache })
     if (t.effects) for (const effect of t.effects) this.closeHops(effect, lookup)
   }

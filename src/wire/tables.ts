@@ -138,6 +138,11 @@ export class Names {
     return id
   }
 
+  /** The id of a name that was seen, in lower case; NONE for any other. */
+  find(text: string): NameId {
+    return this.byText.get(text) ?? NONE
+  }
+
   text(id: NameId): string {
     return this.texts[id]
   }

@@ -1,0 +1,230 @@
+/**
+ * What a replay costs, per client: queries, bytes, waiting, and the load further in. A cache between client and server lets through what
+ * it does not have: of N queries for a name it let m through, so of N' it lets m' through with 1/m' = 1/N' + 1/m - 1/N. That is what a
+ * cache does that keeps each answer for a fixed time while queries come at random; it holds at both ends: m' = N' where nothing was
+ * cached, and m' stays m where one answer served them all.
+ */
+import { type AddressId, NONE, type Outcome, type Time } from '../model.ts'
+import type { Change } from './change.ts'
+import type { KnownName } from './known-names.ts'
+import type { Replay, Replayed, Step } from './replay.ts'
+import type { Walk } from './walks.ts'
+
+/** Seconds for which NodeLocal DNSCache keeps answers by its own Corefile, and denials in the cluster's zone. */
+const CACHE_TTL = 30
+const CLUSTER_DENIAL_TTL = 5
+/** What an answer from a cache on the same node takes. */
+export const CACHE_WAIT: Time = 0.2e6
+
+export interface Load {
+  lookups: number
+  /** Lookups that got neither an address nor an empty answer. */
+  failed: number
+  queries: number
+  /** NaN where unknown. */
+  bytes: number
+  wait: Time
+  /** Queries at CoreDNS and at the upstream. */
+  coredns: number
+  upstream: number
+}
+
+export interface Effect {
+  before: Load
+  after: Load
+  /** False where that part of the path was not captured. */
+  corednsKnown: boolean
+  upstreamKnown: boolean
+}
+
+/** A sum over less than this share of what it is about would mislead. */
+const ENOUGH_KNOWN = 0.9
+
+/** `nodeOf`: the node of a client; one cache serves all its clients. */
+export function effects(
+  { seen, costs }: Replay,
+  replayed: readonly Replayed[],
+  change: Change,
+  nodeOf: (client: AddressId) => string,
+): Map<AddressId, Effect> {
+  const { walks, isCoredns, zone } = seen
+  const seconds = Math.max(0, walks.last - walks.first) / 1e9
+  const byClient = new Map<AddressId, Effect & { corednsOf: number; upstreamOf: number }>()
+  const now = new Demands()
+  const then = new Demands()
+  const cached: { step: Step; demand: Demand; after: Load }[] = []
+  for (const { walk, steps, outcome } of replayed) {
+    const { client, lookups } = walk
+    let effect = byClient.get(client)
+    if (!effect) {
+      effect = {
+        before: newLoad(),
+        after: newLoad(),
+        corednsKnown: true,
+        upstreamKnown: true,
+        corednsOf: 0,
+        upstreamOf: 0,
+      }
+      byClient.set(client, effect)
+    }
+    effect.corednsOf += walk.corednsKnown
+    effect.upstreamOf += walk.clusterKnown
+    const before = stepsOf(walk, seen.walks.names.byId, seen.names)
+    addSteps(effect.before, before, lookups, walk.outcome)
+    for (const step of before) now.add(step, client, null)
+    addSteps(effect.after, steps ?? before, lookups, outcome)
+    const node = change.nodeLocalCache && isCoredns(walk.asked) ? nodeOf(client) : null
+    for (const step of steps ?? before) {
+      const demand = then.add(step, client, node)
+      if (node !== null) cached.push({ step, demand, after: effect.after })
+    }
+  }
+  for (const { step, demand, after } of cached) {
+    const hits = 1 - missesOf(demand, seconds, zone) / Math.max(1, demand.asked)
+    if (step.queries > 0) after.wait += hits * Math.min(0, CACHE_WAIT * (step.queries / 2) - step.wait)
+  }
+  for (const demand of now.list) {
+    const known = demand.known ?? walks.names.others
+    const whole = demand.known ? demand.asked : known.queries
+    share(demand, known.coredns, known.upstream, whole, client => byClient.get(client)!.before)
+  }
+  for (const demand of then.list) {
+    const { known, suffix, asked, inServer } = demand
+    let coredns: number
+    let upstream: number
+    if (demand.node !== null) {
+      const misses = missesOf(demand, seconds, zone)
+      coredns = isOfCluster(demand, zone) ? misses : 0
+      upstream = isOfCluster(demand, zone) ? 0 : misses
+    } else if (known === null && demand.name === null) {
+      const { others } = walks.names
+      coredns = (others.coredns / others.queries) * asked
+      upstream = (others.upstream / others.queries) * (asked + inServer)
+    } else {
+      const usual = costs.of(suffix)
+      const names = Math.max(1, usual.names)
+      const was = known ?? {
+        queries: usual.queries / names,
+        coredns: usual.coredns / names,
+        upstream: usual.upstream / names,
+      }
+      coredns = letThrough(asked, was.queries, was.coredns)
+      upstream = letThrough(asked + inServer, was.queries, was.upstream)
+    }
+    share(demand, coredns, upstream, asked + inServer, client => byClient.get(client)!.after)
+  }
+  for (const effect of byClient.values()) {
+    effect.corednsKnown = effect.corednsOf >= ENOUGH_KNOWN * effect.before.lookups
+    effect.upstreamKnown = effect.upstreamOf >= ENOUGH_KNOWN * effect.before.lookups
+  }
+  return byClient
+}
+
+export const newLoad = (): Load => ({ lookups: 0, failed: 0, queries: 0, bytes: 0, wait: 0, coredns: 0, upstream: 0 })
+
+export function addLoad(sum: Load, more: Load): void {
+  for (const key of Object.keys(sum) as (keyof Load)[]) sum[key] += more[key]
+}
+
+/** As totals.failed of the report counts them. */
+export const isFailure = (outcome: Outcome): boolean =>
+  outcome !== 'answered' && outcome !== 'nodata' && outcome !== 'capture-ended'
+
+function addSteps(load: Load, steps: readonly Step[], lookups: number, outcome: Outcome): void {
+  load.lookups += lookups
+  if (isFailure(outcome)) load.failed += lookups
+  for (const step of steps) {
+    if (!step.inServer) load.queries += step.queries
+    load.bytes += step.bytes
+    load.wait += step.wait
+  }
+}
+
+/** The walk as it was seen. */
+const stepsOf = (walk: Walk, byId: ReadonlyMap<number, KnownName>, names: { text(id: number): string }): Step[] =>
+  walk.suffixes.map((suffix, i) => ({
+    name: walk.names.length === 0 || walk.names[i] < 0 ? null : names.text(walk.names[i]),
+    known: byId.get(walk.names[i] ?? NONE) ?? null,
+    suffix,
+    outcome: walk.outcomes[i],
+    queries: walk.queries[i],
+    bytes: walk.bytes[i],
+    wait: walk.wait[i],
+    assumed: false,
+    inServer: false,
+  }))
+
+// -- Who asks for what ------------------------------------------------------------------------------------------------------------------
+
+/** All queries for one name, with the clients that send them. */
+interface Demand {
+  known: KnownName | null
+  name: string | null
+  suffix: string | null
+  outcome: Outcome
+  /** The node whose cache is asked; null without. */
+  node: string | null
+  /** Queries by clients, and by CoreDNS on their behalf. */
+  asked: number
+  inServer: number
+  byClient: Map<AddressId, number>
+}
+
+class Demands {
+  private readonly byKey = new Map<string, Demand>()
+
+  get list(): Iterable<Demand> {
+    return this.byKey.values()
+  }
+
+  add(step: Step, client: AddressId, node: string | null): Demand {
+    const key = `${step.name ?? `* ${step.suffix ?? ''}`} ${node ?? ''}`
+    let demand = this.byKey.get(key)
+    if (!demand) {
+      const { known, name, suffix, outcome } = step
+      demand = { known, name, suffix, outcome, node, asked: 0, inServer: 0, byClient: new Map() }
+      this.byKey.set(key, demand)
+    }
+    if (step.inServer) demand.inServer += step.queries
+    else demand.asked += step.queries
+    demand.byClient.set(client, (demand.byClient.get(client) ?? 0) + step.queries)
+    return demand
+  }
+}
+
+/** What a load that nobody can trace to one client is to each: its part of the queries for the name. */
+function share(
+  { byClient }: Demand,
+  coredns: number,
+  upstream: number,
+  whole: number,
+  loadOf: (client: AddressId) => Load,
+): void {
+  if (whole === 0) return
+  for (const [client, queries] of byClient) {
+    const load = loadOf(client)
+    load.coredns += (coredns * queries) / whole
+    load.upstream += (upstream * queries) / whole
+  }
+}
+
+/** Of `queries`, where of `before` queries `passed` were let through. */
+function letThrough(queries: number, before: number, passed: number): number {
+  if (queries === 0 || before === 0 || passed === 0) return 0
+  // Retries and several hops in a row make more of them, not less.
+  if (passed >= before) return (queries * passed) / before
+  return 1 / (1 / queries + 1 / passed - 1 / before)
+}
+
+/** Queries that a cache of its own on the node would not have the answer for. */
+function missesOf(demand: Demand, seconds: number, zone: string | null): number {
+  const { asked, known, outcome } = demand
+  const most = outcome !== 'answered' && isOfCluster(demand, zone) ? CLUSTER_DENIAL_TTL : CACHE_TTL
+  const ttl = Math.min(most, known === null || known.ttl === NONE ? most : known.ttl)
+  return seconds === 0 ? Math.min(1, asked) : asked / (1 + (asked * ttl) / seconds)
+}
+
+const isOfCluster = ({ name, suffix }: Demand, zone: string | null): boolean => {
+  const end = name ?? suffix
+  return zone !== null && end !== null && (end === zone || end.endsWith(`.${zone}`))
+}

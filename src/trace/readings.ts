@@ -1,0 +1,155 @@
+/**
+ * How a walk that was seen is to be read before it is walked again: by which resolver, over which list, with which ndots, and whether
+ * the configuration had any part in it. Where the wire leaves two readings open, what other clients do decides, and it is counted.
+ */
+import type { AddressId } from '../model.ts'
+import type { Seen } from './replay.ts'
+import { RESOLVERS, type Resolver, UNKNOWN_RESOLVER } from './resolvers.ts'
+import type { SearchKnowledge } from './searchlist.ts'
+import { dots, withoutSuffix } from './suffix.ts'
+import { AS_IS, candidateOrder } from './walk.ts'
+import { ASKED_A, ASKED_AAAA, type Walk } from './walks.ts'
+
+/** What the capture leaves open about a walk. */
+export type Doubt =
+  /** A hit at the first search domain, or the full name: one candidate either way. */
+  | 'short or full'
+  /** Asked as it is because it has dots enough, or because it ends with one. */
+  | 'dot at the end'
+  /** No row of resolvers.ts fits any lookup of this client. */
+  | 'resolver'
+  /** The client's search list, or its ndots, did not show. */
+  | 'list'
+  /** Only the form of the walk was kept. */
+  | 'name'
+
+export interface Reading {
+  walk: Walk
+  resolver: Resolver
+  /** Null where only the form is known. */
+  base: string | null
+  dots: number
+  list: readonly string[]
+  /** As it seems to be now; null where unknown. */
+  ndots: number | null
+  /** The configuration has no part in it: a name with a dot at its end, or a program that does not search. */
+  fixed: boolean
+  /** Index of the walk's candidate for each domain of the list, and behind them for the as-is name; -1 where it was not asked for. */
+  asked: number[]
+  /** The candidates as the configuration that was seen would have them tried, as positions in the list. */
+  order: number[]
+  doubts: Doubt[]
+}
+
+export function readingsOf(seen: Seen): Reading[] {
+  const walks = seen.walks.list
+  const usual = usualResolvers(walks)
+  const searching = new Set(walks.filter(walk => walk.suffixes[0] !== null || walk.suffixes.length > 1).map(whoOf))
+  return walks.map(walk => readingOf(walk, seen, usual.get(walk.client) ?? null, searching.has(whoOf(walk))))
+}
+
+/** A client and its resolver: one pod may run several. */
+const whoOf = ({ client, resolver }: Walk): string => `${client} ${resolver}`
+
+/** The resolver of most lookups of each client that show theirs: what a lookup of one family alone does not tell. */
+function usualResolvers(walks: readonly Walk[]): Map<AddressId, Resolver> {
+  const counts = new Map<AddressId, Map<string, number>>()
+  for (const { client, resolver, lookups } of walks) {
+    if (resolver === null || TOOLS.has(resolver)) continue
+    const ofClient = counts.get(client) ?? new Map<string, number>()
+    counts.set(client, ofClient)
+    ofClient.set(resolver, (ofClient.get(resolver) ?? 0) + lookups)
+  }
+  return new Map(
+    [...counts].map(([client, ofClient]) => {
+      const [name] = [...ofClient].reduce((a, b) => (b[1] > a[1] ? b : a))
+      return [client, RESOLVERS.find(row => row.name === name) as Resolver]
+    }),
+  )
+}
+
+/** Run by hand beside the application. */
+const TOOLS: ReadonlySet<string> = new Set(['dig', 'host', 'nslookup', 'busybox'])
+/** Their libraries have a way to ask for a name without its search list (Node's dns.resolve, dig without +search). */
+const MAY_NOT_SEARCH: ReadonlySet<string> = new Set(['dig', 'c-ares', 'netty'])
+const GLIBC = RESOLVERS.find(({ name }) => name === 'glibc') as Resolver
+
+function readingOf(walk: Walk, seen: Seen, usual: Resolver | null, searches: boolean): Reading {
+  const knowledge = seen.searchLists.of(walk.client, walk.asked)
+  const list = listOf(walk, knowledge)
+  const ndots = ndotsOf(walk, knowledge)
+  const doubts: Doubt[] = []
+  const own = walk.resolver === null ? null : (RESOLVERS.find(row => row.name === walk.resolver) ?? UNKNOWN_RESOLVER)
+  const resolver = own ?? usual ?? GLIBC
+  if (own === null && usual === null) doubts.push('resolver')
+  if (walk.base === null) doubts.push('name')
+  let { base, dots: count } = walk
+  let suffixes = walk.suffixes
+  if (!walk.certain && suffixes.length === 1 && walk.names.length === 1) {
+    const full = seen.names.text(walk.names[0])
+    // Asked without a dot at its end, a full name of so few dots would have been searched first.
+    const couldBeFull = ndots === null || dots(full) >= ndots
+    if (couldBeFull) doubts.push('short or full')
+    if (couldBeFull && isAskedInFull(walk, seen)) {
+      base = full
+      suffixes = [null]
+    } else if (suffixes[0] === null && list.length > 0 && full.endsWith(`.${list[0]}`)) {
+      base = withoutSuffix(full, list[0])
+      suffixes = [list[0]]
+    }
+    count = dots(base as string)
+  }
+  const asked = [...list.map(suffix => suffixes.lastIndexOf(suffix)), suffixes.lastIndexOf(null)]
+  const isAsIs = suffixes.length === 1 && suffixes[0] === null
+  const fixed =
+    isAsIs && isFixed(walk, resolver, searches || !MAY_NOT_SEARCH.has(resolver.name) ? list : [], ndots, count)
+  if (isAsIs && !fixed && list.length > 0) doubts.push('dot at the end')
+  if (list.length === 0 && isAsIs && isAddressLookup(walk)) doubts.push('list')
+  const order = fixed
+    ? [AS_IS]
+    : ndots === null
+      ? suffixes.map(suffix => (suffix === null ? AS_IS : list.indexOf(suffix)))
+      : candidateOrder(resolver, count, list.length, ndots)
+  return { walk, resolver, base, dots: count, list, ndots, fixed, asked, order, doubts }
+}
+
+/** The client's list; the walk's own domains where it does not hold them all. */
+function listOf(walk: Walk, { list }: SearchKnowledge): readonly string[] {
+  const own = walk.suffixes.filter(suffix => suffix !== null)
+  if (own.every(suffix => list.includes(suffix))) return list
+  return [...new Set([...own, ...walk.list])]
+}
+
+/** The ndots that explains the walk, the smallest that fits what the client's other walks show. */
+function ndotsOf(walk: Walk, { ndotsMin, ndotsMax }: SearchKnowledge): number | null {
+  const searchedFirst = walk.suffixes[0] !== null && walk.certain
+  if (searchedFirst) return Math.max(ndotsMin ?? 0, walk.dots + 1)
+  const known = ndotsMin ?? ndotsMax
+  const asIsFirst = walk.suffixes.length > 1 && walk.suffixes[0] === null
+  return asIsFirst ? Math.min(known ?? walk.dots, walk.dots) : known
+}
+
+/** Others ask for the same name in full more often than they let a search domain complete it. */
+function isAskedInFull(walk: Walk, { walks }: Seen): boolean {
+  const known = walks.names.byId.get(walk.names[0])
+  return known !== undefined && known.asIs > known.searched
+}
+
+/** A single as-is query that no ndots and no list would have changed. */
+function isFixed(
+  walk: Walk,
+  resolver: Resolver,
+  list: readonly string[],
+  ndots: number | null,
+  dotsOfName: number,
+): boolean {
+  // Reverse and other lookups go by res_query, which does not search.
+  if (!isAddressLookup(walk) || list.length === 0) return true
+  if (resolver.afterEnoughDots === 'any dot') return true
+  if (ndots === null) return false
+  // With fewer dots it would have been searched first; glibc and its like go on to the list when the name is denied.
+  if (dotsOfName < ndots) return true
+  return resolver.afterEnoughDots === 'list' && walk.outcome === 'nxdomain'
+}
+
+const isAddressLookup = ({ types }: Walk): boolean => (types & (ASKED_A | ASKED_AAAA)) !== 0

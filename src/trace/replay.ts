@@ -1,0 +1,198 @@
+/**
+ * The lookups of a capture, walked again under another configuration: which candidates each resolver would have asked for, and what
+ * would have come of it. The answer to a candidate is taken from the same lookups where they asked for it, else from whoever did; where
+ * nobody did it is assumed, and counted as such.
+ */
+import type { AddressId, Outcome, Time } from '../model.ts'
+import type { Names } from '../wire/tables.ts'
+import { type Change, changedList, isDotted } from './change.ts'
+import type { KnownName } from './known-names.ts'
+import { type Reading, readingsOf } from './readings.ts'
+import type { SearchLists } from './searchlist.ts'
+import { SuffixCosts } from './suffix-costs.ts'
+import { AS_IS, afterOutcome, candidateOrder } from './walk.ts'
+import { ASKED_A, ASKED_AAAA, ASKED_OTHER, type Walk, type Walks } from './walks.ts'
+
+/** What the replay must know of the capture. */
+export interface Seen {
+  walks: Walks
+  searchLists: SearchLists
+  names: Names
+  /** The cluster domain; null where nothing showed one. */
+  zone: string | null
+  /** True for a server address that is CoreDNS itself, as a client asks it. */
+  isCoredns: (asked: AddressId) => boolean
+}
+
+/** One candidate under the changed configuration: sums over the walk's lookups. */
+export interface Step {
+  /** Null where only the form of the walk is known. */
+  name: string | null
+  known: KnownName | null
+  suffix: string | null
+  outcome: Outcome
+  queries: number
+  bytes: number
+  wait: Time
+  /** Nobody asked for it in this capture: what comes of it is an assumption. */
+  assumed: boolean
+  /** CoreDNS asks for it on behalf of its client (autopath): it costs no query of the client's. */
+  inServer: boolean
+}
+
+/** A walk, and what becomes of it. */
+export interface Replayed {
+  reading: Reading
+  walk: Walk
+  /** Null where nothing changes. */
+  steps: Step[] | null
+  outcome: Outcome
+}
+
+export class Replay {
+  readonly seen: Seen
+  readonly readings: Reading[]
+  readonly costs: SuffixCosts
+
+  constructor(seen: Seen) {
+    this.seen = seen
+    this.readings = readingsOf(seen)
+    this.costs = new SuffixCosts(seen.walks.list, seen.walks.names, seen.names)
+  }
+
+  run(change: Change): Replayed[] {
+    return this.readings.map(reading => this.again(reading, change))
+  }
+
+  private again(reading: Reading, change: Change): Replayed {
+    const { walk } = reading
+    const order = this.orderOf(reading, change)
+    if (order === null) return { reading, walk, steps: null, outcome: walk.outcome }
+    const steps: Step[] = []
+    let at = 0
+    while (at < order.length) {
+      const step = this.stepAt(reading, order[at])
+      steps.push(step)
+      const next = afterOutcome(step.outcome, reading.resolver)
+      if (next === 'stop') break
+      // The rest of the list is left out; an as-is name that was asked first is not asked again.
+      at = next === 'as-is' ? Math.max(at + 1, order.indexOf(AS_IS)) : at + 1
+      if (next === 'as-is' && order[at] !== AS_IS) break
+    }
+    return { reading, walk, steps: change.autopath ? this.inServer(reading, steps) : steps, outcome: outcomeOf(steps) }
+  }
+
+  /** The candidates in the order in which they would be tried; null where that is what was seen. */
+  private orderOf(reading: Reading, change: Change): number[] | null {
+    if (reading.fixed) return null
+    if (reading.base !== null && isDotted(change, reading.base)) return reading.order.length === 1 ? null : [AS_IS]
+    const order = this.searchedOrder(reading, change)
+    const helped = change.autopath && this.isHelped(reading, order)
+    if (!helped && order.length === reading.order.length && order.every((p, i) => p === reading.order[i])) return null
+    return order
+  }
+
+  private searchedOrder(reading: Reading, change: Change): number[] {
+    const { list, resolver } = reading
+    const ndots = change.ndots ?? reading.ndots
+    const kept = changedList(change, list)
+    if (ndots === null) return reading.order.filter(p => p === AS_IS || kept.includes(list[p]))
+    return candidateOrder(resolver, reading.dots, kept.length, ndots).map(p =>
+      p === AS_IS ? p : list.indexOf(kept[p]),
+    )
+  }
+
+  /** autopath acts on the first domain of the pod's list, at a CoreDNS that sees the pod's own address. */
+  private isHelped({ walk, list }: Reading, order: readonly number[]): boolean {
+    const { zone, isCoredns } = this.seen
+    return order[0] === 0 && isCoredns(walk.asked) && zone !== null && list[0].endsWith(zone)
+  }
+
+  private stepAt(reading: Reading, position: number): Step {
+    const { walk, list, asked } = reading
+    const suffix = position === AS_IS ? null : list[position]
+    const i = asked[position === AS_IS ? list.length : position]
+    if (i >= 0) {
+      return {
+        name: nameOf(reading, suffix),
+        known: walk.names.length > 0 ? (this.seen.walks.names.byId.get(walk.names[i]) ?? null) : null,
+        suffix,
+        outcome: walk.outcomes[i],
+        queries: walk.queries[i],
+        bytes: walk.bytes[i],
+        wait: walk.wait[i],
+        assumed: false,
+        inServer: false,
+      }
+    }
+    const name = nameOf(reading, suffix)
+    // Left out in the middle of the walk: the client had the answer in a cache of its own (c-ares, Netty).
+    if (isLeftOut(reading, position))
+      return {
+        name,
+        known: null,
+        suffix,
+        outcome: 'nxdomain',
+        queries: 0,
+        bytes: 0,
+        wait: 0,
+        assumed: false,
+        inServer: false,
+      }
+    const id = name === null ? -1 : this.seen.names.find(name)
+    const known = id < 0 ? null : (this.seen.walks.names.byId.get(id) ?? null)
+    const usual = this.costs.of(suffix)
+    const queries = legs(walk.types) * walk.lookups
+    const seen = known !== null && known.queries > 0 ? known : usual
+    // Query and response hold the name once each.
+    const longer = seen === usual && name !== null ? 2 * (name.length - usual.letters / usual.queries) : 0
+    return {
+      name,
+      known,
+      suffix,
+      outcome: known?.outcome ?? usual.outcome,
+      queries,
+      bytes: seen.queries > 0 ? (seen.bytes / seen.queries + longer) * queries : Number.NaN,
+      wait: seen.candidates > 0 ? (seen.wait / seen.candidates) * walk.lookups : 0,
+      assumed: (known?.outcome ?? null) === null,
+      inServer: false,
+    }
+  }
+
+  /** CoreDNS walks the list itself and answers the first candidate with what it finds. Where it finds nothing the client walks too. */
+  private inServer(reading: Reading, steps: Step[]): Step[] {
+    if (steps.length < 2 || !this.isHelped(reading, steps[0].suffix === reading.list[0] ? [0] : [AS_IS])) return steps
+    const found = steps[steps.length - 1]
+    if (found.outcome !== 'answered' && found.outcome !== 'nodata') return steps
+    const [first, ...others] = steps
+    const { zone } = this.seen
+    const isOutside = (step: Step): boolean => step.suffix === null || zone === null || !step.suffix.endsWith(zone)
+    // The response tells of the name that was found; what CoreDNS knows itself takes it no time.
+    const wait = steps.filter(step => step === found || isOutside(step)).reduce((sum, step) => sum + step.wait, 0)
+    const longer = (first.suffix?.length ?? 0) - (found.suffix?.length ?? -1)
+    return [
+      { ...first, outcome: found.outcome, wait, bytes: found.bytes + 2 * longer * first.queries },
+      ...others.filter(isOutside).map(step => ({ ...step, wait: 0, bytes: 0, inServer: true })),
+    ]
+  }
+}
+
+const nameOf = ({ base }: Reading, suffix: string | null): string | null =>
+  base === null ? null : suffix === null ? base : `${base}.${suffix}`
+
+/** The configuration that was seen asks for this candidate before the last one that was asked for. */
+function isLeftOut({ order, asked, list }: Reading, position: number): boolean {
+  const at = order.indexOf(position)
+  return at >= 0 && order.slice(at + 1).some(p => asked[p === AS_IS ? list.length : p] >= 0)
+}
+
+const legs = (types: number): number =>
+  (types & ASKED_A ? 1 : 0) + (types & ASKED_AAAA ? 1 : 0) + (types & ASKED_OTHER ? 1 : 0)
+
+/** What the application is told, as far as it matters whether it got an answer. */
+function outcomeOf(steps: readonly Step[]): Outcome {
+  const told = steps.filter(step => !step.inServer)
+  if (told.some(({ outcome }) => outcome === 'answered')) return 'answered'
+  if (told.some(({ outcome }) => outcome === 'nodata')) return 'nodata'
+  return told.at(-1)?.outcome ?? 'other'
+}

@@ -1,0 +1,35 @@
+/** The order in which a stub resolver tries its candidates, and what each outcome does to the walk, as the rows of resolvers.ts say. */
+import type { Outcome } from '../model.ts'
+import type { Resolver } from './resolvers.ts'
+
+/** Stands for the as-is name where a number stands for a domain of the search list. */
+export const AS_IS = -1
+
+/** Candidates of a name without a dot at its end, as positions in a list of `domains` search domains. */
+export function candidateOrder(resolver: Resolver, dots: number, domains: number, ndots: number): number[] {
+  const list = Array.from({ length: domains }, (_, i) => i)
+  if (resolver.afterEnoughDots === 'any dot') return dots > 0 || domains === 0 ? [AS_IS] : list
+  if (dots < ndots) return [...list, AS_IS]
+  return resolver.afterEnoughDots === 'list' ? [AS_IS, ...list] : [AS_IS]
+}
+
+/** What the resolver does after a candidate with this outcome. */
+export function afterOutcome(outcome: Outcome, resolver: Resolver): 'stop' | 'as-is' | 'next' {
+  switch (outcome) {
+    case 'answered':
+    case 'capture-ended':
+      return 'stop'
+    case 'nodata':
+      return resolver.stopsAtNodata ? 'stop' : 'next'
+    case 'servfail':
+      return resolver.stopsAtServfail ? 'stop' : 'next'
+    case 'refused':
+    case 'other':
+      return resolver.afterSilence === 'as-is' ? 'as-is' : resolver.stopsAtServfail ? 'stop' : 'next'
+    case 'unanswered':
+    case 'unreachable':
+      return resolver.afterSilence
+    default:
+      return 'next'
+  }
+}
