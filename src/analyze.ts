@@ -65,6 +65,8 @@ const isNow = (seconds: number): boolean => Math.abs(Date.now() / 1000 - seconds
 export interface Sinks {
   lookup?: (record: LookupRecord) => void
   hop?: (record: HopRecord) => void
+  /** Called once, when all is read: what the report does not hold. */
+  finished?: (trace: Trace, context: RecordContext) => void
 }
 
 /**
@@ -135,6 +137,7 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
     lookupRecord(context, lookup, sumWaste(lookup), trace.inward(lookup)),
   )
   const findings = examination.conclude()
+  sinks.finished?.(trace, context)
   return assemble({ version: VERSION, captures, clocks, trace, issues: issues.list, findings, slowest, flows, context })
 }
 

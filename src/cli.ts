@@ -29,6 +29,7 @@ import {
   SORTS,
 } from './report/lookup-choice.ts'
 import { OUTPUTS, type Output } from './report/output.ts'
+import type { Change } from './trace/change.ts'
 
 const ANALYSED = 0
 const FOUND = 1
@@ -199,6 +200,17 @@ function program(console: Console, outcome: Outcome): Command {
     .argument('<capture...>')
     .option('-v, --verbose', 'and its messages, decoded in full')
     .action((all: string[], { verbose = false }: { verbose?: boolean }) => showLookup(all, verbose, root, console))
+  root
+    .command('what-if')
+    .description('the same lookups under another configuration: what it saves, what it breaks')
+    .usage('[capture...] --ndots 2')
+    .argument('[capture...]')
+    .option('--ndots <number>', 'from so many dots on, a name is asked as it is first', valid(ndotsOf))
+    .option('--trailing-dot <name>', 'this name would end with a dot; repeatable', addName)
+    .option('--drop-suffix <domain>', 'this domain would not be searched; repeatable', addName)
+    .option('--autopath', 'CoreDNS would walk the search list for its pods')
+    .option('--node-local-cache', 'every node would have a DNS cache')
+    .action((files: string[], flags: Partial<Change>) => whatIf(files, flags, root, console))
   command('hops', 'every query to every server, one a line', files => hops(files, root, console))
   command('messages', 'every DNS message on the wire, one a line', files => messages(files, root, console))
   root
@@ -219,6 +231,17 @@ const valid =
       throw error instanceof UserError ? new InvalidArgumentError(error.message) : error
     }
   }
+
+const MOST_NDOTS = 15
+
+function ndotsOf(text: string): number {
+  const ndots = Number(text)
+  if (!/^\d+$/.test(text) || ndots > MOST_NDOTS) throw new UserError(`ndots is a number from 0 to ${MOST_NDOTS}.`)
+  return ndots
+}
+
+/** Names as the report has them: lower case, without the dot at the end. */
+const addName = (text: string, names: string[] = []): string[] => [...names, text.toLowerCase().replace(/\.$/, '')]
 
 const commaList = (text: string): string[] => text.split(',').filter(Boolean)
 
@@ -333,6 +356,28 @@ async function showLookup(all: string[], verbose: boolean, root: Command, consol
     const { showRecord } = await import('./report/show/record.ts')
     const record = showRecord(shown, captured)
     console.stdout.write(output === 'json' ? jsonText(record) : `${jsonLine(record)}\n`)
+  }
+  for (const trouble of issueSentences(report)) complain(console, escapeText(trouble))
+}
+
+async function whatIf(files: string[], flags: Partial<Change>, root: Command, console: Console): Promise<void> {
+  const { output } = root.opts<Flags>()
+  const progress = progressLine(console, true)
+  const [{ whatIf }, { NO_CHANGE }] = await Promise.all([import('./what-if.ts'), import('./trace/change.ts')])
+  const options = analyzeOptions(files, root, console, progress)
+  const { whatIf: result, report } = await whatIf(options, { ...NO_CHANGE, ...flags }).finally(progress.erase)
+  if (output === 'text') {
+    const { whatIfText } = await import('./report/what-if-text.ts')
+    console.stdout.write(whatIfText(result, { width: screenWidth(console), color: colorful(root, console) }))
+  } else if (output === 'csv') {
+    const [{ csvHead, csvRow }, { WHAT_IF_COLUMNS }] = await Promise.all([
+      import('./report/csv.ts'),
+      import('./report/what-if-columns.ts'),
+    ])
+    console.stdout.write(csvHead(WHAT_IF_COLUMNS) + result.workloads.map(row => csvRow(WHAT_IF_COLUMNS, row)).join(''))
+  } else {
+    const { jsonLine, jsonText } = await import('./report/json.ts')
+    console.stdout.write(output === 'json' ? jsonText(result) : `${jsonLine(result)}\n`)
   }
   for (const trouble of issueSentences(report)) complain(console, escapeText(trouble))
 }

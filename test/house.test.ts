@@ -22,7 +22,7 @@ const THIS = 'test/house.test.ts'
 /** Top floor first. A file may import from its own floor and from those below. */
 const FLOORS = [
   'cli',
-  'show',
+  'show what-if compare',
   'analyze',
   'report',
   'findings',

@@ -20,6 +20,7 @@ import { Histogram } from '../trace/quantiles.ts'
 import { type EdgeSum, joinKeyed, type KeyedWaste, newKeyedWaste, type Sums, wastedOf } from '../trace/sums.ts'
 import type { Trace } from '../trace/trace.ts'
 import type { Tables } from '../wire/tables.ts'
+import { changesOf } from './changes.ts'
 import { flowRemarks } from './flow-remarks.ts'
 import { flowSums } from './flows.ts'
 import { qualityOf } from './quality.ts'
@@ -74,6 +75,7 @@ export function assemble(parts: Parts): Report {
     endpoints,
     edges: edgesOf(trace, context, sums),
     waste: wasteOf(trace, context, sums),
+    changes: changesOf(trace, context),
     slowest,
     translations: translationsOf(trace, context),
     flows: flowSums(flows.conversations, context),

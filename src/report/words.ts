@@ -66,3 +66,6 @@ export function who(endpoint: EndpointRecord): string {
   if (endpoint.role === 'host' && endpoint.node !== null) return endpoint.node
   return endpoint.address
 }
+
+/** A word of a command line as a shell takes it. */
+export const quoted = (word: string) => (/^[\w./@%+=:,~-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)

@@ -8,7 +8,7 @@ import { type AddressId, NONE, type Outcome, type Time } from '../model.ts'
 import type { Change } from './change.ts'
 import type { KnownName } from './known-names.ts'
 import type { Replay, Replayed, Step } from './replay.ts'
-import type { Walk } from './walks.ts'
+import { legs, type Walk } from './walks.ts'
 
 /** Seconds for which NodeLocal DNSCache keeps answers by its own Corefile, and denials in the cluster's zone. */
 const CACHE_TTL = 30
@@ -71,17 +71,18 @@ export function effects(
     effect.upstreamOf += walk.clusterKnown
     const before = stepsOf(walk, seen.walks.names.byId, seen.names)
     addSteps(effect.before, before, lookups, walk.outcome)
-    for (const step of before) now.add(step, client, null)
+    const types = legs(walk.types)
+    for (const step of before) now.add(step, client, null, types)
     addSteps(effect.after, steps ?? before, lookups, outcome)
     const node = change.nodeLocalCache && isCoredns(walk.asked) ? nodeOf(client) : null
     for (const step of steps ?? before) {
-      const demand = then.add(step, client, node)
+      const demand = then.add(step, client, node, types)
       if (node !== null) cached.push({ step, demand, after: effect.after })
     }
   }
   for (const { step, demand, after } of cached) {
     const hits = 1 - missesOf(demand, seconds, zone) / Math.max(1, demand.asked)
-    if (step.queries > 0) after.wait += hits * Math.min(0, CACHE_WAIT * (step.queries / 2) - step.wait)
+    if (step.queries > 0) after.wait += hits * Math.min(0, (CACHE_WAIT * step.queries) / demand.types - step.wait)
   }
   for (const demand of now.list) {
     const known = demand.known ?? walks.names.others
@@ -164,6 +165,8 @@ interface Demand {
   outcome: Outcome
   /** The node whose cache is asked; null without. */
   node: string | null
+  /** Query types that are asked for: an entry in a cache each. */
+  types: number
   /** Queries by clients, and by CoreDNS on their behalf. */
   asked: number
   inServer: number
@@ -177,14 +180,15 @@ class Demands {
     return this.byKey.values()
   }
 
-  add(step: Step, client: AddressId, node: string | null): Demand {
+  add(step: Step, client: AddressId, node: string | null, types: number): Demand {
     const key = `${step.name ?? `* ${step.suffix ?? ''}`} ${node ?? ''}`
     let demand = this.byKey.get(key)
     if (!demand) {
       const { known, name, suffix, outcome } = step
-      demand = { known, name, suffix, outcome, node, asked: 0, inServer: 0, byClient: new Map() }
+      demand = { known, name, suffix, outcome, node, types: 1, asked: 0, inServer: 0, byClient: new Map() }
       this.byKey.set(key, demand)
     }
+    if (types > demand.types) demand.types = types
     if (step.inServer) demand.inServer += step.queries
     else demand.asked += step.queries
     demand.byClient.set(client, (demand.byClient.get(client) ?? 0) + step.queries)
@@ -216,12 +220,13 @@ function letThrough(queries: number, before: number, passed: number): number {
   return 1 / (1 / queries + 1 / passed - 1 / before)
 }
 
-/** Queries that a cache of its own on the node would not have the answer for. */
+/** Queries that a cache on the node, empty at first, would not have the answer for; queries taken to come at random. */
 function missesOf(demand: Demand, seconds: number, zone: string | null): number {
-  const { asked, known, outcome } = demand
+  const { asked, known, outcome, types } = demand
   const most = outcome !== 'answered' && isOfCluster(demand, zone) ? CLUSTER_DENIAL_TTL : CACHE_TTL
   const ttl = Math.min(most, known === null || known.ttl === NONE ? most : known.ttl)
-  return seconds === 0 ? Math.min(1, asked) : asked / (1 + (asked * ttl) / seconds)
+  const each = asked / types
+  return types * Math.min(each, Math.max(1, seconds === 0 ? 1 : each / (1 + (each * ttl) / seconds)))
 }
 
 const isOfCluster = ({ name, suffix }: Demand, zone: string | null): boolean => {

@@ -39,6 +39,8 @@ export interface Reading {
   /** The candidates as the configuration that was seen would have them tried, as positions in the list. */
   order: number[]
   doubts: Doubt[]
+  /** Where it is short or full: the dots of the other reading. */
+  otherDots: number
 }
 
 export function readingsOf(seen: Seen): Reading[] {
@@ -85,6 +87,7 @@ function readingOf(walk: Walk, seen: Seen, usual: Resolver | null, searches: boo
   if (walk.base === null) doubts.push('name')
   let { base, dots: count } = walk
   let suffixes = walk.suffixes
+  let otherDots = count
   if (!walk.certain && suffixes.length === 1 && walk.names.length === 1) {
     const full = seen.names.text(walk.names[0])
     // Asked without a dot at its end, a full name of so few dots would have been searched first.
@@ -98,6 +101,7 @@ function readingOf(walk: Walk, seen: Seen, usual: Resolver | null, searches: boo
       suffixes = [list[0]]
     }
     count = dots(base as string)
+    otherDots = base === full ? dots(walk.base as string) : dots(full)
   }
   const asked = [...list.map(suffix => suffixes.lastIndexOf(suffix)), suffixes.lastIndexOf(null)]
   const isAsIs = suffixes.length === 1 && suffixes[0] === null
@@ -110,7 +114,7 @@ function readingOf(walk: Walk, seen: Seen, usual: Resolver | null, searches: boo
     : ndots === null
       ? suffixes.map(suffix => (suffix === null ? AS_IS : list.indexOf(suffix)))
       : candidateOrder(resolver, count, list.length, ndots)
-  return { walk, resolver, base, dots: count, list, ndots, fixed, asked, order, doubts }
+  return { walk, resolver, base, dots: count, list, ndots, fixed, asked, order, doubts, otherDots }
 }
 
 /** The client's list; the walk's own domains where it does not hold them all. */

@@ -8,10 +8,11 @@ import type { Names } from '../wire/tables.ts'
 import { type Change, changedList, isDotted } from './change.ts'
 import type { KnownName } from './known-names.ts'
 import { type Reading, readingsOf } from './readings.ts'
+import type { Resolver } from './resolvers.ts'
 import type { SearchLists } from './searchlist.ts'
 import { SuffixCosts } from './suffix-costs.ts'
 import { AS_IS, afterOutcome, candidateOrder } from './walk.ts'
-import { ASKED_A, ASKED_AAAA, ASKED_OTHER, type Walk, type Walks } from './walks.ts'
+import { legs, type Walk, type Walks } from './walks.ts'
 
 /** What the replay must know of the capture. */
 export interface Seen {
@@ -47,6 +48,8 @@ export interface Replayed {
   /** Null where nothing changes. */
   steps: Step[] | null
   outcome: Outcome
+  /** The candidate that would be answered; null where none is, or nothing changes. */
+  answered: Step | null
 }
 
 export class Replay {
@@ -67,7 +70,7 @@ export class Replay {
   private again(reading: Reading, change: Change): Replayed {
     const { walk } = reading
     const order = this.orderOf(reading, change)
-    if (order === null) return { reading, walk, steps: null, outcome: walk.outcome }
+    if (order === null) return { reading, walk, steps: null, outcome: walk.outcome, answered: null }
     const steps: Step[] = []
     let at = 0
     while (at < order.length) {
@@ -79,7 +82,14 @@ export class Replay {
       at = next === 'as-is' ? Math.max(at + 1, order.indexOf(AS_IS)) : at + 1
       if (next === 'as-is' && order[at] !== AS_IS) break
     }
-    return { reading, walk, steps: change.autopath ? this.inServer(reading, steps) : steps, outcome: outcomeOf(steps) }
+    const isAnswered = steps.some(({ outcome }) => outcome === 'answered')
+    return {
+      reading,
+      walk,
+      steps: change.autopath ? this.inServer(reading, steps) : steps,
+      outcome: isAnswered || walk.outcome === 'answered' ? outcomeOf(steps, reading.resolver) : walk.outcome,
+      answered: steps.find(({ outcome }) => outcome === 'answered') ?? null,
+    }
   }
 
   /** The candidates in the order in which they would be tried; null where that is what was seen. */
@@ -159,20 +169,26 @@ export class Replay {
     }
   }
 
-  /** CoreDNS walks the list itself and answers the first candidate with what it finds. Where it finds nothing the client walks too. */
+  /**
+   * CoreDNS walks the list itself and answers the first candidate with what is not NXDOMAIN. Where all is, the client walks too, and
+   * where the answer is empty it may go on.
+   */
   private inServer(reading: Reading, steps: Step[]): Step[] {
-    if (steps.length < 2 || !this.isHelped(reading, steps[0].suffix === reading.list[0] ? [0] : [AS_IS])) return steps
-    const found = steps[steps.length - 1]
+    const at = steps.findIndex(({ outcome }) => outcome !== 'nxdomain')
+    if (at <= 0 || !this.isHelped(reading, steps[0].suffix === reading.list[0] ? [0] : [AS_IS])) return steps
+    const [first] = steps
+    const walked = steps.slice(1, at + 1)
+    const found = steps[at]
     if (found.outcome !== 'answered' && found.outcome !== 'nodata') return steps
-    const [first, ...others] = steps
     const { zone } = this.seen
     const isOutside = (step: Step): boolean => step.suffix === null || zone === null || !step.suffix.endsWith(zone)
-    // The response tells of the name that was found; what CoreDNS knows itself takes it no time.
-    const wait = steps.filter(step => step === found || isOutside(step)).reduce((sum, step) => sum + step.wait, 0)
+    // What CoreDNS knows itself takes it no time; the response tells of the name that was found.
+    const wait = walked.filter(step => step === found || isOutside(step)).reduce((sum, step) => sum + step.wait, 0)
     const longer = (first.suffix?.length ?? 0) - (found.suffix?.length ?? -1)
     return [
       { ...first, outcome: found.outcome, wait, bytes: found.bytes + 2 * longer * first.queries },
-      ...others.filter(isOutside).map(step => ({ ...step, wait: 0, bytes: 0, inServer: true })),
+      ...walked.filter(isOutside).map(step => ({ ...step, wait: 0, bytes: 0, inServer: true })),
+      ...steps.slice(at + 1),
     ]
   }
 }
@@ -186,13 +202,15 @@ function isLeftOut({ order, asked, list }: Reading, position: number): boolean {
   return at >= 0 && order.slice(at + 1).some(p => asked[p === AS_IS ? list.length : p] >= 0)
 }
 
-const legs = (types: number): number =>
-  (types & ASKED_A ? 1 : 0) + (types & ASKED_AAAA ? 1 : 0) + (types & ASKED_OTHER ? 1 : 0)
-
-/** What the application is told, as far as it matters whether it got an answer. */
-function outcomeOf(steps: readonly Step[]): Outcome {
-  const told = steps.filter(step => !step.inServer)
-  if (told.some(({ outcome }) => outcome === 'answered')) return 'answered'
-  if (told.some(({ outcome }) => outcome === 'nodata')) return 'nodata'
-  return told.at(-1)?.outcome ?? 'other'
+/** What the application is told, as decide() of outcome.ts has it. */
+function outcomeOf(steps: readonly Step[], resolver: Resolver): Outcome {
+  const has = (outcome: Outcome): boolean => steps.some(step => step.outcome === outcome)
+  if (has('answered')) return 'answered'
+  if (resolver.name === 'glibc' && steps[0]?.suffix !== null) {
+    if (has('nodata')) return 'nodata'
+    if (has('servfail')) return 'servfail'
+  }
+  const last = steps.at(-1)
+  if (last !== undefined && afterOutcome(last.outcome, resolver) === 'stop') return last.outcome
+  return (steps.find(({ suffix }) => suffix === null) ?? last)?.outcome ?? 'other'
 }

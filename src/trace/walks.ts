@@ -21,6 +21,10 @@ export const ASKED_A = 1
 export const ASKED_AAAA = 2
 export const ASKED_OTHER = 4
 
+/** How many legs a candidate with these types has. */
+export const legs = (types: number): number =>
+  (types & ASKED_A ? 1 : 0) + (types & ASKED_AAAA ? 1 : 0) + (types & ASKED_OTHER ? 1 : 0)
+
 /** Lookups that went the same way. Sums, of its candidates in the order in which they were asked. */
 export class Walk {
   readonly client: AddressId

@@ -1,5 +1,6 @@
 /** Which command shows more. */
 import type { Report } from '../../model.ts'
+import { quoted } from '../words.ts'
 import { labelled, type Page } from './page.ts'
 
 export function more({ captures, totals, findings, slowest }: Report, page: Page): string[] {
@@ -18,6 +19,3 @@ export function more({ captures, totals, findings, slowest }: Report, page: Page
     page,
   )
 }
-
-/** As a shell takes it. */
-const quoted = (file: string) => (/^[\w./@%+=:,~-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`)

@@ -1,5 +1,6 @@
 /** How many lookups, how many failed and how, how long people waited, and what of it was waste. */
-import { OUTCOMES, type Outcome, type Report, WASTE_KINDS } from '../../model.ts'
+import { listed } from '../../findings/world.ts'
+import { type ChangeRow, OUTCOMES, type Outcome, type Report, WASTE_KINDS } from '../../model.ts'
 import { bytes, count, duration, plural, roughDuration, share } from '../../quantities.ts'
 import { OUTCOME_WORDS, WASTE_WORDS } from '../words.ts'
 import { findingCounts } from './findings.ts'
@@ -13,7 +14,7 @@ export function totals(report: Report, page: Page): string[] {
     ...findingCounts(report, page),
     ...labelled('Lookups', lookups(report), page),
     ...labelled('Waits', waits(report), page),
-    ...labelled('Waste', waste(report), page),
+    ...labelled('Waste', [...waste(report), ...bestChange(report)], page),
   ]
 }
 
@@ -77,5 +78,29 @@ function waste({ waste }: Report): string[] {
   }
   const kinds = WASTE_KINDS.filter(kind => waste[kind] > 0).sort((a, b) => waste[b] - waste[a])
   sentences.push(`why: ${kinds.map(kind => `${count(waste[kind])} ${WASTE_WORDS[kind]}`).join(', ')}`)
+  return sentences
+}
+
+/** Another change is worth a word where it saves so much more than the best one that breaks nothing. */
+const MUCH_MORE = 1.25
+/** Names in a sentence. */
+const MOST_NAMES = 2
+
+/** "best single change: ndots 2 saves 131 queries and 1.6 s; nothing would stop resolving". */
+function bestChange({ changes }: Report): string[] {
+  const breaks = ({ stops, outside }: ChangeRow): boolean => stops.length + outside.length > 0
+  const best = changes.find(change => !breaks(change))
+  const most = changes.reduce<ChangeRow | null>((a, b) => (a === null || b.queries > a.queries ? b : a), null)
+  const saves = ({ queries, waitMs }: ChangeRow): string =>
+    `${plural(queries, 'query', 'queries')}${waitMs >= 1 ? ` and ${roughDuration(waitMs)}` : ''}`
+  const sentences: string[] = []
+  if (best) sentences.push(`best single change: ${best.what} saves ${saves(best)}; nothing would stop resolving`)
+  if (most && breaks(most) && most.queries >= MUCH_MORE * (best?.queries ?? 0)) {
+    const trouble =
+      most.stops.length > 0
+        ? `${listed(most.stops, MOST_NAMES)} would stop resolving`
+        : `${listed(most.outside, MOST_NAMES)} would be asked on the Internet first`
+    sentences.push(`${most.what} would save ${saves(most)}, but ${trouble} (dnstrail what-if ${most.options})`)
+  }
   return sentences
 }

@@ -1,0 +1,82 @@
+/** Single changes of the pods' configuration, tried one after the other on the walks of the capture: what each would save and break. */
+import type { Time } from '../model.ts'
+import { type Change, NO_CHANGE } from './change.ts'
+import { isFailure } from './load.ts'
+import type { Replay } from './replay.ts'
+import { mayExistOutside } from './special-names.ts'
+
+const NDOTS = [1, 2, 3]
+/** Search domains that are tried to be left out, those that cost most. */
+const MAX_SUFFIXES = 6
+
+export interface Trial {
+  change: Change
+  /** Less than now; negative where the change costs more. */
+  queries: number
+  /** NaN where unknown. */
+  bytes: number
+  wait: Time
+  /** Names that are answered now and would not be. */
+  stops: string[]
+  /** Names that only a search domain answers now, and that would be asked on the Internet first, where another name may answer. */
+  outside: string[]
+}
+
+/** All that save something, those that break nothing first, then by what they save. */
+export function trials(replay: Replay): Trial[] {
+  return changesOf(replay)
+    .map(change => trialOf(replay, change))
+    .filter(({ queries }) => queries > 0)
+    .sort((a, b) => Number(isSafe(b)) - Number(isSafe(a)) || b.queries - a.queries)
+}
+
+export const isSafe = ({ stops, outside }: Trial): boolean => stops.length === 0 && outside.length === 0
+
+function changesOf({ readings }: Replay): Change[] {
+  const suffixes = new Map<string, number>()
+  const names = new Map<string, number>()
+  for (const { walk, base } of readings) {
+    walk.suffixes.forEach((suffix, i) => {
+      if (suffix === null) return
+      const cost = walk.outcomes[i] === 'answered' ? 0 : walk.queries[i]
+      suffixes.set(suffix, (suffixes.get(suffix) ?? 0) + cost)
+      // A dot helps a name that is found as it is.
+      if (base !== null && walk.suffixes.at(-1) === null && walk.outcome === 'answered')
+        names.set(base, (names.get(base) ?? 0) + cost)
+    })
+  }
+  const most = (sums: Map<string, number>, n: number): string[] =>
+    [...sums]
+      .sort((a, b) => b[1] - a[1])
+      .slice(0, n)
+      .map(([key]) => key)
+  return [
+    ...NDOTS.map(ndots => ({ ...NO_CHANGE, ndots })),
+    ...most(suffixes, MAX_SUFFIXES).map(suffix => ({ ...NO_CHANGE, dropSuffix: [suffix] })),
+    ...most(names, 1).map(name => ({ ...NO_CHANGE, trailingDot: [name] })),
+  ]
+}
+
+function trialOf(replay: Replay, change: Change): Trial {
+  const trial = { change, queries: 0, bytes: 0, wait: 0 }
+  const stops = new Set<string>()
+  const outside = new Set<string>()
+  for (const { reading, walk, steps, outcome } of replay.run(change)) {
+    if (steps === null) continue
+    for (let i = 0; i < walk.queries.length; i++) {
+      trial.queries += walk.queries[i]
+      trial.bytes += walk.bytes[i]
+      trial.wait += walk.wait[i]
+    }
+    for (const step of steps) {
+      trial.queries -= step.queries
+      trial.bytes -= step.bytes
+      trial.wait -= step.wait
+    }
+    if (walk.outcome !== 'answered') continue
+    const name = reading.base ?? '(a name that was not kept)'
+    if (isFailure(outcome) || outcome === 'nodata') stops.add(name)
+    else if (steps.some(step => step.assumed && step.suffix === null && mayExistOutside(name))) outside.add(name)
+  }
+  return { ...trial, stops: [...stops], outside: [...outside] }
+}
