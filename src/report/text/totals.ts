@@ -88,19 +88,21 @@ const MOST_NAMES = 2
 
 /** "best single change: ndots 2 saves 131 queries and 1.6 s; nothing would stop resolving". */
 function bestChange({ changes }: Report): string[] {
-  const breaks = ({ stops, outside }: ChangeRow): boolean => stops.length + outside.length > 0
-  const best = changes.find(change => !breaks(change))
-  const most = changes.reduce<ChangeRow | null>((a, b) => (a === null || b.queries > a.queries ? b : a), null)
+  const trouble = ({ stops, outside }: ChangeRow): number => stops.length + outside.length
+  const best = changes.find(change => trouble(change) === 0)
+  const other = changes
+    .filter(change => trouble(change) > 0 && change.queries >= MUCH_MORE * (best?.queries ?? 0))
+    .sort((a, b) => trouble(a) - trouble(b) || b.queries - a.queries)[0]
   const saves = ({ queries, waitMs }: ChangeRow): string =>
     `${plural(queries, 'query', 'queries')}${waitMs >= 1 ? ` and ${roughDuration(waitMs)}` : ''}`
   const sentences: string[] = []
   if (best) sentences.push(`best single change: ${best.what} saves ${saves(best)}; nothing would stop resolving`)
-  if (most && breaks(most) && most.queries >= MUCH_MORE * (best?.queries ?? 0)) {
-    const trouble =
-      most.stops.length > 0
-        ? `${listed(most.stops, MOST_NAMES)} would stop resolving`
-        : `${listed(most.outside, MOST_NAMES)} would be asked on the Internet first`
-    sentences.push(`${most.what} would save ${saves(most)}, but ${trouble} (dnstrail what-if ${most.options})`)
+  if (other) {
+    const names =
+      other.stops.length > 0
+        ? `${listed(other.stops, MOST_NAMES)} would stop resolving`
+        : `${listed(other.outside, MOST_NAMES)} would be asked on the Internet first`
+    sentences.push(`${other.what} would save ${saves(other)}, but ${names} (dnstrail what-if ${other.options})`)
   }
   return sentences
 }
