@@ -222,10 +222,14 @@ function rowsOf(line: string): Row[] {
 }
 
 /** Runs a scenario through the trace, as messages of one capture taken at the client. */
-export function runScenario(
+export const runScenario = (scenario: Scenario, begin: ((world: World) => Examination) | null = null): LookupRecord[] =>
+  traceScenario(scenario, begin).records
+
+/** The same, with the trace that has read it all. */
+export function traceScenario(
   { rows, nodes, live }: Scenario,
   begin: ((world: World) => Examination) | null = null,
-): LookupRecord[] {
+): { trace: Trace; context: RecordContext; records: LookupRecord[] } {
   const tables = newTables()
   const records: LookupRecord[] = []
   const vantages = ['eth0', 'eth1'].map((name, i) => tables.vantages.intern(0, i === 0 ? NONE : i, name, 1))
@@ -296,7 +300,7 @@ export function runScenario(
     trace.add(m, 0)
   })
   trace.finish()
-  return records
+  return { trace, context, records }
 }
 
 /** A lookup in the words of an expectation: only what the expectation names, so that a line says what it is about. */
