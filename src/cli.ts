@@ -203,7 +203,6 @@ function program(console: Console, outcome: Outcome): Command {
   root
     .command('what-if')
     .description('the same lookups under another configuration: what it saves, what it breaks')
-    .usage('[capture...] --ndots 2')
     .argument('[capture...]')
     .option('--ndots <number>', 'from so many dots on, a name is asked as it is first', valid(ndotsOf))
     .option('--trailing-dot <name>', 'this name would end with a dot; repeatable', addName)

@@ -1,8 +1,12 @@
 /** The documented JSON is the JSON that is written: nothing missing, and nothing that the schema does not describe. */
 import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { expect, test } from 'vitest'
+import { whatIfOf } from '../src/report/what-if.ts'
+import { NO_CHANGE } from '../src/trace/change.ts'
 import { EMPTY_REPORT, FINDING, HOP, lookup, MESSAGE, REPORT } from './fixtures/report.ts'
+import { readScenario, traceScenario } from './scenario.ts'
 
 const FOLDER = new URL('../docs/schema/', import.meta.url)
 const schemas = readdirSync(FOLDER).map(name => JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8')))
@@ -28,6 +32,11 @@ function errors(schema: string, value: unknown): unknown {
   return validate.errors ?? []
 }
 
+const FOLDER_OF_SCENARIOS = fileURLToPath(new URL('what-if/', import.meta.url))
+const { trace, context } = traceScenario(readScenario(`${FOLDER_OF_SCENARIOS}drop-suffix-breaks.txt`))
+/** With names that stop, and everything to paste. */
+const WHAT_IF = whatIfOf(trace, context, { ...NO_CHANGE, dropSuffix: ['corp.example'], autopath: true })
+
 test.each([
   [
     'report',
@@ -42,6 +51,7 @@ test.each([
     { ...HOP, lookup: null, rcode: null, waitMs: null, serverMs: null, ownMs: null, servedFrom: null, dnsId: null },
   ],
   ['message', MESSAGE],
+  ['what-if', WHAT_IF],
   ['show', { lookup: lookup({ id: 'L17' }), hops: [HOP] }],
   ['show', { lookup: lookup({ id: 'L17' }), hops: [], messages: [{ hop: 'T1', message: MESSAGE, bytes: '00ff' }] }],
 ])('a %s is as documented', (schema, value) => {
@@ -56,6 +66,7 @@ test.each([
   ['hop', { ...HOP, frames: [{ file: 'a.pcap', number: 0 }] }],
   ['message', { ...MESSAGE, counts: [1, 0, 0] }],
   ['show', { lookup: lookup({ id: 'L17' }), hops: [{}] }],
+  ['what-if', { ...WHAT_IF, before: { ...WHAT_IF.before, queries: '9' } }],
 ])('a %s that is not as documented is noticed', (schema, value) => {
   expect(errors(schema, value)).not.toEqual([])
 })

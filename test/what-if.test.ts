@@ -110,6 +110,26 @@ async function dnstrail(...args: string[]): Promise<string> {
   return out.join('')
 }
 
+test('the README shows what it prints', async () => {
+  const shown = /<!-- what-if -->\n```text\n\$ bin\/dnstrail\.js (.*)\n\n([\s\S]*?)```\n<!-- \/what-if -->/.exec(
+    readFileSync('README.md', 'utf8'),
+  )!
+  expect(await dnstrail(...shown[1].split(' '))).toBe(shown[2])
+})
+
+test('csv has a row per workload', async () => {
+  const [head, ...rows] = (
+    await dnstrail('what-if', 'samples/01-glibc-clusterip.pcap', '--ndots', '2', '-o', 'csv')
+  ).split('\r\n')
+  expect(head).toBe(
+    'workload,clients,resolvers,lookups,queriesBefore,queriesAfter,saved,bytesBefore,bytesAfter,waitMsBefore,waitMsAfter,corednsBefore,corednsAfter,upstreamBefore,upstreamAfter,failedBefore,failedAfter',
+  )
+  expect(rows.filter(Boolean).map(row => row.split(',').slice(0, 7).join())).toEqual([
+    '10.244.0.12,1,dig glibc,18,118,94,24',
+    '10.244.0.11,1,glibc,20,111,97,14',
+  ])
+})
+
 const CAPTURE = { 5: '14-whatif-ndots5', 2: '15-whatif-ndots2' }
 const pathOf = (ndots: 5 | 2): string => join(RECORDINGS, CAPTURE[ndots], 'node-a-any.pcap')
 

@@ -69,17 +69,22 @@ function workloadName(context: RecordContext, client: AddressId): string {
   return role === 'host' && node !== null ? node : address
 }
 
+/** A sum over less than this share of what it is about would mislead. */
+const ENOUGH_KNOWN = 0.9
+
 function sumOf(effects: Iterable<Effect>): { before: LoadRow; after: LoadRow } {
   const before = newLoad()
   const after = newLoad()
-  let coredns = true
-  let upstream = true
+  let corednsKnown = 0
+  let upstreamKnown = 0
   for (const effect of effects) {
     addLoad(before, effect.before)
     addLoad(after, effect.after)
-    coredns &&= effect.corednsKnown
-    upstream &&= effect.upstreamKnown
+    corednsKnown += effect.corednsKnown
+    upstreamKnown += effect.upstreamKnown
   }
+  const coredns = corednsKnown >= ENOUGH_KNOWN * before.lookups
+  const upstream = upstreamKnown >= ENOUGH_KNOWN * before.lookups
   return { before: loadRow(before, coredns, upstream), after: loadRow(after, coredns, upstream) }
 }
 

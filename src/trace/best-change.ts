@@ -7,7 +7,7 @@ import { mayExistOutside } from './special-names.ts'
 
 const NDOTS = [1, 2, 3]
 /** Search domains that are tried to be left out, those that cost most. */
-const MAX_SUFFIXES = 6
+const MAX_SUFFIXES = 3
 
 export interface Trial {
   change: Change
@@ -32,14 +32,16 @@ export function trials(replay: Replay): Trial[] {
 
 export const isSafe = ({ stops, outside }: Trial): boolean => stops.length === 0 && outside.length === 0
 
-function changesOf({ readings }: Replay): Change[] {
+/** Search domains of the cluster itself are not tried: what needs them may just not have been asked for. */
+function changesOf({ readings, seen }: Replay): Change[] {
   const suffixes = new Map<string, number>()
   const names = new Map<string, number>()
   for (const { walk, base } of readings) {
     walk.suffixes.forEach((suffix, i) => {
       if (suffix === null) return
+      const isOwn = seen.zone !== null && suffix.endsWith(seen.zone)
       const cost = walk.outcomes[i] === 'answered' ? 0 : walk.queries[i]
-      suffixes.set(suffix, (suffixes.get(suffix) ?? 0) + cost)
+      if (!isOwn) suffixes.set(suffix, (suffixes.get(suffix) ?? 0) + cost)
       // A dot helps a name that is found as it is.
       if (base !== null && walk.suffixes.at(-1) === null && walk.outcome === 'answered')
         names.set(base, (names.get(base) ?? 0) + cost)

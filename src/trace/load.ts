@@ -32,13 +32,10 @@ export interface Load {
 export interface Effect {
   before: Load
   after: Load
-  /** False where that part of the path was not captured. */
-  corednsKnown: boolean
-  upstreamKnown: boolean
+  /** Lookups of which it is known whether they reached CoreDNS, and an upstream: of the others that part was not captured. */
+  corednsKnown: number
+  upstreamKnown: number
 }
-
-/** A sum over less than this share of what it is about would mislead. */
-const ENOUGH_KNOWN = 0.9
 
 /** `nodeOf`: the node of a client; one cache serves all its clients. */
 export function effects(
@@ -49,7 +46,7 @@ export function effects(
 ): Map<AddressId, Effect> {
   const { walks, isCoredns, zone } = seen
   const seconds = Math.max(0, walks.last - walks.first) / 1e9
-  const byClient = new Map<AddressId, Effect & { corednsOf: number; upstreamOf: number }>()
+  const byClient = new Map<AddressId, Effect>()
   const now = new Demands()
   const then = new Demands()
   const cached: { step: Step; demand: Demand; after: Load }[] = []
@@ -57,18 +54,11 @@ export function effects(
     const { client, lookups } = walk
     let effect = byClient.get(client)
     if (!effect) {
-      effect = {
-        before: newLoad(),
-        after: newLoad(),
-        corednsKnown: true,
-        upstreamKnown: true,
-        corednsOf: 0,
-        upstreamOf: 0,
-      }
+      effect = { before: newLoad(), after: newLoad(), corednsKnown: 0, upstreamKnown: 0 }
       byClient.set(client, effect)
     }
-    effect.corednsOf += walk.corednsKnown
-    effect.upstreamOf += walk.clusterKnown
+    effect.corednsKnown += walk.corednsKnown
+    effect.upstreamKnown += walk.clusterKnown
     const before = stepsOf(walk, seen.walks.names.byId, seen.names)
     addSteps(effect.before, before, lookups, walk.outcome)
     const types = legs(walk.types)
@@ -113,10 +103,6 @@ export function effects(
       upstream = letThrough(asked + inServer, was.queries, was.upstream)
     }
     share(demand, coredns, upstream, asked + inServer, client => byClient.get(client)!.after)
-  }
-  for (const effect of byClient.values()) {
-    effect.corednsKnown = effect.corednsOf >= ENOUGH_KNOWN * effect.before.lookups
-    effect.upstreamKnown = effect.upstreamOf >= ENOUGH_KNOWN * effect.before.lookups
   }
   return byClient
 }

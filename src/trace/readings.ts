@@ -7,7 +7,7 @@ import type { Seen } from './replay.ts'
 import { RESOLVERS, type Resolver, UNKNOWN_RESOLVER } from './resolvers.ts'
 import type { SearchKnowledge } from './searchlist.ts'
 import { dots, withoutSuffix } from './suffix.ts'
-import { AS_IS, candidateOrder } from './walk.ts'
+import { AS_IS, candidateOrder, ONLY_AS_IS } from './walk.ts'
 import { ASKED_A, ASKED_AAAA, type Walk } from './walks.ts'
 
 /** What the capture leaves open about a walk. */
@@ -37,7 +37,7 @@ export interface Reading {
   /** Index of the walk's candidate for each domain of the list, and behind them for the as-is name; -1 where it was not asked for. */
   asked: number[]
   /** The candidates as the configuration that was seen would have them tried, as positions in the list. */
-  order: number[]
+  order: readonly number[]
   doubts: Doubt[]
   /** Where it is short or full: the dots of the other reading. */
   otherDots: number
@@ -110,7 +110,7 @@ function readingOf(walk: Walk, seen: Seen, usual: Resolver | null, searches: boo
   if (isAsIs && !fixed && list.length > 0) doubts.push('dot at the end')
   if (list.length === 0 && isAsIs && isAddressLookup(walk)) doubts.push('list')
   const order = fixed
-    ? [AS_IS]
+    ? ONLY_AS_IS
     : ndots === null
       ? suffixes.map(suffix => (suffix === null ? AS_IS : list.indexOf(suffix)))
       : candidateOrder(resolver, count, list.length, ndots)
@@ -118,10 +118,11 @@ function readingOf(walk: Walk, seen: Seen, usual: Resolver | null, searches: boo
 }
 
 /** The client's list; the walk's own domains where it does not hold them all. */
-function listOf(walk: Walk, { list }: SearchKnowledge): readonly string[] {
-  const own = walk.suffixes.filter(suffix => suffix !== null)
-  if (own.every(suffix => list.includes(suffix))) return list
-  return [...new Set([...own, ...walk.list])]
+function listOf({ suffixes, list: own }: Walk, { list }: SearchKnowledge): readonly string[] {
+  const holdsAll = (domains: readonly string[]): boolean =>
+    suffixes.every(suffix => suffix === null || domains.includes(suffix))
+  if (holdsAll(list)) return list
+  return holdsAll(own) ? own : [...new Set([...suffixes.filter(suffix => suffix !== null), ...own])]
 }
 
 /** The ndots that explains the walk, the smallest that fits what the client's other walks show. */

@@ -5,13 +5,13 @@
  */
 import type { AddressId, Outcome, Time } from '../model.ts'
 import type { Names } from '../wire/tables.ts'
-import { type Change, changedList, isDotted } from './change.ts'
+import { type Change, isDotted } from './change.ts'
 import type { KnownName } from './known-names.ts'
 import { type Reading, readingsOf } from './readings.ts'
 import type { Resolver } from './resolvers.ts'
 import type { SearchLists } from './searchlist.ts'
 import { SuffixCosts } from './suffix-costs.ts'
-import { AS_IS, afterOutcome, candidateOrder } from './walk.ts'
+import { AS_IS, afterOutcome, candidateOrder, ONLY_AS_IS } from './walk.ts'
 import { legs, type Walk, type Walks } from './walks.ts'
 
 /** What the replay must know of the capture. */
@@ -52,6 +52,9 @@ export interface Replayed {
   answered: Step | null
 }
 
+/** Of each search list, the positions that stay; null where all do. */
+type Kept = Map<readonly string[], number[] | null>
+
 export class Replay {
   readonly seen: Seen
   readonly readings: Reading[]
@@ -64,13 +67,25 @@ export class Replay {
   }
 
   run(change: Change): Replayed[] {
-    return this.readings.map(reading => this.again(reading, change))
+    const kept: Kept = new Map()
+    return this.readings.map(reading => {
+      const { walk } = reading
+      const order = this.orderOf(reading, change, kept)
+      if (order === null) return { reading, walk, steps: null, outcome: walk.outcome, answered: null }
+      const steps = this.walkOn(reading, order)
+      const answered = steps.find(({ outcome }) => outcome === 'answered') ?? null
+      return {
+        reading,
+        walk,
+        steps: change.autopath ? this.inServer(reading, steps) : steps,
+        outcome: answered || walk.outcome === 'answered' ? outcomeOf(steps, reading.resolver) : walk.outcome,
+        answered,
+      }
+    })
   }
 
-  private again(reading: Reading, change: Change): Replayed {
-    const { walk } = reading
-    const order = this.orderOf(reading, change)
-    if (order === null) return { reading, walk, steps: null, outcome: walk.outcome, answered: null }
+  /** The candidates that are asked for, until one stops the walk. */
+  private walkOn(reading: Reading, order: readonly number[]): Step[] {
     const steps: Step[] = []
     let at = 0
     while (at < order.length) {
@@ -82,34 +97,33 @@ export class Replay {
       at = next === 'as-is' ? Math.max(at + 1, order.indexOf(AS_IS)) : at + 1
       if (next === 'as-is' && order[at] !== AS_IS) break
     }
-    const isAnswered = steps.some(({ outcome }) => outcome === 'answered')
-    return {
-      reading,
-      walk,
-      steps: change.autopath ? this.inServer(reading, steps) : steps,
-      outcome: isAnswered || walk.outcome === 'answered' ? outcomeOf(steps, reading.resolver) : walk.outcome,
-      answered: steps.find(({ outcome }) => outcome === 'answered') ?? null,
-    }
+    return steps
   }
 
   /** The candidates in the order in which they would be tried; null where that is what was seen. */
-  private orderOf(reading: Reading, change: Change): number[] | null {
+  private orderOf(reading: Reading, change: Change, kept: Kept): readonly number[] | null {
     if (reading.fixed) return null
-    if (reading.base !== null && isDotted(change, reading.base)) return reading.order.length === 1 ? null : [AS_IS]
-    const order = this.searchedOrder(reading, change)
-    const helped = change.autopath && this.isHelped(reading, order)
-    if (!helped && order.length === reading.order.length && order.every((p, i) => p === reading.order[i])) return null
-    return order
+    if (reading.base !== null && isDotted(change, reading.base)) return reading.order.length === 1 ? null : ONLY_AS_IS
+    const order = this.searchedOrder(reading, change, kept)
+    if (change.autopath && this.isHelped(reading, order)) return order
+    const { order: now } = reading
+    if (order === now) return null
+    return order.length === now.length && order.every((p, i) => p === now[i]) ? null : order
   }
 
-  private searchedOrder(reading: Reading, change: Change): number[] {
+  private searchedOrder(reading: Reading, change: Change, kept: Kept): readonly number[] {
     const { list, resolver } = reading
     const ndots = change.ndots ?? reading.ndots
-    const kept = changedList(change, list)
-    if (ndots === null) return reading.order.filter(p => p === AS_IS || kept.includes(list[p]))
-    return candidateOrder(resolver, reading.dots, kept.length, ndots).map(p =>
-      p === AS_IS ? p : list.indexOf(kept[p]),
-    )
+    if (change.dropSuffix.length === 0)
+      return ndots === null ? reading.order : candidateOrder(resolver, reading.dots, list.length, ndots)
+    let positions = kept.get(list)
+    if (positions === undefined) {
+      const all = list.map((suffix, i) => (change.dropSuffix.includes(suffix) ? AS_IS : i)).filter(p => p !== AS_IS)
+      positions = all.length === list.length ? null : all
+      kept.set(list, positions)
+    }
+    const order = ndots === null ? reading.order : candidateOrder(resolver, reading.dots, list.length, ndots)
+    return positions === null ? order : order.filter(p => p === AS_IS || positions.includes(p))
   }
 
   /** autopath acts on the first domain of the pod's list, at a CoreDNS that sees the pod's own address. */

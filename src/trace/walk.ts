@@ -5,12 +5,32 @@ import type { Resolver } from './resolvers.ts'
 /** Stands for the as-is name where a number stands for a domain of the search list. */
 export const AS_IS = -1
 
-/** Candidates of a name without a dot at its end, as positions in a list of `domains` search domains. */
-export function candidateOrder(resolver: Resolver, dots: number, domains: number, ndots: number): number[] {
-  const list = Array.from({ length: domains }, (_, i) => i)
-  if (resolver.afterEnoughDots === 'any dot') return dots > 0 || domains === 0 ? [AS_IS] : list
-  if (dots < ndots) return [...list, AS_IS]
-  return resolver.afterEnoughDots === 'list' ? [AS_IS, ...list] : [AS_IS]
+/** Candidates of a name without a dot at its end, as positions in a list of `domains` search domains. The array is shared. */
+export function candidateOrder(resolver: Resolver, dots: number, domains: number, ndots: number): readonly number[] {
+  if (resolver.afterEnoughDots === 'any dot') return dots > 0 || domains === 0 ? ONLY_AS_IS : ordersOf(domains).list
+  if (dots < ndots) return ordersOf(domains).asIsLast
+  return resolver.afterEnoughDots === 'list' ? ordersOf(domains).asIsFirst : ONLY_AS_IS
+}
+
+export const ONLY_AS_IS: readonly number[] = [AS_IS]
+
+interface Orders {
+  list: readonly number[]
+  asIsFirst: readonly number[]
+  asIsLast: readonly number[]
+}
+
+const orders: Orders[] = []
+
+/** Few lists are longer than six. */
+function ordersOf(domains: number): Orders {
+  let known = orders[domains]
+  if (!known) {
+    const list = Array.from({ length: domains }, (_, i) => i)
+    known = { list, asIsFirst: [AS_IS, ...list], asIsLast: [...list, AS_IS] }
+    orders[domains] = known
+  }
+  return known
 }
 
 /** What the resolver does after a candidate with this outcome. */

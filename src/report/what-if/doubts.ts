@@ -64,8 +64,8 @@ export function doubtsOf(
   const { untold } = seen.walks
   if (untold.lookups > 0) sentences.push(`${plural(untold.lookups, 'lookup')} beyond all bounds: left out.`)
 
-  if (total.before.coredns === null) sentences.push('load on CoreDNS: what it is asked was not captured.')
-  if (total.before.upstream === null) sentences.push('load on the upstream: what it is asked was not captured.')
+  if (total.before.coredns === null) sentences.push('load on CoreDNS: not captured for enough of the lookups.')
+  if (total.before.upstream === null) sentences.push('load on the upstream: not captured for enough of the lookups.')
   const behindCaches = readings.filter(({ walk }) => !seen.isCoredns(walk.asked))
   const direct = readings.length - behindCaches.length
   if (change.autopath && behindCaches.length > 0)
