@@ -7,6 +7,7 @@ import { readResolvConf, readResources } from './input/hints.ts'
 import type { FlowSinks } from './input/hubble.ts'
 import { Conversations } from './input/hubble-conversations.ts'
 import { readCaptures } from './input/merge.ts'
+import { isNow, LiveClock } from './live.ts'
 import {
   type Capture,
   type HopRecord,
@@ -16,6 +17,7 @@ import {
   NONE,
   type Report,
   type Role,
+  type Time,
   UserError,
 } from './model.ts'
 import { assemble } from './report/assemble.ts'
@@ -56,18 +58,35 @@ export interface Options {
   onProgress?: (bytes: number, total: number | null) => void
 }
 
-/** Younger than this, what comes from standard input is captured while it is read. */
-const LIVE_SECONDS = 60
-
-/** The only look at a wall clock: it tells a live pipe from a file that is piped, and nothing else depends on it. */
-const isNow = (seconds: number): boolean => Math.abs(Date.now() / 1000 - seconds) < LIVE_SECONDS
-
 export interface Sinks {
   lookup?: (record: LookupRecord) => void
   hop?: (record: HopRecord) => void
   /** Called once, when all is read: what the report does not hold. */
   finished?: (trace: Trace, context: RecordContext) => void
+  onlooker?: Onlooker
 }
+
+/** Who looks on while captures are read, and wants to know of everything as soon as it is over, in whatever order that is. */
+export interface Onlooker {
+  /** Answers as text are wanted. */
+  detailed: boolean
+  /** Called before the first message. */
+  begin: (view: View) => void
+  lookup: (lookup: Lookup, waste: LookupWasteSums, inward: Inward) => void
+  hop: (hop: Hop) => void
+  /** No lookup and no hop that began before this time will come any more. */
+  settled: (before: Time) => void
+}
+
+/** What there is to be looked at meanwhile. */
+export interface View {
+  trace: Trace
+  context: RecordContext
+  captures: readonly Capture[]
+}
+
+/** A lookup is decided upon this long after it began where somebody looks on: answers are in by then, and it is soon enough. */
+const ONLOOKER_HOLD: Time = 2e9
 
 /**
  * Reads the captures and analyses them. The sinks get every lookup and every hop in order of start, while the captures are read.
@@ -77,7 +96,8 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
   const tables = newTables()
   const issues = new Issues()
   const identities = await readIdentities(options)
-  const detailed = sinks.lookup !== undefined
+  const { onlooker } = sinks
+  const detailed = sinks.lookup !== undefined || onlooker?.detailed === true
   const context: RecordContext = {
     tables,
     files: fileNames(options.files),
@@ -112,26 +132,39 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
     lookup: (lookup, waste, inward) => {
       examination.lookup(lookup, waste, inward)
       lookups?.add({ lookup, waste, inward })
+      onlooker?.lookup(lookup, waste, inward)
     },
     hop: hop => {
       examination.hop(hop)
       hops?.add(hop)
+      onlooker?.hop(hop)
     },
     settled: before => {
       lookups?.release(before)
       hops?.release(before)
+      onlooker?.settled(before)
     },
   })
   const examination = examine({ trace, tables, identities, files: context.files })
   const flows = flowSinks(identities, tables, trace)
-  let first = options.files.includes('-')
+  let first = onlooker !== undefined || options.files.includes('-')
+  let live = false
+  const clock = new LiveClock(trace, () => live)
   const take = (m: Messages, i: number): void => {
-    if (first && isNow(m.seconds[i])) trace.follow()
-    first = false
+    if (first) {
+      first = false
+      live = isNow(m.seconds[i])
+      if (onlooker) trace.follow(ONLOOKER_HOLD)
+      else if (live) trace.follow()
+      if (onlooker || live) clock.start()
+    }
     trace.add(m, i)
   }
+  const onOpen = (captures: readonly Capture[]): void => onlooker?.begin({ trace, context, captures })
   const clocks = await clocksOf(options, context.files)
-  const captures = await read(options, tables, issues, detailed, take, flows, clocks)
+  const captures = await read(options, tables, issues, detailed, take, flows, clocks, onOpen).finally(() =>
+    clock.stop(),
+  )
   trace.finish()
   const slowest = trace.sums.slowest.map(lookup =>
     lookupRecord(context, lookup, sumWaste(lookup), trace.inward(lookup)),
@@ -171,13 +204,16 @@ const read = (
   consume: (m: Messages, i: number) => void,
   flows?: FlowSinks,
   clocks: Clock[] | null = null,
-): Promise<Capture[]> =>
-  readCaptures(
+  onOpen?: (captures: readonly Capture[]) => void,
+): Promise<Capture[]> => {
+  const { signal, stdin, onProgress } = options
+  return readCaptures(
     options.files,
-    { keepBytes, tables, issues, flows, signal: options.signal, stdin: options.stdin, onProgress: options.onProgress },
+    { keepBytes, tables, issues, flows, signal, stdin, onProgress, onOpen },
     consume,
     clocks,
   )
+}
 
 /** How the clocks of several captures differ; null where there is one. */
 const clocksOf = async ({ files, signal }: Options, names: string[]): Promise<Clock[] | null> =>

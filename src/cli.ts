@@ -29,6 +29,8 @@ import {
   SORTS,
 } from './report/lookup-choice.ts'
 import { OUTPUTS, type Output } from './report/output.ts'
+import type { Watched } from './report/screen.ts'
+import { FullScreen } from './terminal.ts'
 import type { Change } from './trace/change.ts'
 
 const ANALYSED = 0
@@ -39,6 +41,13 @@ const COULD_NOT_ANALYSE = 2
 const WRITE_SIZE = 1 << 16
 /** A reader of a pipe sees what a slow capture brought after this at the latest. */
 const FLUSH_AFTER_MS = 200
+/** Who watches wants each line when it is known: all that one chunk of the capture brought leaves at once. */
+const AT_ONCE_MS = 0
+const DRAW_EVERY_MS = 1000
+/** A span of `watch --every`: shorter ones are shorter than it takes to decide upon a lookup. */
+const SHORTEST_SPAN_MS = 1000
+/** Where nothing else is said: a terminal that can only print lines. */
+const USUAL_SPAN_MS = 10_000
 /** A capture that is read sooner than this needs no progress. */
 const PROGRESS_AFTER_MS = 500
 const PROGRESS_EVERY_MS = 100
@@ -47,7 +56,7 @@ const EXAMPLES = `
 Examples:
   dnstrail node-a.pcap node-b.pcap             an incident seen from two nodes
   tcpdump -i any -w - port 53 | dnstrail -     live; Ctrl-C ends it and reports
-  hubble observe -f -o json | dnstrail         flows in place of packets
+  hubble observe -f -o json | dnstrail watch   flows, on a screen as they come
   dnstrail lookups -n shop -o csv node-a.pcap  every lookup of a namespace
   dnstrail --resources all.json node-a.pcap    with names of pods and services
   dnstrail --fail-on problem node-a.pcap       for scripts
@@ -64,12 +73,17 @@ export interface Console {
   env: Record<string, string | undefined>
   /** Calls back once, on the first Ctrl-C; the second one kills. */
   onInterrupt: (stop: () => void) => void
+  /** Calls `leave` before the process ends or is stopped in whatever way, `comeBack` when it goes on. Gives back how to end that. */
+  onLeave?: (leave: () => void, comeBack: () => void) => () => void
 }
 
 interface Screen {
   isTTY?: boolean | undefined
   columns?: number | undefined
+  rows?: number | undefined
   write: (text: string) => unknown
+  on?: (event: 'resize', listener: () => void) => unknown
+  off?: (event: 'resize', listener: () => void) => unknown
 }
 
 /** Runs `dnstrail` for the process; `argv` as in process.argv. */
@@ -82,7 +96,34 @@ export async function main(argv: string[]): Promise<void> {
   const { stdin, stdout, stderr, env } = process
   const onInterrupt = (stop: () => void) => process.once('SIGINT', stop)
   // Not process.exit: what is still to be written has to leave first.
-  process.exitCode = await run(argv, { stdin, stdout, stderr, env, onInterrupt })
+  process.exitCode = await run(argv, { stdin, stdout, stderr, env, onInterrupt, onLeave })
+}
+
+/** What a shell adds a signal's number to. */
+const KILLED = 128
+
+function onLeave(leave: () => void, comeBack: () => void): () => void {
+  const ends = { SIGTERM: 15, SIGHUP: 1, SIGQUIT: 3 } as const
+  const listeners: [NodeJS.Signals, () => void][] = [
+    ...Object.entries(ends).map(([signal, number]): [NodeJS.Signals, () => void] => [
+      signal as NodeJS.Signals,
+      () => process.exit(KILLED + number),
+    ]),
+    [
+      'SIGTSTP',
+      () => {
+        leave()
+        process.kill(process.pid, 'SIGSTOP')
+      },
+    ],
+    ['SIGCONT', comeBack],
+  ]
+  for (const [signal, listener] of listeners) process.on(signal, listener)
+  process.on('exit', leave)
+  return () => {
+    for (const [signal, listener] of listeners) process.off(signal, listener)
+    process.off('exit', leave)
+  }
 }
 
 /** Gives the exit status. */
@@ -210,6 +251,10 @@ function program(console: Console, outcome: Outcome): Command {
     .option('--autopath', 'CoreDNS would walk the search list for its pods')
     .option('--node-local-cache', 'every node would have a DNS cache')
     .action((files: string[], flags: Partial<Change>) => whatIf(files, flags, root, console))
+  const watching = command('watch', 'a live capture on a screen; in a pipe one ndjson line per lookup', files =>
+    watch(files, watching.opts<{ every?: number }>().every, root, console, outcome),
+  )
+  watching.option('--every <time>', 'a short report per span instead, as in 10s, 1m', valid(spanOf))
   command('hops', 'every query to every server, one a line', files => hops(files, root, console))
   command('messages', 'every DNS message on the wire, one a line', files => messages(files, root, console))
   root
@@ -256,6 +301,12 @@ function addRole(text: string, roles: Options['hints']['roles'] = []): Options['
   return [...roles, { role, addresses }]
 }
 
+function spanOf(text: string): number {
+  const ms = durationOf(text)
+  if (ms < SHORTEST_SPAN_MS) throw new UserError('a span is at least 1s long.')
+  return ms
+}
+
 /** What analyze is told. `interrupt` stops the reading; progress is shown where it disturbs nobody. */
 function analyzeOptions(files: string[], root: Command, console: Console, progress: Progress): Options {
   const flags = root.opts<Flags>()
@@ -289,25 +340,101 @@ function analyzeOptions(files: string[], root: Command, console: Console, progre
 // -- Commands -------------------------------------------------------------------------------------------------------------
 
 async function report(files: string[], root: Command, console: Console, outcome: Outcome): Promise<void> {
-  const { output, findings, ignore, failOn } = root.opts<Flags>()
-  if (output === 'csv')
+  if (root.opts<Flags>().output === 'csv')
     throw new UserError('the report comes as text, json or ndjson; csv is for lookups, hops and messages.')
   const progress = progressLine(console, true)
   const options = analyzeOptions(files, root, console, progress)
+  const print = await reportPrinter(root, console, outcome)
+  const { analyze } = await import('./analyze.ts')
+  await print(await analyze(options).finally(progress.erase))
+}
+
+/** Prints a report with the chosen findings, and lets these decide the exit status. Refuses a wrong choice before anything is read. */
+async function reportPrinter(
+  root: Command,
+  console: Console,
+  outcome: Outcome,
+): Promise<(whole: Report) => Promise<void>> {
+  const { output, findings, ignore, failOn } = root.opts<Flags>()
   const { checkChoice, chosen, fails } = await import('./findings/choose.ts')
   const choice = { only: findings ?? null, ignore: ignore ?? [], failOn: failOn ?? [] }
   checkChoice(choice)
-  const { analyze } = await import('./analyze.ts')
-  const whole = await analyze(options).finally(progress.erase)
-  const report = { ...whole, findings: chosen(whole.findings, choice) }
-  if (fails(report.findings, choice)) outcome.status = FOUND
-  if (output === 'text') {
-    const { reportText } = await import('./report/text.ts')
-    console.stdout.write(reportText(report, { width: screenWidth(console), color: colorful(root, console) }))
-  } else {
-    const { jsonLine, jsonText } = await import('./report/json.ts')
-    console.stdout.write(output === 'json' ? jsonText(report) : `${jsonLine(report)}\n`)
+  return async whole => {
+    const report = { ...whole, findings: chosen(whole.findings, choice) }
+    if (fails(report.findings, choice)) outcome.status = FOUND
+    if (output === 'text') {
+      const { reportText } = await import('./report/text.ts')
+      console.stdout.write(reportText(report, { width: screenWidth(console), color: colorful(root, console) }))
+    } else {
+      const { jsonLine, jsonText } = await import('./report/json.ts')
+      console.stdout.write(output === 'json' ? jsonText(report) : `${jsonLine(report)}\n`)
+    }
   }
+}
+
+/** On a terminal a screen, else a line per lookup; with `every` (milliseconds) a short report per span. */
+async function watch(
+  files: string[],
+  every: number | undefined,
+  root: Command,
+  console: Console,
+  outcome: Outcome,
+): Promise<void> {
+  const { output } = root.opts<Flags>()
+  const { stdout, env } = console
+  if (output === 'json' || output === 'csv') throw new UserError('what is watched comes as text or ndjson.')
+  const options = analyzeOptions(files, root, console, progressLine(console, false))
+  const print = await reportPrinter(root, console, outcome)
+  const asked = root.getOptionValueSource('output') === 'cli'
+  const asRecords = output === 'ndjson' || (every === undefined && !stdout.isTTY && !asked)
+  const watching = await import('./watch.ts')
+  const { jsonLine } = await import('./report/json.ts')
+  const out = batched(stdout, AT_ONCE_MS)
+  if (every === undefined && stdout.isTTY && env.TERM !== 'dumb' && !asRecords) {
+    await print(await onScreen(watching.watch(options), options, root, console))
+  } else if (asRecords) {
+    const line = (record: object) => out.write(`${jsonLine(record)}\n`)
+    const reading =
+      every === undefined ? watching.watchLookups(options, line) : watching.watchIntervals(options, every / 1000, line)
+    const report = await reading.finally(out.flush)
+    for (const trouble of issueSentences(report)) complain(console, escapeText(trouble))
+  } else {
+    const { glanceText } = await import('./report/text/glance.ts')
+    const page = { width: screenWidth(console), color: colorful(root, console) }
+    const seconds = (every ?? USUAL_SPAN_MS) / 1000
+    const report = await watching
+      .watchIntervals(options, seconds, glance => out.write(glanceText(glance, page)))
+      .finally(out.flush)
+    stdout.write('\n')
+    await print(report)
+  }
+}
+
+/** Draws what is seen until the input ends or Ctrl-C, and leaves the terminal as it was. */
+async function onScreen(
+  { look, report }: { look: () => Watched; report: Promise<Report> },
+  { signal }: Options,
+  root: Command,
+  console: Console,
+): Promise<Report> {
+  const { screenLines } = await import('./report/screen.ts')
+  const { stdout } = console
+  const screen = new FullScreen(stdout)
+  const color = colorful(root, console)
+  const draw = (): void => screen.draw(screenLines(look(), { ...screen.size, color }))
+  const timer = setInterval(draw, DRAW_EVERY_MS)
+  const end = (): void => {
+    clearInterval(timer)
+    stdout.off?.('resize', draw)
+    screen.leave()
+  }
+  stdout.on?.('resize', draw)
+  signal?.addEventListener('abort', end)
+  const forget = console.onLeave?.(screen.leave, draw)
+  return report.finally(() => {
+    end()
+    forget?.()
+  })
 }
 
 async function lookups(files: string[], flags: Partial<LookupChoice>, root: Command, console: Console): Promise<void> {
@@ -464,7 +591,7 @@ async function stream<Row>(
 // -- The terminal -----------------------------------------------------------------------------------------------------------
 
 /** Gathers small texts into big writes. Writes to files, pipes and terminals block in Node on Unix, so nothing piles up behind them. */
-function batched(screen: Screen): { write: (text: string) => void; flush: () => void } {
+function batched(screen: Screen, flushAfterMs = FLUSH_AFTER_MS): { write: (text: string) => void; flush: () => void } {
   // Who watches a live capture wants each line at once.
   const size = screen.isTTY ? 1 : WRITE_SIZE
   let waiting = ''
@@ -479,7 +606,7 @@ function batched(screen: Screen): { write: (text: string) => void; flush: () => 
     write: text => {
       waiting += text
       if (waiting.length >= size) flush()
-      else timer ??= setTimeout(flush, FLUSH_AFTER_MS)
+      else timer ??= setTimeout(flush, flushAfterMs)
     },
     flush,
   }

@@ -483,7 +483,24 @@ export interface Report {
   issues: Issue[]
 }
 
-/** A diagnosis with its evidence; findings/ makes them. */
+/** What a span of a capture came to: `dnstrail watch --every`, one a line of ndjson, and the last minute of its screen. */
+export interface Glance {
+  start: string
+  end: string
+  seconds: number
+  /** Lookups and queries that began in this span. */
+  lookups: number
+  outcomes: Record<Outcome, number>
+  failed: number
+  wait: Quantiles
+  edges: EdgeRow[]
+  waste: Report['waste']
+  /** Who the clients in `waste` are. */
+  clients: EndpointRecord[]
+  /** What the capturing machine or Hubble said meanwhile that it lost; null where the format does not tell. */
+  dropped: number | null
+}
+
 /** What flows without names tell (Hubble without L7 visibility): conversations, not queries. */
 export interface FlowSums {
   /** Events that the datapath reported; one packet may cause several, most cause none. */
@@ -506,6 +523,7 @@ export interface FlowRow {
   drops: { reason: string; packets: number; nodes: string[] }[]
 }
 
+/** A diagnosis with its evidence; findings/ makes them. */
 export interface Finding {
   code: string
   severity: 'info' | 'warning' | 'problem'

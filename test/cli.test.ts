@@ -2,8 +2,15 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import type { Options } from '../src/analyze.ts'
 import { run } from '../src/cli.ts'
-import { type Finding, type HopRecord, type LookupRecord, type MessageRecord, UserError } from '../src/model.ts'
-import { CAPTURE, FINDING, HOP, MESSAGE, REPORT } from './fixtures/report.ts'
+import {
+  type Finding,
+  type Glance,
+  type HopRecord,
+  type LookupRecord,
+  type MessageRecord,
+  UserError,
+} from '../src/model.ts'
+import { CAPTURE, FINDING, GLANCE, HOP, MESSAGE, REPORT, WATCHED } from './fixtures/report.ts'
 
 const played = vi.hoisted(() => ({
   options: null as Options | null,
@@ -36,6 +43,23 @@ vi.mock('../src/analyze.ts', () => ({
     for (let i = 0; i < played.records; i++) sink(MESSAGE)
     return [CAPTURE]
   },
+}))
+
+vi.mock('../src/watch.ts', () => ({
+  watchLookups: async (options: Options, sink: (l: LookupRecord) => void) => {
+    played.options = options
+    for (let i = 0; i < played.records; i++) sink(REPORT.slowest[i % REPORT.slowest.length]!)
+    return REPORT
+  },
+  watchIntervals: async (options: Options, seconds: number, sink: (g: Glance) => void) => {
+    played.options = options
+    sink({ ...GLANCE, seconds })
+    return REPORT
+  },
+  watch: (options: Options) => ({
+    look: () => WATCHED,
+    report: new Promise(resolve => options.signal?.addEventListener('abort', () => resolve(REPORT))),
+  }),
 }))
 
 afterEach(() => {
@@ -260,4 +284,78 @@ test('explain tells of one finding or lists all', async () => {
     expect(out).toContain(title)
   const unknown = await dnstrail('explain no-such-code')
   expect(unknown).toMatchObject({ status: 2, out: '' })
+})
+
+test('what is watched in a pipe is one line of ndjson per lookup', async () => {
+  played.records = 3
+  const { out, err } = await dnstrail('watch a.pcap')
+  expect(
+    out
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line).id),
+  ).toEqual(REPORT.slowest.slice(0, 3).map(l => l.id))
+  expect(err).toContain('node-a-any.pcap: The file ends')
+  expect((await dnstrail('watch -o ndjson a.pcap', { stdout: true })).out).toBe(out)
+})
+
+test('--every prints a short report per span and the report at the end; as ndjson the spans alone', async () => {
+  const { out } = await dnstrail('watch --every 10s a.pcap')
+  expect(out).toMatch(/^02:51:00 {2}\d/)
+  expect(out).toContain('Latency per hop')
+  const records = await dnstrail('watch --every 1m -o ndjson a.pcap')
+  expect(JSON.parse(records.out)).toMatchObject({ seconds: 60, dropped: 42 })
+  // A terminal that can only print lines, and a pipe of which text is wanted.
+  for (const [line, terminal] of [
+    ['watch a.pcap', { stdout: true, env: { TERM: 'dumb' } }],
+    ['watch -o text a.pcap', {}],
+  ] as const) {
+    const { out } = await dnstrail(line, terminal)
+    expect(out).toMatch(/^02:51:00 {2}\d/)
+    expect(out).not.toContain('\x1b')
+  }
+  for (const bad of ['watch --every 10', 'watch --every 0.5s', 'watch -o csv'])
+    expect((await dnstrail(`${bad} a.pcap`)).status).toBe(2)
+})
+
+test('on a terminal it is a screen of its own, left as it was found, and then the report', async () => {
+  vi.useFakeTimers()
+  const writes: string[] = []
+  let resize = () => {}
+  let interrupt = () => {}
+  const stdout = {
+    isTTY: true,
+    columns: 80,
+    rows: 24,
+    write: (text: string) => writes.push(text),
+    on: (_: 'resize', listener: () => void) => {
+      resize = listener
+    },
+    off: () => {
+      resize = () => {}
+    },
+  }
+  const ending = run(['node', 'dnstrail', 'watch', '-'], {
+    stdin: {},
+    stdout,
+    stderr: { write: () => {} },
+    env: { NO_COLOR: '1' },
+    onInterrupt: stop => {
+      interrupt = stop
+    },
+  })
+  await vi.dynamicImportSettled()
+  await vi.advanceTimersByTimeAsync(1100)
+  expect(writes).toHaveLength(1)
+  expect(writes[0]).toMatch(/^\x1b\[\?1049h\x1b\[\?25l/)
+  stdout.rows = 10
+  resize()
+  expect(writes).toHaveLength(2)
+  expect(writes[1]).toContain('\x1b[10;1H')
+  expect(writes[1]).not.toContain('\x1b[11;1H')
+  interrupt()
+  // At once, so that a second Ctrl-C, which kills, leaves nothing behind.
+  expect(writes[2]).toBe('\x1b[?25h\x1b[?1049l')
+  expect(await ending).toBe(0)
+  expect(writes.slice(3).join('')).toMatch(/^Capture/)
 })

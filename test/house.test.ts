@@ -21,9 +21,9 @@ const THIS = 'test/house.test.ts'
 
 /** Top floor first. A file may import from its own floor and from those below. */
 const FLOORS = [
-  'cli',
-  'show what-if compare',
-  'analyze',
+  'cli terminal',
+  'show watch what-if compare',
+  'analyze live',
   'report',
   'findings',
   'trace',

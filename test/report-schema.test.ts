@@ -5,7 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { expect, test } from 'vitest'
 import { whatIfOf } from '../src/report/what-if.ts'
 import { NO_CHANGE } from '../src/trace/change.ts'
-import { EMPTY_REPORT, FINDING, HOP, lookup, MESSAGE, REPORT } from './fixtures/report.ts'
+import { EMPTY_REPORT, FINDING, GLANCE, HOP, lookup, MESSAGE, REPORT } from './fixtures/report.ts'
 import { readScenario, traceScenario } from './scenario.ts'
 
 const FOLDER = new URL('../docs/schema/', import.meta.url)
@@ -52,6 +52,7 @@ test.each([
   ],
   ['message', MESSAGE],
   ['what-if', WHAT_IF],
+  ['glance', GLANCE],
   ['show', { lookup: lookup({ id: 'L17' }), hops: [HOP] }],
   ['show', { lookup: lookup({ id: 'L17' }), hops: [], messages: [{ hop: 'T1', message: MESSAGE, bytes: '00ff' }] }],
 ])('a %s is as documented', (schema, value) => {
@@ -65,6 +66,7 @@ test.each([
   ['lookup', { ...lookup({ id: 'L1' }), secret: 1 }],
   ['hop', { ...HOP, frames: [{ file: 'a.pcap', number: 0 }] }],
   ['message', { ...MESSAGE, counts: [1, 0, 0] }],
+  ['glance', { ...GLANCE, seconds: 0 }],
   ['show', { lookup: lookup({ id: 'L17' }), hops: [{}] }],
   ['what-if', { ...WHAT_IF, before: { ...WHAT_IF.before, queries: '9' } }],
 ])('a %s that is not as documented is noticed', (schema, value) => {

@@ -21,6 +21,7 @@ export async function readCaptures(
   const twice = files.find((file, i) => files.indexOf(file) !== i)
   if (twice !== undefined) throw new UserError(`${nameOf(twice)} is named twice.`)
   const readers = await openAll(files, options)
+  options.onOpen?.(readers.map(reader => reader.capture))
   // The same queries stand in packets and in flows of one time; packets tell more of them, flows who it was.
   const packets = readers.some(reader => reader.capture.lines === null)
   if (packets && readers.some(reader => reader.capture.lines !== null)) {

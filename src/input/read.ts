@@ -24,6 +24,8 @@ export interface ReadOptions {
   signal?: AbortSignal | undefined
   /** Bytes of all inputs together, as they are stored; the total is null where one is a pipe. */
   onProgress?: ((bytesRead: number, totalBytes: number | null) => void) | undefined
+  /** Gets the records of all captures once they are open; they are counted on while reading. */
+  onOpen?: ((captures: readonly Capture[]) => void) | undefined
   /** In place of the process's standard input. */
   stdin?: Readable | undefined
   /** Where flow logs leave names and conversations. */

@@ -42,7 +42,7 @@ export function timeText(seconds: number, nanos: number): string {
   return `${text}.${String(nanos).padStart(9, '0')}Z`
 }
 
-const timeOf = (context: RecordContext, time: Time): string => {
+export const timeOf = (context: RecordContext, time: Time): string => {
   const seconds = Math.floor(time / 1e9)
   return timeText(context.origin() + seconds, Math.round(time - seconds * 1e9))
 }

@@ -30,7 +30,13 @@ const COLUMNS: readonly Column<EdgeRow>[] = [
   { key: 'cache', title: 'cache', value: e => e.cacheHits, text: e => share(e.cacheHits, e.count), align: 'right' },
 ]
 
-export function latency(report: Report, page: Page): string[] {
+/** `mostServers` rows of single servers beneath an edge that has several; `explained`: with a note of what the columns mean. */
+export function latency(
+  report: Pick<Report, 'edges'>,
+  page: Page,
+  mostServers = MOST_SERVERS,
+  explained = true,
+): string[] {
   const edges = report.edges.filter(edge => edge.server === null && edge.count > 0)
   if (edges.length === 0) return []
   const rows: TableRow<EdgeRow>[] = []
@@ -41,9 +47,9 @@ export function latency(report: Report, page: Page): string[] {
       const servers = report.edges
         .filter(row => row.server !== null && row.from === from && row.to === edge.to)
         .sort((a, b) => b.count - a.count)
-      if (servers.length < 2) continue
-      for (const row of servers.slice(0, MOST_SERVERS)) rows.push({ row })
-      if (servers.length > MOST_SERVERS) rows.push({ group: `    and ${servers.length - MOST_SERVERS} more` })
+      if (servers.length < 2 || mostServers === 0) continue
+      for (const row of servers.slice(0, mostServers)) rows.push({ row })
+      if (servers.length > mostServers) rows.push({ group: `    and ${servers.length - mostServers} more` })
     }
   }
   const hasOwn = edges.some(edge => edge.own.p50 !== null)
@@ -55,6 +61,6 @@ export function latency(report: Report, page: Page): string[] {
   ].filter(Boolean)
   return [
     ...tableLines(columns, rows, page.width, page.paint),
-    ...(meaning.length > 0 ? note(meaning.join('; '), page) : []),
+    ...(explained && meaning.length > 0 ? note(meaning.join('; '), page) : []),
   ]
 }

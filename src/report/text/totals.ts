@@ -1,6 +1,6 @@
 /** How many lookups, how many failed and how, how long people waited, and what of it was waste. */
 import { listed } from '../../findings/world.ts'
-import { type ChangeRow, OUTCOMES, type Outcome, type Report, WASTE_KINDS } from '../../model.ts'
+import { type ChangeRow, OUTCOMES, type Outcome, type Quantiles, type Report, WASTE_KINDS } from '../../model.ts'
 import { bytes, count, duration, plural, roughDuration, share } from '../../quantities.ts'
 import { OUTCOME_WORDS, WASTE_WORDS } from '../words.ts'
 import { findingCounts } from './findings.ts'
@@ -13,7 +13,7 @@ export function totals(report: Report, page: Page): string[] {
   return [
     ...findingCounts(report, page),
     ...labelled('Lookups', lookups(report), page),
-    ...labelled('Waits', waits(report), page),
+    ...labelled('Waits', waits(report.totals), page),
     ...labelled('Waste', [...waste(report), ...bestChange(report)], page),
   ]
 }
@@ -22,13 +22,8 @@ function lookups({ totals }: Report): string[] {
   if (totals.lookups === 0) {
     return [totals.messages === 0 ? 'none: there is no DNS message in the capture' : 'none']
   }
-  const list = (wanted: (outcome: Outcome) => boolean) =>
-    OUTCOMES.filter(outcome => totals.outcomes[outcome] > 0 && wanted(outcome))
-      .sort((a, b) => totals.outcomes[b] - totals.outcomes[a])
-      .map(outcome => `${count(totals.outcomes[outcome])} ${OUTCOME_WORDS[outcome]}`)
-      .join(', ')
-  const failures = list(outcome => !NO_FAILURES.has(outcome))
-  const others = list(outcome => NO_FAILURES.has(outcome))
+  const failures = outcomeCounts(totals.outcomes, outcome => !NO_FAILURES.has(outcome))
+  const others = outcomeCounts(totals.outcomes, outcome => NO_FAILURES.has(outcome))
   const failed =
     totals.failed === 0
       ? `${count(totals.lookups)}, none failed`
@@ -42,7 +37,19 @@ function lookups({ totals }: Report): string[] {
   return sentences
 }
 
-function waits({ totals: { wait, lookups } }: Report): string[] {
+/** "2 no such name, 1 unanswered", the most frequent first. */
+function outcomeCounts(outcomes: Record<Outcome, number>, wanted: (outcome: Outcome) => boolean): string {
+  return OUTCOMES.filter(outcome => outcomes[outcome] > 0 && wanted(outcome))
+    .sort((a, b) => outcomes[b] - outcomes[a])
+    .map(outcome => `${count(outcomes[outcome])} ${OUTCOME_WORDS[outcome]}`)
+    .join(', ')
+}
+
+/** Only the failures. */
+export const failureCounts = (outcomes: Record<Outcome, number>): string =>
+  outcomeCounts(outcomes, outcome => !NO_FAILURES.has(outcome))
+
+export function waits({ wait, lookups }: { wait: Quantiles; lookups: number }): string[] {
   if (wait.max === null || wait.p50 === null) return []
   if (lookups === 1) return [`${duration(wait.max)}`]
   const parts = [

@@ -1,5 +1,5 @@
 /** By whom the waste is: the worst pods, names and search domains. */
-import type { Report, WasteRow } from '../../model.ts'
+import type { EndpointRecord, Report, WasteRow } from '../../model.ts'
 import { bytes, count, roughDuration, share } from '../../quantities.ts'
 import type { Column } from '../columns.ts'
 import { type TableRow, tableLines } from '../table.ts'
@@ -20,29 +20,34 @@ const COLUMNS: readonly Column<WasteRow>[] = [
   { key: 'note', title: '', value: w => w.note, keep: 'head', drop: 2 },
 ]
 
-export function wasteTable(report: Report, page: Page): string[] {
-  const { waste } = report
-  const lists: [title: string, list: WasteRow[]][] = [
+interface Wasteful {
+  waste: Report['waste']
+  endpoints: readonly EndpointRecord[]
+}
+
+/** `most` rows of each of the first `lists` lists. */
+export function wasteTable({ waste, endpoints }: Wasteful, page: Page, most = MOST_ROWS, lists = 3): string[] {
+  const all: [title: string, list: WasteRow[]][] = [
     ['by client', waste.byClient],
     ['by name', waste.byName],
     ['by search domain', waste.bySuffix],
   ]
   const rows: TableRow<WasteRow>[] = []
-  for (const [title, list] of lists) {
+  for (const [title, list] of all.slice(0, lists)) {
     const worst = list.filter(row => row.wasted > 0)
     if (worst.length === 0) continue
-    const more = worst.length > MOST_ROWS ? ` (${MOST_ROWS} of ${count(worst.length)})` : ''
+    const more = worst.length > most ? ` (${most} of ${count(worst.length)})` : ''
     rows.push({ group: title + more })
-    for (const row of worst.slice(0, MOST_ROWS)) rows.push({ row: list === waste.byClient ? named(row, report) : row })
+    for (const row of worst.slice(0, most)) rows.push({ row: list === waste.byClient ? named(row, endpoints) : row })
   }
   if (rows.length === 0) return []
-  const withNotes = rows.some(row => 'row' in row && row.row.note !== null)
-  const columns = withNotes ? COLUMNS : COLUMNS.filter(column => column.key !== 'note')
+  const known = (key: 'note' | 'bytes') => rows.some(row => 'row' in row && row.row[key] !== null)
+  const columns = COLUMNS.filter(({ key }) => (key !== 'note' && key !== 'bytes') || known(key))
   return tableLines(columns, rows, page.width, page.paint)
 }
 
 /** A client by the name of its pod where that is known, with the address beside it. */
-function named(row: WasteRow, { endpoints }: Report): WasteRow {
+export function named(row: WasteRow, endpoints: readonly EndpointRecord[]): WasteRow {
   const pod = endpoints.find(endpoint => endpoint.address === row.key && endpoint.pod !== null)
   return pod === undefined ? row : { ...row, key: who(pod), note: row.key }
 }

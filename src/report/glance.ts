@@ -1,0 +1,35 @@
+/** Sums over a span of a capture become a record: what `dnstrail watch` tells of it. */
+import type { EndpointRecord, Glance, Time } from '../model.ts'
+import type { Sums } from '../trace/sums.ts'
+import type { Trace } from '../trace/trace.ts'
+import { edgesOf, failedOf, quantiles, wasteOf } from './assemble.ts'
+import { endpointOf, type RecordContext, timeOf } from './records.ts'
+
+export function glanceOf(
+  trace: Trace,
+  context: RecordContext,
+  sums: Sums,
+  span: { start: Time; end: Time },
+  dropped: number | null,
+): Glance {
+  const waste = wasteOf(trace, context, sums)
+  return {
+    start: timeOf(context, span.start),
+    end: timeOf(context, span.end),
+    seconds: (span.end - span.start) / 1e9,
+    lookups: sums.lookups,
+    outcomes: sums.outcomes,
+    failed: failedOf(sums),
+    wait: quantiles(sums.wait),
+    edges: edgesOf(trace, context, sums),
+    waste,
+    clients: clientsOf(trace, context, sums, new Set(waste.byClient.map(({ key }) => key))),
+    dropped,
+  }
+}
+
+function clientsOf(trace: Trace, context: RecordContext, sums: Sums, wanted: ReadonlySet<string>): EndpointRecord[] {
+  return [...sums.byClient.keys()]
+    .filter(client => wanted.has(context.tables.addresses.text(client)))
+    .map(client => endpointOf(context, client, trace.endpoints.clientRole(client).role))
+}
