@@ -45,6 +45,8 @@ describe('scenarios', () => {
       expect(findings.map((finding, i) => describeFinding(finding, scenario.findings[i] ?? ''))).toEqual(
         scenario.findings,
       )
+      const said = findings.map(({ what, why, advice }) => `${what} ${why} ${advice}`).join('\n')
+      for (const text of scenario.says) expect(said).toContain(text)
     })
   }
 })

@@ -13,14 +13,15 @@
  *     ! warning ndots-waste count=160 clients=1
  *
  * A line with a time is a query and what the server did: NXDOMAIN, NODATA, SERVFAIL, REFUSED, FORMERR, TC, "A 10.0.0.1 ...", "AAAA ...",
- * "CNAME name", "icmp", "drop". Words before the type: sport, id (hex), client, server, opt (UDP size), cookie, ad, tcp, syn (milliseconds
+ * "CNAME name", "icmp", "drop" ("drop behind": behind the DNAT). Words before the type: sport, id (hex), client, server, opt (UDP size), cookie, ad, tcp, syn (milliseconds
  * since the SYN of its connection); behind the outcome: after (milliseconds, 2 without), ttl, size (bytes), cut (the capture holds a part of it),
  * noaa, nora (flags that are not set). "dnat" before the type is the address that serves it: both sides of the translation are seen. A line that begins with = is one lookup that must come out, in order of start, and no other.
  *
  * For findings: "walk" is a whole search by glibc, A and AAAA from one port, the domains of `list` (commas) denied one after the other
  * until the one in `at` or the name itself answers; AAAA is empty unless `v6` gives an address. The lines between repeat and end come again with later times, %i counts them from 0.
- * "node ADDRESS NAME" says on which node an address is, as --resources does.
- * "live" decides upon lookups as they come, as for a live pipe. A line that begins with ! is one finding that must come out, worst first, and no other.
+ * "node ADDRESS NAME" says on which node an address is, and "policy ADDRESS POLICY" its dnsPolicy, as --resources does.
+ * "live" decides upon lookups as they come, as for a live pipe. A line that begins with ! is one finding that must come out, worst first, and no other;
+ * one that begins with ~ is a text that one of them must say.
  */
 import { readFileSync } from 'node:fs'
 import { AA, AD, QR, RA, RD, TC, TYPES } from '../src/codes.ts'
@@ -40,6 +41,7 @@ import {
   UNREACHABLE,
 } from '../src/model.ts'
 import { lookupRecord, type RecordContext } from '../src/report/records.ts'
+import type { Identities } from '../src/trace/identity.ts'
 import { Trace } from '../src/trace/trace.ts'
 import { newMessages } from '../src/wire/messages.ts'
 import { newTables } from '../src/wire/tables.ts'
@@ -76,8 +78,12 @@ export interface Scenario {
   rows: Row[]
   expected: string[]
   findings: string[]
+  /** What the findings must say. */
+  says: string[]
   /** Address and node. */
   nodes: [address: string, node: string][]
+  /** Address and dnsPolicy. */
+  policies: [address: string, policy: string][]
   /** Decided upon as it comes, not at the end. */
   live: boolean
 }
@@ -86,12 +92,23 @@ const RCODES: Record<string, number> = { FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, N
 const typeOf = (name: string): number => Number(Object.entries(TYPES).find(([, text]) => text === name)?.[0])
 
 export function readScenario(path: string): Scenario {
-  const scenario: Scenario = { title: path, rows: [], expected: [], findings: [], nodes: [], live: false }
+  const scenario: Scenario = {
+    title: path,
+    rows: [],
+    expected: [],
+    findings: [],
+    says: [],
+    nodes: [],
+    policies: [],
+    live: false,
+  }
   const lines = repeated(readFileSync(path, 'utf8').split('\n')).flatMap(walked)
   for (const line of lines) {
     if (line.startsWith('#') && scenario.title === path) scenario.title = line.slice(1).trim()
     else if (line === 'live') scenario.live = true
+    else if (line.startsWith('policy ')) scenario.policies.push(line.split(/\s+/).slice(1) as [string, string])
     else if (line.startsWith('node ')) scenario.nodes.push(line.split(/\s+/).slice(1) as [string, string])
+    else if (line.startsWith('~')) scenario.says.push(line.slice(1).trim())
     else if (line.startsWith('!')) scenario.findings.push(line.slice(1).trim())
     else if (line.startsWith('=')) scenario.expected.push(line.slice(1).trim())
     else if (/^[\d.]+ /.test(line)) scenario.rows.push(...rowsOf(line))
@@ -185,7 +202,14 @@ function rowsOf(line: string): Row[] {
     vantage: 0,
     packet: ++packets,
   }
-  if (outcome === 'drop') return [query]
+  const served = given.get('dnat')
+  const inside = (row: Row, later: number): Row => ({
+    ...row,
+    time: row.time + later,
+    server: served as string,
+    vantage: 1,
+  })
+  if (outcome === 'drop') return served && values.includes('behind') ? [query, inside(query, 20e-6)] : [query]
   const response: Row = {
     ...query,
     time: time + delay / 1000,
@@ -215,10 +239,17 @@ function rowsOf(line: string): Row[] {
   if (rest.includes('cut')) response.content |= CONTENT_CUT
   if (rest.includes('noaa')) response.flags &= ~AA
   if (rest.includes('nora')) response.flags &= ~RA
-  const served = given.get('dnat')
   if (served === undefined) return [query, response]
-  const inside = (row: Row, later: number): Row => ({ ...row, time: row.time + later, server: served, vantage: 1 })
   return [query, inside(query, 20e-6), inside(response, -20e-6), response]
+}
+
+function identitiesOf(nodes: Scenario['nodes'], policies: Scenario['policies']): Identities {
+  const identities: Identities = new Map()
+  const nobody = { namespace: null, pod: null, workload: null, node: null, name: null, role: null }
+  for (const [address, node] of nodes) identities.set(address, { ...nobody, node })
+  for (const [address, dnsPolicy] of policies)
+    identities.set(address, { ...nobody, ...identities.get(address), dnsPolicy })
+  return identities
 }
 
 /** Runs a scenario through the trace, as messages of one capture taken at the client. */
@@ -227,7 +258,7 @@ export const runScenario = (scenario: Scenario, begin: ((world: World) => Examin
 
 /** The same, with the trace that has read it all. */
 export function traceScenario(
-  { rows, nodes, live }: Scenario,
+  { rows, nodes, policies, live }: Scenario,
   begin: ((world: World) => Examination) | null = null,
 ): { trace: Trace; context: RecordContext; records: LookupRecord[] } {
   const tables = newTables()
@@ -243,16 +274,11 @@ export function traceScenario(
     get searchLists() {
       return trace.searchLists
     },
-    identities: new Map(
-      nodes.map(([address, node]) => [
-        address,
-        { namespace: null, pod: null, workload: null, node, name: null, role: null },
-      ]),
-    ),
+    identities: identitiesOf(nodes, policies),
   }
   const trace: Trace = new Trace(tables, {
     clusterDomain: null,
-    roles: [],
+    roles: policies.map(([address]) => ({ role: 'pod' as const, address: tables.addresses.internText(address) })),
     searchList: null,
     readAnswers: null,
     wanted: () => true,

@@ -157,17 +157,7 @@ function placeOf(t: Transaction): Place | null {
 
 /** A number for the two captures that saw it and what it caused; NONE where one saw all. */
 function clocksOf(t: Transaction): number {
-  const other = otherFile(t, t.frames[0])
-  if (other !== NONE) return t.frames[0] * 0x1_0000 + other
-  if (t.effects)
-    for (const effect of t.effects) {
-      const further = otherFile(effect, t.frames[0])
-      if (further !== NONE) return t.frames[0] * 0x1_0000 + further
-    }
-  return NONE
-}
-
-function otherFile({ frames }: Transaction, file: number): number {
-  for (let i = 0; i < frames.length; i += 2) if (frames[i] !== file) return frames[i]
-  return NONE
+  let other = t.otherFile(t.file)
+  if (other === NONE && t.effects) for (const effect of t.effects) if (other === NONE) other = effect.otherFile(t.file)
+  return other === NONE ? NONE : t.file * 0x1_0000 + other
 }

@@ -22,7 +22,7 @@ export const dnsPolicy: Rule = {
     "Not all clients ask the cluster's DNS. Some ask a server outside, so they know nothing of services, do not share the cluster's caches, and fail or succeed for other reasons than their neighbours. This is often meant so; in an incident it explains why one pod resolves and the next one does not. It becomes a warning where a pod asks a server outside for names of the cluster and is told that they do not exist.",
   why: 'ClusterFirst (the default) writes the address of kube-dns and the search domains of the namespace into resolv.conf. Default copies the resolv.conf of the node. None takes only what dnsConfig says. A pod in the host network behaves like Default unless its policy is ClusterFirstWithHostNet.',
   todo: 'Compare the list with what was intended. A pod in the host network that needs services must have ClusterFirstWithHostNet; one with Default or None cannot resolve names of services. Behind SNAT the upstream sees only the node: capture at the pod to tell them apart.',
-  evidence: `For each client the servers that it asked itself (forwarders left out) and the search domains that it tried there. A pod that asks an upstream server with search domains of the cluster has None, one without has Default (or None). Silent below ${MIN_QUERIES} queries, while all clients are pods that ask the cluster's DNS, and where nobody does; a warning from ${MIN_DENIED} denied names of the cluster.`,
+  evidence: `For each client the servers that it asked itself (forwarders left out) and the search domains that it tried there. A pod that asks an upstream server with search domains of the cluster has None, one without has Default (or None). Where --resources tells a pod's dnsPolicy, it is held against what the pod does: a warning where most of its queries go another way. Silent below ${MIN_QUERIES} queries, while all clients are pods that ask the cluster's DNS, and where nobody does; a warning from ${MIN_DENIED} denied names of the cluster.`,
   links: [
     'https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-s-dns-policy',
     'https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-dns-config',
@@ -104,7 +104,9 @@ class DnsPolicy implements Observer {
     const others = (['ClusterFirstWithHostNet', 'Default', 'None'] as const).flatMap(
       policy => byPolicy.get(policy) ?? [],
     )
-    if (others.length === 0 || ![...byPolicy.keys()].some(policy => policy.startsWith('ClusterFirst'))) return []
+    const contrary = ways.filter(way => this.isContrary(way, ways))
+    const isMixed = others.length > 0 && [...byPolicy.keys()].some(policy => policy.startsWith('ClusterFirst'))
+    if (!isMixed && contrary.length === 0) return []
     const told = POLICIES.flatMap(policy => {
       const same = byPolicy.get(policy)
       return same ? [this.tell(policy, same)] : []
@@ -112,7 +114,7 @@ class DnsPolicy implements Observer {
     const outside = [...(byPolicy.get('Default') ?? []), ...(byPolicy.get('None') ?? [])]
     const denied = outside.filter(way => way.denied >= MIN_DENIED)
     const frames = new FrameSample()
-    for (const { first } of others) if (first) frames.add(first)
+    for (const { first } of [...contrary, ...others]) if (first) frames.add(first)
     const misled =
       denied.length === 0
         ? ''
@@ -122,18 +124,23 @@ class DnsPolicy implements Observer {
           )} asked outside for names of ${zone} and got NXDOMAIN ${count(denied.reduce((n, way) => n + way.denied, 0))} times.`
     return [
       {
-        severity: denied.length > 0 ? 'warning' : 'info',
-        what: `${told.join('; ')}.${misled}`,
+        severity: denied.length + contrary.length > 0 ? 'warning' : 'info',
+        what: `${told.join('; ')}.${misled}${contrary
+          .slice(0, 3)
+          .map(way => this.tellContrary(way))
+          .join('')}`,
         why: "A pod's dnsPolicy decides which server and search domains its resolv.conf names; only the cluster's DNS knows services.",
         advice:
           denied.length > 0
             ? `Names of ${zone} exist only in the cluster's DNS: give these pods dnsPolicy ClusterFirst (in the host network ClusterFirstWithHostNet), or take the cluster's search domains out of their dnsConfig.`
-            : 'Nothing to do if this is intended.',
+            : contrary.length > 0
+              ? 'See what resolv.conf in these pods says, and whether the application brings a resolver of its own.'
+              : 'Nothing to do if this is intended.',
         snippet: `kubectl get pods -A -o custom-columns=NS:.metadata.namespace,POD:.metadata.name,IP:.status.podIP,POLICY:.spec.dnsPolicy,HOST:.spec.hostNetwork`,
-        count: others.length,
+        count: new Set([...others, ...contrary]).size,
         share: null,
-        clients: others.map(way => way.client),
-        servers: new Set(others.map(way => way.server)),
+        clients: [...others, ...contrary].map(way => way.client),
+        servers: new Set([...others, ...contrary].map(way => way.server)),
         frames,
         confidence: 'medium',
       },
@@ -147,6 +154,24 @@ class DnsPolicy implements Observer {
     if (serverRole(this.world, server) !== 'upstream') return null
     if (role === 'host') return 'Default (node or host network)'
     return searchesCluster ? 'None' : 'Default'
+  }
+
+  private declared({ client }: Way): string | undefined {
+    return this.world.identities.get(this.world.tables.addresses.text(client))?.dnsPolicy
+  }
+
+  /** Most of what the pod asks goes another way than its dnsPolicy says. */
+  private isContrary(way: Way, ways: readonly Way[]): boolean {
+    const declared = this.declared(way)
+    const policy = this.policyOf(way)
+    if (declared === undefined || policy === null || declared === 'None') return false
+    if (policy.startsWith('ClusterFirst') === declared.startsWith('ClusterFirst')) return false
+    const all = ways.filter(other => other.client === way.client).reduce((n, other) => n + other.queries, 0)
+    return way.queries > all / 2
+  }
+
+  private tellContrary(way: Way): string {
+    return ` ${who(this.world, way.client)} has dnsPolicy ${this.declared(way)}, and asks ${who(this.world, way.server)}.`
   }
 
   private tell(policy: Policy, ways: readonly Way[]): string {

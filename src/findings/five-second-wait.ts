@@ -28,7 +28,7 @@ export const fiveSecondWait: Rule = {
     'A query or its answer got lost. The resolver notices nothing until its timer ends (glibc 5 s, musl 2.5 s, Go 5 s) and asks again; the second try is answered at once. The application waited for seconds, while the server, and every tool that measures it, speaks of milliseconds.',
   why: 'The classic cause is a race in the connection tracking of Linux: glibc and musl send A and AAAA from one port at the same moment, both packets create an entry for the same translated connection, and one of them is dropped (conntrack insert_failed). Linux 5 resolves most of these clashes, older kernels do not. Other causes are plain packet loss between nodes, a full conntrack table, and UDP limits of a cloud.',
   todo: 'If the losses come in pairs of A and AAAA from one port before the translation, use NodeLocal DNSCache, whose traffic is not tracked, or "options single-request-reopen" for glibc. If queries are seen leaving the node and not arriving, or answers leaving the server and not arriving, look at the network in between.',
-  evidence: `In a lookup the same question goes out again after at least ${TIMER / 1e9} s and the new try is answered within ${QUICK / 1e9} s, with NOERROR or NXDOMAIN; a first try that a server was still working on (its own query upstream was open, or both tries were answered) does not count. Where several places were captured they tell where the packet was last seen. Silent below ${MIN_LOOKUPS} lookups; a problem from ${BAD_SHARE * 100} % of all lookups.`,
+  evidence: `In a lookup the same question goes out again after at least ${TIMER / 1e9} s and the new try is answered within ${QUICK / 1e9} s, with NOERROR or NXDOMAIN; a first try that a server was still working on (its own query upstream was open, or both tries were answered) does not count. Where several places were captured, or both sides of the address translation, they tell where the packet was last seen. Silent below ${MIN_LOOKUPS} lookups; a problem from ${BAD_SHARE * 100} % of all lookups.`,
   links: [
     'https://github.com/kubernetes/kubernetes/issues/56903',
     'https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/',
@@ -41,6 +41,7 @@ export const fiveSecondWait: Rule = {
 
 /** Where the lost packet was seen last. */
 type Place = 'answer' | 'query' | 'unknown'
+type Side = 'before' | 'behind'
 
 /** A try that came to nothing although the next one did not. */
 interface Lost {
@@ -49,6 +50,8 @@ interface Lost {
   qtype: number
   /** File in which the try that got through was seen and this one was not; null where there is none. */
   notIn: number | null
+  /** On which side of the address translation (DNAT) it was lost; null where only one side is seen. */
+  side: Side | null
 }
 
 class FiveSecondWait implements Observer {
@@ -61,6 +64,9 @@ class FiveSecondWait implements Observer {
   private server: Time = 0
   private oneOfTwo = 0
   private readonly places: Record<Place, number> = { answer: 0, query: 0, unknown: 0 }
+  private readonly sides: Record<Side, number> = { before: 0, behind: 0 }
+  /** Of those lost behind it: the capture that they never reached is known. */
+  private located = 0
   private readonly notIn = new Map<number, number>()
   private readonly clients = new Tally<AddressId, { lookups: number }>(() => ({ lookups: 0 }))
   private readonly servers = new Set<AddressId>()
@@ -80,8 +86,10 @@ class FiveSecondWait implements Observer {
     this.longest = Math.max(this.longest, lookup.wait)
     const client = this.clients.of(lookup.client)
     if (client) client.lookups++
-    for (const { place, try: t, qtype, notIn, candidate, served } of lost) {
+    for (const { place, try: t, qtype, notIn, side, candidate, served } of lost) {
       this.places[place]++
+      if (side) this.sides[side]++
+      if (side === 'behind' && notIn !== null) this.located++
       this.servers.add(t.server)
       this.server = Math.max(this.server, served)
       this.frames.add(t)
@@ -101,9 +109,11 @@ class FiveSecondWait implements Observer {
     return [
       {
         severity: this.lookups >= BAD_SHARE * this.all ? 'problem' : 'warning',
-        what: `${plural(this.lookups, 'lookup')} of ${count(this.all)} (${share(this.lookups, this.all)}) waited up to ${roughDuration(this.longest / 1e6)} because a packet was lost and asked for again; the server itself needed at most ${roughDuration(this.server / 1e6)}.${this.where(losses)}`,
+        what: `${plural(this.lookups, 'lookup')} of ${count(this.all)} (${share(this.lookups, this.all)}) waited up to ${roughDuration(this.longest / 1e6)} because a packet was lost and asked for again; the server itself needed at most ${roughDuration(this.server / 1e6)}.${this.where(losses)}${this.side()}${this.byNode()}`,
         why:
-          this.oneOfTwo * 2 > losses && this.places.query + this.places.unknown > this.places.answer
+          this.oneOfTwo * 2 > losses &&
+          this.places.query + this.places.unknown > this.places.answer &&
+          this.sides.before >= this.sides.behind
             ? 'Of A and AAAA from one port just one was lost: the mark of the race in connection tracking (conntrack insert_failed).'
             : 'The resolver asks again only when its timer ends: 5 s in glibc and Go, 2.5 s in musl.',
         advice: this.advice(),
@@ -133,15 +143,44 @@ spec:
         ? `${count(this.places.answer)} of ${plural(losses, 'loss', 'losses')} hit the answer on its way back`
         : '',
       this.places.query > 0
-        ? `${this.places.answer > 0 ? count(this.places.query) : `${count(this.places.query)} of ${plural(losses, 'loss', 'losses')}`} hit the query, which never reached ${listed(missing, 2)}`
+        ? `${this.places.answer > 0 ? count(this.places.query) : `${count(this.places.query)} of ${plural(losses, 'loss', 'losses')}`} hit the query${missing.length > 0 ? `, which never reached ${listed(missing, 2)}` : ''}`
         : '',
     ].filter(Boolean)
     // Known of a few only, it would speak for all.
     if (this.places.answer + this.places.query >= losses / 2) return ` ${parts.join(', ')}.`
-    return this.world.files.length === 1 ? ' Capture at the server too: then the side that lost it can be told.' : ''
+    const { before, behind } = this.sides
+    return this.world.files.length === 1 && before + behind < losses / 2
+      ? ' Capture at the server too: then the side that lost it can be told.'
+      : ''
+  }
+
+  /** A sentence where both sides of the address translation are in the capture. */
+  private side(): string {
+    const { before } = this.sides
+    const behind = this.sides.behind - this.located
+    return [
+      before > 0 ? ` ${plural(before, 'query', 'queries')} never got past the address translation (DNAT).` : '',
+      behind > 0
+        ? ` ${plural(behind, 'query', 'queries')} got past the address translation (DNAT): lost behind it, or their answers were.`
+        : '',
+    ].join('')
+  }
+
+  /** A sentence where the user's files tell the nodes. */
+  private byNode(): string {
+    const nodes = new Map<string, number>()
+    for (const [client, { lookups }] of this.clients.map) {
+      const node = this.world.identities.get(this.world.tables.addresses.text(client))?.node
+      if (node) nodes.set(node, (nodes.get(node) ?? 0) + lookups)
+    }
+    if (nodes.size === 0) return ''
+    const told = [...nodes].sort((a, b) => b[1] - a[1]).map(([node, lookups]) => `${node} ${count(lookups)}`)
+    return ` Lookups by node: ${listed(told, 3)}.`
   }
 
   private advice(): string {
+    if (this.sides.behind > this.sides.before && this.places.answer <= this.places.query + this.places.unknown)
+      return "The queries leave the clients' node, so its connection tracking is not to blame: look at the network between the nodes, at drops of the interfaces (ip -s link) and at the node of the server."
     if (this.places.answer > this.places.query + this.places.unknown)
       return `The servers' answers are lost on the way to ${whoAll(this.world, this.clients.map.keys())}: look at the network between the nodes, at conntrack -S and at drops of the interfaces (ip -s link).`
     return 'Look at conntrack -S on the clients\' nodes (insert_failed, drop). NodeLocal DNSCache avoids connection tracking for DNS; "single-request-reopen" avoids the race for glibc.'
@@ -167,7 +206,9 @@ function lostTries(candidate: Candidate): Loss[] {
         const reached = t.effects?.some(effect => effect.start < t.lastQuery) ?? false
         const first = t.framesOfFirstTry
         const notIn = reached ? null : missingFile(t.frames.slice(0, first), t.frames.slice(first))
-        lost.push({ place: reached ? 'answer' : notIn === null ? 'unknown' : 'query', try: t, qtype, notIn, served })
+        const side = reached ? null : sideOf(t.firstTranslated, t.translated)
+        const place = reached ? 'answer' : notIn === null && side !== 'before' ? 'unknown' : 'query'
+        lost.push({ place, try: t, qtype, notIn, side, served })
       }
       const before = tries[i - 1]
       if (!before || t.start - before.lastQuery < TIMER || isBusy(before, t.start)) continue
@@ -175,10 +216,11 @@ function lostTries(candidate: Candidate): Loss[] {
         // A response that was seen somewhere, but not by the client, was lost on its way.
         const reached = before.state !== UNREACHED && before.responseSightings > 0
         const notIn = reached ? null : missingFile(before.frames, t.frames)
-        const place = reached ? 'answer' : notIn === null ? 'unknown' : 'query'
-        lost.push({ place, try: before, qtype, notIn, served })
+        const side = reached ? null : sideOf(before.translated, t.translated)
+        const place = reached ? 'answer' : notIn === null && side !== 'before' ? 'unknown' : 'query'
+        lost.push({ place, try: before, qtype, notIn, side, served })
       } else if (isFinal(before) && before.end < t.start) {
-        const loss: Loss = { place: 'answer', try: before, qtype, notIn: null, served }
+        const loss: Loss = { place: 'answer', try: before, qtype, notIn: null, side: null, served }
         if (isSeenLess(before, t)) lost.push(loss)
         else repeated.push(loss)
       }
@@ -187,6 +229,9 @@ function lostTries(candidate: Candidate): Loss[] {
   // Captured at the server, both answers are there; that both are asked for again shows that one did not arrive.
   return lost.length > 0 ? lost : repeated.slice(0, 1)
 }
+
+/** Of a lost try and the one that got through: were they seen behind the translation? */
+const sideOf = (lost: boolean, through: boolean): Side | null => (!through ? null : lost ? 'behind' : 'before')
 
 const isFinal = (t: Transaction): boolean => t.rcode === NOERROR || t.rcode === NXDOMAIN
 

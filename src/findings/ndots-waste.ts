@@ -1,7 +1,7 @@
 /** ndots-waste: names with dots walk the whole search list before they are asked as they are. */
 
-import type { AddressId } from '../model.ts'
-import { count, plural, share } from '../quantities.ts'
+import { type AddressId, NONE, type Time } from '../model.ts'
+import { bytes, count, plural, roughDuration, share } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { dots } from '../trace/suffix.ts'
 import type { LookupWasteSums } from '../trace/waste.ts'
@@ -39,6 +39,10 @@ class NdotsWaste implements Observer {
   private wasted = 0
   /** Wasted for names of at least two dots: what ndots 2 spares. */
   private withTwoDots = 0
+  private bytes = 0
+  private wait: Time = 0
+  /** The longest walk: the name, and the domains that were tried before it. */
+  private walk: { name: string; domains: string[] } | null = null
   private readonly byClient = new Tally<AddressId, { wasted: number }>(() => ({ wasted: 0 }))
   private readonly byName = new Tally<string, { wasted: number }>(() => ({ wasted: 0 }))
   /** Names of two or more dots that only a search domain answered, by the resolver that asked. */
@@ -61,6 +65,12 @@ class NdotsWaste implements Observer {
     const { search } = waste.kinds
     this.wasted += search
     if (n >= 2) this.withTwoDots += search
+    this.wait += waste.wait
+    this.bytes += bytesOfSearch(lookup)
+    if (this.walk === null || lookup.candidates.length > this.walk.domains.length + 1) {
+      const domains = lookup.suffixes.slice(0, lookup.deciding).filter(suffix => suffix !== null)
+      this.walk = { name: lookup.base, domains }
+    }
     const client = this.byClient.of(lookup.client)
     if (client) client.wasted += search
     const name = this.byName.of(lookup.base)
@@ -76,8 +86,8 @@ class NdotsWaste implements Observer {
     const mostlyOneDot = this.withTwoDots < this.wasted / 2
     return [
       {
-        what: `${count(this.wasted)} of ${plural(this.queries, 'query', 'queries')} (${share(this.wasted, this.queries)}) only tried search domains behind full names such as ${listed(names.slice(0, 2), 2)}, for ${plural(clients.length, 'client')}.`,
-        why: 'With ndots 5 the resolver takes every name of fewer than five dots for a short one and walks the search list first.',
+        what: `${count(this.wasted)} of ${plural(this.queries, 'query', 'queries')} (${share(this.wasted, this.queries)}) only tried search domains behind full names such as ${listed(names.slice(0, 2), 2)}, for ${plural(clients.length, 'client')}${this.cost()}.`,
+        why: `With ndots 5 the resolver takes every name of fewer than five dots for a short one and walks the search list first${this.example()}.`,
         advice: mostlyOneDot ? this.adviceForOneDot(names) : this.adviceForNdots(),
         snippet: mostlyOneDot ? patch(1) : patch(2),
         count: this.wasted,
@@ -89,6 +99,20 @@ class NdotsWaste implements Observer {
         names,
       },
     ]
+  }
+
+  private cost(): string {
+    const size = Number.isNaN(this.bytes) || this.bytes === 0 ? '' : `${bytes(this.bytes)} and `
+    return this.wait > 0 ? `: ${size}${roughDuration(this.wait / 1e6)} of waiting` : ''
+  }
+
+  private example(): string {
+    if (this.walk === null || this.walk.domains.length === 0) return ''
+    const { name, domains } = this.walk
+    return `: ${name} with ${listed(
+      domains.map(domain => `.${domain}`),
+      4,
+    )} behind it before it is asked itself`
   }
 
   private adviceForNdots(): string {
@@ -111,6 +135,20 @@ class NdotsWaste implements Observer {
     if (names.length === 0) return ''
     return ` ${listed(names, 2)} would be found one step later than now.`
   }
+}
+
+/** Queries and responses of the candidates that did not decide; NaN where a size is not known. */
+function bytesOfSearch({ candidates, deciding }: Lookup): number {
+  let sum = 0
+  for (let i = 0; i < candidates.length; i++) {
+    if (i === deciding) continue
+    for (const t of candidates[i].transactions) {
+      if (t.querySize === NONE) return Number.NaN
+      sum += t.querySize * (1 + t.retransmissions)
+      if (!Number.isNaN(t.end) && t.responseSize !== NONE) sum += t.responseSize
+    }
+  }
+  return sum
 }
 
 const patch = (ndots: number): string => `# kubectl -n NAMESPACE patch deployment NAME --patch-file this.yaml

@@ -1,5 +1,5 @@
 /** node-local-bypassed: NodeLocal DNSCache runs, but queries go past it to CoreDNS. */
-import { type AddressId, NONE, type Time } from '../model.ts'
+import { type AddressId, INCOMING, NONE, OTHER_HOST, type Time } from '../model.ts'
 import { count, plural, roughDuration, share } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
@@ -18,8 +18,8 @@ export const nodeLocalBypassed: Rule = {
   means:
     'A node-local cache answers on this node, yet a part of the queries goes straight to a CoreDNS pod: through connection tracking, over the network, and without the cache.',
   why: 'Pods ask the address of the service kube-dns, which the cache takes over with rules of its own (iptables NOTRACK). Until these rules stand, or where kube-proxy in IPVS mode or Cilium without a Local Redirect Policy handles the service first, the queries are translated to CoreDNS. node-cache without -pidfile installs its rules only after a minute.',
-  todo: "With Cilium create a CiliumLocalRedirectPolicy for kube-dns. With IPVS give the kubelet the cache's own address (clusterDNS: 169.254.20.10). With iptables look for the NOTRACK rules on the node, and start node-cache with -pidfile.",
-  evidence: `One client asked the same address and was served by a node-local cache at one time and by CoreDNS at another; or, where --resources tells the nodes, some pods of a node are served by its cache and others by CoreDNS. Silent below ${MIN_QUERIES} queries past the cache.`,
+  todo: "Pods that started before the kubelet knew the cache's address (clusterDNS) ask the service until they are started again. With Cilium create a CiliumLocalRedirectPolicy for kube-dns. With IPVS give the kubelet the cache's own address (clusterDNS: 169.254.20.10). With iptables look for the NOTRACK rules on the node, and start node-cache with -pidfile.",
+  evidence: `One client asked the same address and was served by a node-local cache at one time and by CoreDNS at another; or some pods of a node are served by its cache and others by CoreDNS (--resources tells the nodes, or a capture of the node in which the queries of both come in and are translated). Silent below ${MIN_QUERIES} queries past the cache.`,
   links: [
     'https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/',
     'https://docs.cilium.io/en/stable/network/kubernetes/local-redirect-policy/#node-local-dns-cache',
@@ -33,6 +33,8 @@ interface Way {
   client: AddressId
   asked: AddressId
   server: AddressId
+  /** The capture of the client's node: the query came in through a pod's interface, and was translated or answered there. */
+  nodeFile: number
   queries: number
   first: Time
   last: Time
@@ -41,10 +43,11 @@ interface Way {
 
 class NodeLocalBypassed implements Observer {
   private readonly world: World
-  private readonly ways = new Tally<string, Way>(() => ({
+  private readonly ways = new Tally<number, Way>(() => ({
     client: NONE,
     asked: NONE,
     server: NONE,
+    nodeFile: NONE,
     queries: 0,
     first: 0,
     last: 0,
@@ -61,7 +64,8 @@ class NodeLocalBypassed implements Observer {
 
   private note(t: Transaction): void {
     if (t.state !== ANSWERED) return
-    const way = this.ways.of(`${t.client} ${t.asked} ${t.server}`)
+    // Exact but for a client that asks one server by two addresses whose numbers end alike.
+    const way = this.ways.of((t.client * 0x200000 + t.server) * 64 + (t.asked & 63))
     if (!way) return
     if (way.queries === 0) {
       way.client = t.client
@@ -69,6 +73,7 @@ class NodeLocalBypassed implements Observer {
       way.server = t.server
       way.first = t.start
     }
+    if ((t.direction === INCOMING || t.direction === OTHER_HOST) && way.nodeFile === NONE) way.nodeFile = t.file
     way.queries++
     way.last = t.start
     way.frames.add(t)
@@ -80,7 +85,7 @@ class NodeLocalBypassed implements Observer {
       way => way.queries >= MIN_QUERIES && serverRole(this.world, way.server) === 'node-local-cache',
     )
     const isBypassed = (way: Way): boolean =>
-      cached.some(c => c.asked === way.asked && (c.client === way.client || this.shareNode(c.client, way.client)))
+      cached.some(c => (c.client === way.client ? c.asked === way.asked : this.shareNode(c, way)))
     const past = ways.filter(way => serverRole(this.world, way.server) === 'coredns' && isBypassed(way))
     const queries = past.reduce((n, way) => n + way.queries, 0)
     if (queries < MIN_QUERIES) return []
@@ -92,7 +97,7 @@ class NodeLocalBypassed implements Observer {
     const lastPast = Math.max(...past.map(way => way.last))
     const firstCached = Math.min(...cached.filter(way => clients.has(way.client)).map(way => way.first))
     const when =
-      lastPast < firstCached
+      Number.isFinite(firstCached) && lastPast < firstCached
         ? ` All of them came before the cache's first answer to ${clients.size === 1 ? 'this client' : 'these clients'}, over ${roughDuration((lastPast - Math.min(...past.map(way => way.first))) / 1e6)}.`
         : ''
     return [
@@ -118,9 +123,12 @@ class NodeLocalBypassed implements Observer {
     ]
   }
 
-  private shareNode(a: AddressId, b: AddressId): boolean {
+  /** A cache serves its own node; where no file tells the nodes, the capture that saw both pods' interfaces does. */
+  private shareNode(cached: Way, past: Way): boolean {
     const node = (address: AddressId): string | null =>
       this.world.identities.get(this.world.tables.addresses.text(address))?.node ?? null
-    return node(a) !== null && node(a) === node(b)
+    const [a, b] = [node(cached.client), node(past.client)]
+    if (a !== null && b !== null) return a === b
+    return past.asked !== past.server && past.nodeFile !== NONE && past.nodeFile === cached.nodeFile
   }
 }

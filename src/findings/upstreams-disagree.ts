@@ -9,12 +9,14 @@ import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { Tally } from './tally.ts'
-import { isClusterDns, listed, nameOf, serverRole, type World, who } from './world.ts'
+import { isClusterDns, listed, nameOf, serverRole, type World, who, whoAll } from './world.ts'
 
 /** A name may be created or deleted between two answers; each side must have said it this often. */
 const MIN_ANSWERS = 2
 const MOST_SERVERS = 8
 const MOST_ASKERS = 8
+/** Clients that ask a server of the two themselves: fewer queries may be somebody's dig. */
+const MIN_DIRECT = 10
 
 export const upstreamsDisagree: Rule = {
   code: 'upstreams-disagree',
@@ -51,6 +53,15 @@ interface Question {
   byServer: Map<AddressId, Answers>
 }
 
+/** What a client got that asked one of the servers itself. */
+interface Direct {
+  name: NameId
+  server: AddressId
+  data: number
+  nxdomain: number
+  clients: Set<AddressId>
+}
+
 class UpstreamsDisagree implements Observer {
   private readonly world: World
   private readonly questions = new Tally<NameId, Question>(() => ({ byServer: new Map() }))
@@ -59,6 +70,15 @@ class UpstreamsDisagree implements Observer {
     denied: 0,
     clients: new Set(),
   }))
+  private readonly direct = new Tally<number, Direct>(() => ({
+    name: NONE,
+    server: NONE,
+    data: 0,
+    nxdomain: 0,
+    clients: new Set(),
+  }))
+  /** Servers outside that somebody other than a forwarder asked. */
+  private readonly askedDirectly = new Tally<AddressId, { queries: number }>(() => ({ queries: 0 }))
   private denied = 0
 
   constructor(world: World) {
@@ -66,8 +86,12 @@ class UpstreamsDisagree implements Observer {
   }
 
   hop({ transaction: t, from, forwarder }: Hop): void {
-    if (!forwarder || t.state !== ANSWERED || t.qname === NONE) return
+    if (t.state !== ANSWERED || t.qname === NONE) return
     if (t.rcode !== NOERROR && t.rcode !== NXDOMAIN) return
+    if (!forwarder) {
+      if (serverRole(this.world, t.server) === 'upstream') this.noteDirect(t)
+      return
+    }
     const question = this.questions.of(t.qname)
     if (!question) return
     let answers = question.byServer.get(t.server)
@@ -84,6 +108,18 @@ class UpstreamsDisagree implements Observer {
       answers.data++
       answers.firstData ??= t
     } else answers.empty++
+  }
+
+  private noteDirect(t: Transaction): void {
+    const asked = this.askedDirectly.of(t.server)
+    if (asked) asked.queries++
+    const direct = this.direct.of(t.qname * 0x200000 + t.server)
+    if (!direct) return
+    direct.name = t.qname
+    direct.server = t.server
+    if (t.rcode === NXDOMAIN) direct.nxdomain++
+    else if (hasAnswer(t)) direct.data++
+    if (direct.clients.size < MOST_ASKERS) direct.clients.add(t.client)
   }
 
   lookup(lookup: Lookup): void {
@@ -151,7 +187,7 @@ class UpstreamsDisagree implements Observer {
         ? ` ${count(explained)} of ${plural(all, 'lookup')} of ${names.length === 1 ? 'this name' : 'these names'} failed by it: ${share(explained, this.denied)} of all "no such name".`
         : ''
     return {
-      what: `${who(this.world, knows)} knows ${listed(names, 2)} (${plural(positive, 'answer')}), ${who(this.world, denies)} says that there is no such name (${count(negative)} times), and both are asked at random.${failures}`,
+      what: `${who(this.world, knows)} knows ${listed(names, 2)} (${plural(positive, 'answer')}), ${who(this.world, denies)} says that there is no such name (${count(negative)} times), and both are asked at random.${failures}${this.directly(knows, denies, names)}`,
       why: 'CoreDNS takes NXDOMAIN from any server behind "forward" for final and does not ask the next one.',
       advice: `Forward ${zone} to ${who(this.world, knows)} alone, in a server block of its own, and keep only servers with equal knowledge behind "forward .".`,
       snippet: `# Corefile
@@ -168,6 +204,30 @@ ${zone}:53 {
       confidence: positive + negative >= 10 ? 'high' : 'medium',
       names,
     }
+  }
+
+  /** Who asks one of the two servers itself, and which of the two nobody else asks. */
+  private directly(knows: AddressId, denies: AddressId, names: readonly string[]): string {
+    const got = [...this.direct.map.values()].filter(
+      d => (d.server === knows || d.server === denies) && names.includes(nameOf(this.world, d.name)),
+    )
+    const clients = whoAll(
+      this.world,
+      got.flatMap(d => [...d.clients]),
+    )
+    const data = got.reduce((n, d) => n + d.data, 0)
+    const nxdomain = got.reduce((n, d) => n + d.nxdomain, 0)
+    const told =
+      data > 0 && nxdomain === 0
+        ? ` ${clients}, asking ${who(this.world, knows)} directly, always got it (${plural(data, 'time')}): it resolves where others fail.`
+        : nxdomain > 0 && data === 0
+          ? ` ${clients}, asking ${who(this.world, denies)} directly, never got it.`
+          : ''
+    const asked = (server: AddressId): number => this.askedDirectly.map.get(server)?.queries ?? 0
+    const left = asked(knows) >= MIN_DIRECT && asked(denies) === 0 ? denies : null
+    return left === null
+      ? told
+      : `${told} Nobody else asks ${who(this.world, left)}: it stands second in the nodes' list, or CoreDNS has a list that is out of date.`
   }
 }
 

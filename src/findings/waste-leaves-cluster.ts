@@ -1,6 +1,6 @@
 /** waste-leaves-cluster: queries that only tried search domains go on to the upstream servers. */
 import { NXDOMAIN } from '../codes.ts'
-import { type AddressId, NONE } from '../model.ts'
+import { type AddressId, NONE, type Time } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
 import type { Hop } from '../trace/trace.ts'
 import type { Transaction } from '../trace/transaction.ts'
@@ -12,6 +12,8 @@ import { nameOf, serverRole, type World, whoAll, zoneOf } from './world.ts'
 
 /** Fewer than this no upstream server notices. */
 const MIN_QUERIES = 20
+/** Over less time than this a rate is a burst. */
+const MIN_SECONDS = 5
 /** Below this share the upstream's load is somebody else's. */
 const MIN_SHARE = 0.2
 
@@ -38,6 +40,8 @@ export const wasteLeavesCluster: Rule = {
 }
 
 interface Server {
+  first: Time
+  last: Time
   queries: number
   wasted: number
   nxdomain: number
@@ -49,6 +53,8 @@ interface Server {
 class WasteLeavesCluster implements Observer {
   private readonly world: World
   private readonly servers = new Tally<AddressId, Server>(() => ({
+    first: Number.POSITIVE_INFINITY,
+    last: 0,
     queries: 0,
     wasted: 0,
     nxdomain: 0,
@@ -66,6 +72,8 @@ class WasteLeavesCluster implements Observer {
     const server = this.servers.of(t.server)
     if (!server) return
     server.queries += 1 + t.retransmissions
+    if (t.start < server.first) server.first = t.start
+    if (t.start > server.last) server.last = t.start
     if (!isWasted(rootOf(t))) return
     server.wasted += 1 + t.retransmissions
     if (t.rcode !== NXDOMAIN) return
@@ -84,6 +92,9 @@ class WasteLeavesCluster implements Observer {
     if (wasted < MIN_QUERIES || wasted < MIN_SHARE * queries) return []
     const worst = upstreams.sort((a, b) => b[1].wasted - a[1].wasted).filter(([, server]) => server.nxdomain > 0)
     const example = worst.length > 0 ? `, such as ${nameOf(this.world, worst[0][1].example)}` : ''
+    const seconds =
+      (Math.max(...upstreams.map(([, s]) => s.last)) - Math.min(...upstreams.map(([, s]) => s.first))) / 1e9
+    const rate = seconds >= MIN_SECONDS ? `; ${perSecond(wasted / seconds)} wasted queries a second` : ''
     const frames = new FrameSample()
     for (const [, server] of worst) frames.addAll(server.frames)
     return [
@@ -91,7 +102,7 @@ class WasteLeavesCluster implements Observer {
         what: `${count(wasted)} of ${plural(queries, 'query', 'queries')} to ${whoAll(
           this.world,
           upstreams.map(([address]) => address),
-        )} (${share(wasted, queries)}) were wasted, ${count(sum(s => s.nxdomain))} of them answered NXDOMAIN${example}.`,
+        )} (${share(wasted, queries)}) were wasted, ${count(sum(s => s.nxdomain))} of them answered NXDOMAIN${example}${rate}.`,
         why: 'CoreDNS and NodeLocal DNSCache forward every name outside the cluster domain, also one that only a search domain made.',
         advice:
           'See ndots-waste and useless-suffix for the cause; until then let CoreDNS itself deny the search domain that holds nothing.',
@@ -110,6 +121,8 @@ template IN ANY DOMAIN {
     ]
   }
 }
+
+const perSecond = (rate: number): string => (rate >= 10 ? count(Math.round(rate)) : rate.toFixed(1))
 
 /** The query of a stub resolver that set it all off. */
 function rootOf(t: Transaction): Transaction {

@@ -14,6 +14,8 @@ export interface Resource {
   node: string | null
   name: string
   role: Role | null
+  /** spec.dnsPolicy of a pod. */
+  dnsPolicy?: string | undefined
 }
 
 export interface ResolvConf {
@@ -31,7 +33,7 @@ interface KubernetesObject {
     labels?: Record<string, string>
     ownerReferences?: { kind?: string; name?: string }[]
   }
-  spec?: { nodeName?: string; hostNetwork?: boolean; clusterIPs?: string[]; clusterIP?: string }
+  spec?: { nodeName?: string; hostNetwork?: boolean; clusterIPs?: string[]; clusterIP?: string; dnsPolicy?: string }
   status?: { podIP?: string; podIPs?: { ip?: string }[]; addresses?: { type?: string; address?: string }[] }
 }
 
@@ -62,7 +64,16 @@ function resourcesOf(object: KubernetesObject): Resource[] {
     const workload = workloadOf(object)
     return addresses
       .filter(address => address !== undefined)
-      .map(address => ({ address, namespace, pod: name, workload, node: spec?.nodeName ?? null, name, role }))
+      .map(address => ({
+        address,
+        namespace,
+        pod: name,
+        workload,
+        node: spec?.nodeName ?? null,
+        name,
+        role,
+        dnsPolicy: spec?.dnsPolicy,
+      }))
   }
   if (object.kind === 'Node') {
     return (status?.addresses ?? [])

@@ -10,6 +10,8 @@ export interface Identity {
   name: string | null
   /** Null where the files do not settle it. */
   role: Role | null
+  /** spec.dnsPolicy of the pod; left out where nobody says. */
+  dnsPolicy?: string | undefined
 }
 
 /** By address as text. */

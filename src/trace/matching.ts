@@ -202,6 +202,7 @@ export class Matching {
     t.sightings++
     t.addQueryVantage(vantage)
     t.addFrame(m.file[i], m.frame[i])
+    if (m.to[i] !== t.asked || m.from[i] !== t.client) t.translated = true
     const ttl = m.ttl[i]
     // Nearer to the client: a higher TTL, or the same and earlier.
     const nearer = ttl > t.clientTtl || (ttl === t.clientTtl && time < t.start)
@@ -237,7 +238,11 @@ export class Matching {
   }
 
   private resend(t: Transaction, m: Messages, i: number, time: Time, vantage: number): void {
-    if (t.retransmissions === 0) t.framesOfFirstTry = t.framesLength
+    if (t.retransmissions === 0) {
+      t.framesOfFirstTry = t.framesLength
+      t.firstTranslated = t.translated
+    }
+    t.translated = m.to[i] !== t.asked || m.from[i] !== t.client
     t.retransmissions++
     if (t.resent) t.resent.push(time)
     else t.resent = [time]

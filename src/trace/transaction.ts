@@ -98,6 +98,9 @@ export class Transaction {
   private moreFrames: number[] | null = null
   /** How many entries of `frames` are of the first try; 0 while there was no other. */
   framesOfFirstTry = 0
+  /** The current query was seen behind a translation of its addresses, and so was the first one. */
+  translated = false
+  firstTranslated = false
 
   // What the later stages find out.
   /** The transactions that made a forwarder ask this one; null without. */
@@ -145,6 +148,15 @@ export class Transaction {
       this.secondFrame = frame
     } else if (this.moreFrames) this.moreFrames.push(file, frame)
     else this.moreFrames = [file, frame]
+  }
+
+  /** A capture other than `file` that saw it; NONE where there is none. */
+  otherFile(file: number): number {
+    if (this.firstFile !== file) return this.firstFile
+    if (this.secondFile !== file) return this.secondFile
+    const { moreFrames } = this
+    if (moreFrames) for (let i = 0; i < moreFrames.length; i += 2) if (moreFrames[i] !== file) return moreFrames[i]
+    return NONE
   }
 
   /** How many entries `frames` has. */
