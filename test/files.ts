@@ -29,25 +29,35 @@ export function fields(order: Order, ...values: [size: 1 | 2 | 4 | 8, value: num
 export interface PcapOptions {
   order?: Order
   magic?: number
+  version?: [major: number, minor: number]
   linkType?: number
   snapLength?: number
+  /** What variants have between a record's header and its bytes. */
+  more?: Buffer
 }
 
 const MICROS = 0xa1b2c3d4
 export const NANOS = 0xa1b23c4d
 export const MODIFIED = 0xa1b2cd34
+export const IXIA = 0x1c0001ac
 
-export function pcapHeader({ order = 'little', magic = MICROS, linkType = 1, snapLength = 262144 }: PcapOptions = {}) {
-  return fields(order, [4, magic], [2, 2], [2, 4], [4, 0], [4, 0], [4, snapLength], [4, linkType])
+export function pcapHeader(options: PcapOptions = {}) {
+  const { order = 'little', magic = MICROS, version = [2, 4], linkType = 1, snapLength = 262144 } = options
+  const [major, minor] = version
+  const header = fields(order, [4, magic], [2, major], [2, minor], [4, 0], [4, 0], [4, snapLength], [4, linkType])
+  return magic === IXIA ? Buffer.concat([header, fields(order, [4, 12_345])]) : header
 }
 
-export function pcapRecord(packet: Packet, { order = 'little', magic = MICROS }: PcapOptions = {}): Buffer {
+export function pcapRecord(packet: Packet, options: PcapOptions = {}): Buffer {
+  const { order = 'little', magic = MICROS, more = Buffer.alloc(0) } = options
   const { seconds, nanos, bytes, wireLength = bytes.length } = packet
-  const fraction = magic === NANOS ? nanos : Math.floor(nanos / 1000)
-  const header = fields(order, [4, seconds], [4, fraction], [4, bytes.length], [4, wireLength])
-  const more = magic === MODIFIED ? fields(order, [4, 2], [2, 0x0800], [1, 0], [1, 0]) : Buffer.alloc(0)
-  return Buffer.concat([header, more, bytes])
+  const fraction = magic === NANOS || magic === IXIA ? nanos : Math.floor(nanos / 1000)
+  return Buffer.concat([fields(order, [4, seconds], [4, fraction], [4, bytes.length], [4, wireLength]), more, bytes])
 }
+
+/** Interface 2, IPv4, to us: what the Linux variants have behind each record's header, and what SuSE 6.3 has. */
+export const linuxMore = (order: Order) => fields(order, [4, 2], [2, 0x0800], [1, 0], [1, 0])
+export const suseMore = (order: Order) => Buffer.concat([linuxMore(order), Buffer.from([1, 0, 0, 0])])
 
 export const pcap = (packets: Packet[], options: PcapOptions = {}): Buffer =>
   Buffer.concat([pcapHeader(options), ...packets.map(packet => pcapRecord(packet, options))])

@@ -9,18 +9,22 @@ import {
   block,
   enhancedPacket,
   fields,
+  IXIA,
   interfaceBlock,
+  linuxMore,
   MODIFIED,
   NANOS,
   type Order,
   oldPacket,
   option,
+  type PcapOptions,
   pcap,
   pcapHeader,
   pcapng,
   pcapRecord,
   section,
   simplePacket,
+  suseMore,
 } from './files.ts'
 import { packets, parsed } from './frames.ts'
 
@@ -47,9 +51,45 @@ describe.each(ORDERS)('pcap, %s endian', order => {
     expect(times(frames)).toEqual([[4_294_967_295, 999_999_999]])
   })
 
-  test('reads the longer records of the modified pcap', () => {
-    const { frames } = parsed(asPcap, pcap(some, { order, magic: MODIFIED }))
-    expect(frames.map(frame => frame.hex)).toEqual(contents)
+  test.each<[string, PcapOptions]>([
+    ['modified', { magic: MODIFIED, more: linuxMore(order) }],
+    ['SuSE 6.3', { magic: MODIFIED, more: suseMore(order) }],
+    ['Red Hat 6.1', { more: linuxMore(order) }],
+    ['Nokia', { more: fields(order, [4, 0x9fbf_d902]) }],
+    ['Ixia', { magic: IXIA }],
+  ])('reads the variant of %s, alone and in a row', (name, options) => {
+    for (const n of [1, 2, 20]) {
+      const file = pcap(some.slice(0, n), { order, ...options })
+      for (const size of [1, 7, file.length]) {
+        const { frames, issues, capture } = parsed(asPcap, file, size)
+        expect(frames.map(frame => frame.hex)).toEqual(contents.slice(0, n))
+        expect(capture.format).toBe(`pcap (${name})`)
+        expect(issues).toEqual([])
+      }
+    }
+  })
+
+  test('reads what AIX writes: version 2.2, nanoseconds, interface types', () => {
+    const file = join(
+      pcapHeader({ order, version: [2, 2], linkType: 6 }),
+      fields(order, [4, 5], [4, 999_999_999], [4, 60], [4, 1]),
+      Buffer.from('x'),
+    )
+    const { frames, capture } = parsed(asPcap, file)
+    expect(frames).toMatchObject([{ seconds: 5, nanos: 999_999_999, linkType: 1, wireLength: 60, hex: '78' }])
+    expect(capture.format).toBe('pcap (AIX)')
+  })
+
+  test('takes nothing for a variant that is none: copies of one frame, zeros, a second record that is cut or damaged', () => {
+    const zeros = { seconds: 1_700_000_000, nanos: 5000, bytes: Buffer.alloc(64) }
+    for (const packet of [zeros, { ...zeros, bytes: linuxMore(order) }]) {
+      const file = pcap([packet, packet, packet], { order })
+      const hex = packet.bytes.toString('hex')
+      expect(parsed(asPcap, file).frames.map(frame => frame.hex)).toEqual([hex, hex, hex])
+      const one = pcap([packet], { order })
+      for (const end of [Buffer.alloc(0), Buffer.alloc(5), Buffer.alloc(40, 0xff)])
+        expect(parsed(asPcap, join(one, end)).frames[0]?.hex).toBe(hex)
+    }
   })
 
   test('leaves the length of a frame check sequence out of the link type', () => {
@@ -270,7 +310,8 @@ describe.each(ORDERS)('pcapng, %s endian', order => {
 const CONTAINERS: [string, Buffer][] = [
   ['pcap', pcap(packets(7))],
   ['pcap, big endian, nanoseconds', pcap(packets(7), { order: 'big', magic: NANOS })],
-  ['modified pcap', pcap(packets(7), { magic: MODIFIED })],
+  ['modified pcap', pcap(packets(7), { magic: MODIFIED, more: linuxMore('little') })],
+  ['pcap of Nokia', pcap(packets(7), { more: fields('little', [4, 0xbfbf_b601]) })],
   ['pcapng', pcapng(packets(7))],
   [
     'pcapng of two sections',

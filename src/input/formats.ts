@@ -7,7 +7,8 @@ import { nameOf } from './chunks.ts'
 import { HubbleDecoder } from './hubble.ts'
 import { HubbleParser } from './hubble-lines.ts'
 import type { CaptureParser, ParserContext } from './parser.ts'
-import { MICROS, MODIFIED, NANOS, PcapParser } from './pcap.ts'
+import { PcapParser } from './pcap.ts'
+import { MAGICS } from './pcap-variants.ts'
 import { PcapngParser, SECTION } from './pcapng.ts'
 import type { NewDecoder } from './read.ts'
 
@@ -27,6 +28,7 @@ export const HEAD = 16
 const big = (head: Buffer) => (head.length < 4 ? 0 : head.readUInt32BE(0))
 const little = (head: Buffer) => (head.length < 4 ? 0 : head.readUInt32LE(0))
 const either = (head: Buffer, ...magics: number[]) => magics.includes(big(head)) || magics.includes(little(head))
+const startsWith = (head: Buffer, ...bytes: number[]) => bytes.every((byte, i) => head[i] === byte)
 const text = (head: Buffer) => head.toString('latin1').replace(/^\xef\xbb\xbf/, '')
 
 const convert = 'convert it with "editcap -F pcapng IN OUT" and analyze OUT.'
@@ -34,7 +36,7 @@ const convert = 'convert it with "editcap -F pcapng IN OUT" and analyze OUT.'
 export const FORMATS: Format[] = [
   {
     name: 'pcap',
-    matches: head => either(head, MICROS, NANOS, MODIFIED),
+    matches: head => MAGICS.has(big(head)) || MAGICS.has(little(head)),
     open: context => new PcapParser(context),
   },
   { name: 'pcapng', matches: head => big(head) === SECTION, open: context => new PcapngParser(context) },
@@ -69,13 +71,68 @@ export const FORMATS: Format[] = [
   },
   { name: 'Sniffer', matches: head => text(head).startsWith('TRSNIFF'), instead: `is a Sniffer file: ${convert}` },
   {
+    name: 'Observer',
+    matches: head => text(head).startsWith('ObserverPktBuff'),
+    instead: `is a Network Instruments (Viavi) Observer file: ${convert}`,
+  },
+  {
+    name: 'Peek',
+    matches: head => text(head).startsWith('\x7fver'),
+    instead: `is an OmniPeek or EtherPeek file: ${convert}`,
+  },
+  {
+    name: 'iptrace',
+    matches: head => text(head).startsWith('iptrace '),
+    instead: `is an AIX iptrace file: ${convert}`,
+  },
+  {
+    name: 'nettl',
+    matches: head => startsWith(head, 0x54, 0x52, 0, 0x64),
+    instead: `is an HP-UX nettl file: ${convert}`,
+  },
+  {
+    name: 'LANalyzer',
+    matches: head => startsWith(head, 0x01, 0x10, 0x4c, 0) || startsWith(head, 0x07, 0x10, 0x4c, 0),
+    instead: `is a Novell LANalyzer file: ${convert}`,
+  },
+  {
+    name: 'Visual Networks',
+    matches: head => text(head).startsWith('\x05VNF'),
+    instead: `is a Visual Networks file: ${convert}`,
+  },
+  {
+    name: '5View',
+    matches: head => startsWith(head, 0xaa, 0xaa, 0xaa, 0xaa),
+    instead: `is an InfoVista 5View file: ${convert}`,
+  },
+  {
+    name: 'K12 text',
+    matches: head => text(head).startsWith('+---------+-----'),
+    instead: `is a K12 text file: ${convert}`,
+  },
+  {
+    name: 'CommView',
+    matches: looksLikeCommView,
+    instead: `may be a CommView file: ${convert}`,
+  },
+  {
+    name: 'dnstap',
+    // Frame Streams: an empty frame announces a control frame of a length, whose type is 2 (start) or 4 (ready).
+    matches: head =>
+      big(head) === 0 &&
+      head.length >= 12 &&
+      head.readUInt32BE(4) < 512 &&
+      (head.readUInt32BE(8) === 2 || head.readUInt32BE(8) === 4),
+    instead: 'is a dnstap log, not a packet capture: record the packets beside the server with "tcpdump -w FILE".',
+  },
+  {
     name: 'btsnoop',
     matches: head => text(head).startsWith('btsnoop\0'),
     instead: 'is a Bluetooth capture: no DNS in it.',
   },
   {
     name: 'pcap, old variant',
-    matches: head => either(head, 0xa1e2cb12, 0x1c0001ac, 0x1c0001ad, 0xa1b234cd, 0x2a53505a),
+    matches: head => either(head, 0xa1e2cb12, 0xa1b234cd, 0xa12b3c4d),
     instead: `is an unusual variant of pcap: ${convert}`,
   },
   {
@@ -133,4 +190,15 @@ function looksLikeErf(head: Buffer): boolean {
   const seconds = head.readUInt32LE(4)
   const recordLength = head.readUInt16BE(10)
   return seconds > 0x3800_0000 && seconds < 0x8000_0000 && recordLength >= 16 && recordLength < 0x4000
+}
+
+/** | length 2 | length again 2 | year 2 | month | day | hour | minute | second |, or with lengths of four bytes and no second one. */
+function looksLikeCommView(head: Buffer): boolean {
+  if (head.length < 16) return false
+  const isDate = (at: number) =>
+    head.readUInt16LE(at) > 1990 && head.readUInt16LE(at) < 2100 && head[at + 2] <= 12 && head[at + 3] <= 31
+  const isTime = (at: number) => head[at] < 24 && head[at + 1] < 60 && head[at + 2] < 60
+  const ncf = head.readUInt16LE(0) > 0 && isDate(5) && isTime(9)
+  const ncfx = head.readUInt32LE(0) > 0 && head.readUInt32LE(0) < 0x1_0000 && isDate(4) && isTime(8)
+  return ncf || ncfx
 }

@@ -4,19 +4,15 @@
  *     file    | magic 4 | major 2 | minor 2 | reserved 4 | reserved 4 | snap length 4 | link type 4 |
  *     record  | seconds 4 | micros or nanos 4 | captured length 4 | length on the wire 4 | bytes ... |
  *
- * The magic tells the byte order and the unit. The "modified" pcap of old Linux patches (0xa1b2cd34) has 8 bytes more per record.
+ * The magic tells the byte order and the unit; variants have more bytes per record (pcap-variants.ts).
  * The snap length is shown, never trusted: real writers exceed it.
  */
 import { NONE } from '../model.ts'
 import { type CaptureParser, largestRecord, newFrame, type ParserContext, u16, u32 } from './parser.ts'
-
-export const MICROS = 0xa1b2c3d4
-export const NANOS = 0xa1b23c4d
-export const MODIFIED = 0xa1b2cd34
+import { AIX_LINK_TYPES, isFileHeader, MAGICS, type Magic, MICROS, variantOf } from './pcap-variants.ts'
 
 const FILE_HEADER = 24
 const RECORD_HEADER = 16
-const MODIFIED_RECORD_HEADER = 24
 
 /** A record larger than an IP packet with its link layer is believed only if a record header follows it. */
 const LARGE = 66_000
@@ -24,20 +20,12 @@ const LARGE = 66_000
 /** Further than this from the last good record, a time is taken for rubbish when we look for the next record. */
 const MONTH = 30 * 86_400
 
-const isMagic = (word: number) => word === MICROS || word === NANOS || word === MODIFIED
-
-/** A magic and version 2.4 in the same byte order. */
-function isFileHeader(bytes: Buffer, at: number): boolean {
-  const little = isMagic(u32(bytes, at, true))
-  return (
-    (little || isMagic(u32(bytes, at, false))) && u16(bytes, at + 4, little) === 2 && u16(bytes, at + 6, little) === 4
-  )
-}
-
 export class PcapParser implements CaptureParser {
   private readonly context: ParserContext
   private readonly frame = newFrame()
   private headerRead = false
+  /** The records' variant is not known yet: they tell. */
+  private undecided: Magic | null = null
   private little = true
   private nanosPerUnit = 1000
   private recordHeader = RECORD_HEADER
@@ -57,10 +45,12 @@ export class PcapParser implements CaptureParser {
     let at = start
     for (;;) {
       if (!this.headerRead) {
-        if (end - at < FILE_HEADER) return this.cut(at, end, last)
+        const length = fileHeaderLength(bytes, at, end)
+        if (end - at < length) return this.cut(at, end, last)
         this.readHeader(bytes, at)
-        at += FILE_HEADER
+        at += length
       }
+      if (this.undecided && !this.decide(this.undecided, bytes, at, end, last)) return at
       at = this.parseRecords(bytes, at, end, last)
       if (this.headerRead) return at
     }
@@ -122,19 +112,39 @@ export class PcapParser implements CaptureParser {
 
   private readHeader(bytes: Buffer, at: number): void {
     this.headerRead = true
-    this.little = !isMagic(u32(bytes, at, false))
-    const magic = u32(bytes, at, this.little)
+    this.little = MAGICS.has(u32(bytes, at, true))
+    const word = u32(bytes, at, this.little)
+    const magic = MAGICS.get(word) as Magic
     const major = u16(bytes, at + 4, this.little)
     const minor = u16(bytes, at + 6, this.little)
-    this.nanosPerUnit = magic === NANOS ? 1 : 1000
-    this.recordHeader = magic === MODIFIED ? MODIFIED_RECORD_HEADER : RECORD_HEADER
-    // Before 2.3 the two lengths stood the other way round; in 2.3 it depends on the writer, so the smaller one is the captured one.
-    this.lengthsSwapped = major === 2 && minor <= 3
+    this.nanosPerUnit = magic.nanosPerUnit
+    // Before 2.3 the two lengths stood the other way round, also in DG/UX's 543.0; in 2.3 it depends on the writer, so the smaller
+    // one is the captured one.
+    this.lengthsSwapped = (major === 2 && minor <= 3) || major === 543
     const { capture } = this.context
     capture.snapLength = Math.max(capture.snapLength ?? 0, u32(bytes, at + 16, this.little))
     // The upper bits tell the length of a frame check sequence; the IP length bounds the packet without it.
-    this.frame.linkType = u32(bytes, at + 20, this.little) & 0xffff
+    const linkType = u32(bytes, at + 20, this.little) & 0xffff
+    const aix = word === MICROS && major === 2 && minor === 2 ? AIX_LINK_TYPES.get(linkType) : undefined
+    if (aix !== undefined) {
+      this.nanosPerUnit = 1
+      capture.format = 'pcap (AIX)'
+    }
+    this.frame.linkType = aix ?? linkType
     this.largest = largestRecord(this.frame.linkType)
+    this.recordHeader = RECORD_HEADER
+    // The writers of variants called theirs 2.4.
+    this.undecided = this.lengthsSwapped ? null : magic
+  }
+
+  /** False: the bytes do not tell the variant yet. */
+  private decide(magic: Magic, bytes: Buffer, at: number, end: number, last: boolean): boolean {
+    const variant = variantOf(magic, bytes, at, end, this.little, last)
+    if (variant === null) return false
+    this.undecided = null
+    this.recordHeader = variant.recordHeader
+    this.context.capture.format = variant.name
+    return true
   }
 
   /** Whether a large record ends where another header stands, or the file does. */
@@ -183,3 +193,9 @@ export class PcapParser implements CaptureParser {
     return end
   }
 }
+
+/** As long as the magic says, where it is there already. */
+const fileHeaderLength = (bytes: Buffer, at: number, end: number): number =>
+  end - at < 4
+    ? FILE_HEADER
+    : ((MAGICS.get(u32(bytes, at, true)) ?? MAGICS.get(u32(bytes, at, false)))?.fileHeader ?? FILE_HEADER)
