@@ -7,6 +7,7 @@ import { labelled, type Page } from './page.ts'
 
 /** More names than this say nothing on one line. */
 const MOST_VANTAGES = 6
+const MOST_NUMBERS = 8
 const MOST_COMMENTS = 2
 const LONGEST_COMMENT = 200
 
@@ -57,9 +58,13 @@ function lineKinds({ lines }: Report['captures'][number]): string[] {
 
 function vantagePoints(names: string[]): string {
   if (names.length < 2) return names.length === 1 ? ` at ${names[0]}` : ''
-  // A Linux "any" capture knows its interfaces by number only: their names would say more, the numbers alone say little.
+  // A Linux "any" capture knows its interfaces by number only; on its machine their names can be had.
   const numbers = names.map(name => /^interface (\d+)$/.exec(name)?.[1])
-  if (numbers.every(number => number !== undefined)) return ` at ${names.length} interfaces`
+  if (numbers.every(number => number !== undefined)) {
+    const sorted = numbers.map(Number).sort((a, b) => a - b)
+    const shown = sorted.slice(0, MOST_NUMBERS).join(', ') + (sorted.length > MOST_NUMBERS ? ', ...' : '')
+    return ` at ${names.length} interfaces (${shown} in "ip link")`
+  }
   const more = names.length > MOST_VANTAGES ? ` and ${names.length - MOST_VANTAGES} more` : ''
   return ` at ${names.length} vantage points: ${names.slice(0, MOST_VANTAGES).join(', ')}${more}`
 }
