@@ -15,6 +15,7 @@ import type { Issues } from './issues.ts'
 import { newMessages } from './messages.ts'
 import { Servers } from './servers.ts'
 import type { Tables } from './tables.ts'
+import { type TunnelPort, tunnelPorts } from './tunnels.ts'
 
 /** What a frame turned out to be. */
 export const OTHER = 0
@@ -38,6 +39,8 @@ export interface DecoderOptions {
   /** The capture's number in the run. */
   file: number
   keepBytes: boolean
+  /** Ports of tunnels beside the assigned ones. */
+  tunnels?: readonly TunnelPort[] | undefined
   /** Gets every full block and what flushDecoder hands over; the block is used again afterwards. Without it the block grows. */
   sink?: ((messages: Messages) => void) | undefined
 }
@@ -51,6 +54,8 @@ export interface Decoder {
   readonly sink: ((messages: Messages) => void) | null
   readonly messages: Messages
   readonly servers: Servers
+  /** By UDP port: what tunnels.ts has there. */
+  readonly tunnels: Uint8Array
   readonly fragments: Generations<Datagram>
   readonly connections: Generations<Connection>
   /** Bytes held for half datagrams, and for half messages and early segments of TCP. */
@@ -107,6 +112,7 @@ export function newState(
     sink: options.sink ?? null,
     messages: newMessages(BLOCK_ROWS, options.keepBytes),
     servers: new Servers(),
+    tunnels: tunnelPorts(options.tunnels ?? []),
     fragments,
     connections,
     fragmentBytes: 0,

@@ -24,6 +24,12 @@ const OLD_PROVIDER_VLAN = 0x9100
 const MPLS = 0x8847
 const MPLS_MULTICAST = 0x8848
 const PPPOE_SESSION = 0x8864
+/** Provider backbone bridges (802.1ah): four bytes, then an Ethernet frame. */
+const BACKBONE = 0x88e7
+const BACKBONE_TAG = 4
+/** High-availability seamless redundancy (IEC 62439-3): four bytes, then an EtherType. */
+const REDUNDANCY = 0x892f
+const REDUNDANCY_TAG = 6
 /** Transparent Ethernet bridging: Ethernet in GRE and Geneve. */
 const ETHERNET = 0x6558
 
@@ -34,6 +40,7 @@ const SNAP = 8
 
 export function ethernet(decoder: Decoder, at: number, end: number, wireEnd: number): FrameClass {
   if (at + HEADER > end) return tooShort(decoder, 'link-header', end, wireEnd)
+  if (++decoder.depth > DEEPEST) return issue(decoder, 'too-deep')
   const { bytes } = decoder
   return etherType(decoder, (bytes[at + 12] << 8) | bytes[at + 13], at + HEADER, end, wireEnd)
 }
@@ -46,7 +53,11 @@ export function etherType(decoder: Decoder, type: number, at: number, end: numbe
     case VLAN:
     case PROVIDER_VLAN:
     case OLD_PROVIDER_VLAN:
-      return vlan(decoder, at, end, wireEnd)
+      return tag(decoder, TAG, at, end, wireEnd)
+    case REDUNDANCY:
+      return tag(decoder, REDUNDANCY_TAG, at, end, wireEnd)
+    case BACKBONE:
+      return ethernet(decoder, at + BACKBONE_TAG, end, wireEnd)
     case MPLS:
     case MPLS_MULTICAST:
       return mpls(decoder, at, end, wireEnd)
@@ -59,11 +70,13 @@ export function etherType(decoder: Decoder, type: number, at: number, end: numbe
   }
 }
 
-function vlan(decoder: Decoder, at: number, end: number, wireEnd: number): FrameClass {
-  if (at + TAG > end) return tooShort(decoder, 'link-header', end, wireEnd)
+/** A tag of `length` bytes, the last two of which are an EtherType. */
+function tag(decoder: Decoder, length: number, at: number, end: number, wireEnd: number): FrameClass {
+  if (at + length > end) return tooShort(decoder, 'link-header', end, wireEnd)
   if (++decoder.depth > DEEPEST) return issue(decoder, 'too-deep')
   const { bytes } = decoder
-  return etherType(decoder, (bytes[at + 2] << 8) | bytes[at + 3], at + TAG, end, wireEnd)
+  const data = at + length
+  return etherType(decoder, (bytes[data - 2] << 8) | bytes[data - 1], data, end, wireEnd)
 }
 
 function llc(decoder: Decoder, at: number, end: number, wireEnd: number): FrameClass {

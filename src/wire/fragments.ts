@@ -17,8 +17,9 @@ import {
   PART,
   vantageOf,
 } from './decoder.ts'
-import { DOMAIN, mayBeDns, mayBeTunnel } from './ports.ts'
+import { DOMAIN, mayBeDns } from './ports.ts'
 import { GRE, IPV4_IN_IP, IPV6_IN_IP, TCP_PROTOCOL, transport, UDP_PROTOCOL } from './transport.ts'
+import { mayBeTunnel } from './tunnels.ts'
 
 /** How long the pieces of one datagram may be apart. Real ones come within milliseconds. */
 export const FRAGMENT_SECONDS = 2
@@ -173,7 +174,7 @@ function takeFirst(decoder: Decoder, datagram: Datagram, at: number, end: number
     return true
   }
   if (mayBeDns(decoder, fromPort, toPort)) return true
-  if (datagram.protocol === UDP_PROTOCOL && mayBeTunnel(fromPort, toPort)) return true
+  if (datagram.protocol === UDP_PROTOCOL && mayBeTunnel(decoder, fromPort, toPort)) return true
   drop(decoder, datagram)
   return false
 }

@@ -6,13 +6,6 @@ export const DOMAIN = 53
 export const MULTICAST_DNS = 5353
 /** RFC 4795 */
 export const LLMNR = 5355
-/** RFC 7348 */
-export const VXLAN = 4789
-/** What Linux took before the number was assigned; flannel and Cilium still do. */
-export const VXLAN_LINUX = 8472
-export const VXLAN_GPE = 4790
-/** RFC 8926 */
-export const GENEVE = 6081
 
 /** Whether a conversation between these ports can be with a DNS server, as far as it is known by now. */
 export function mayBeDns(decoder: Decoder, fromPort: number, toPort: number): boolean {
@@ -20,11 +13,3 @@ export function mayBeDns(decoder: Decoder, fromPort: number, toPort: number): bo
   const { ports } = decoder.servers
   return ports[fromPort] + ports[toPort] > 0
 }
-
-/** Tunnels send to their port; some test equipment answers from it. */
-export function mayBeTunnel(fromPort: number, toPort: number): boolean {
-  return isTunnel(toPort) || isTunnel(fromPort)
-}
-
-const isTunnel = (port: number): boolean =>
-  port === VXLAN || port === VXLAN_LINUX || port === GENEVE || port === VXLAN_GPE

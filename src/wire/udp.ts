@@ -16,17 +16,15 @@ import {
   issue,
   note,
   OTHER,
-  type Parser,
   tooShort,
   vantageOf,
 } from './decoder.ts'
 import { appendMessage, HEADER as DNS_HEADER, LEAST } from './dns.ts'
-import { geneve } from './geneve.ts'
 import { newName, readName, WHOLE } from './name.ts'
-import { DOMAIN, GENEVE, LLMNR, MULTICAST_DNS, VXLAN, VXLAN_GPE, VXLAN_LINUX } from './ports.ts'
+import { DOMAIN, LLMNR, MULTICAST_DNS } from './ports.ts'
 import { looksLikeDns } from './recognise.ts'
 import { queryHash } from './servers.ts'
-import { vxlan, vxlanGpe } from './vxlan.ts'
+import { tunnelByShape, tunnelOf } from './tunnels.ts'
 
 const HEADER = 8
 
@@ -39,12 +37,13 @@ export function udp(decoder: Decoder, at: number, end: number, wireEnd: number):
   const toPort = (bytes[at + 2] << 8) | bytes[at + 3]
   const data = at + HEADER
   if (fromPort !== DOMAIN && toPort !== DOMAIN) {
-    const tunnel = tunnelOf(toPort) ?? tunnelOf(fromPort)
+    const tunnel = tunnelOf(decoder, fromPort, toPort)
     if (tunnel) return tunnel(decoder, data, end, wireEnd)
     // The hot rejection: one question and a plausible opcode, or it is not DNS.
     if (data + DNS_HEADER > end || bytes[data + 5] !== 1 || bytes[data + 4] !== 0 || (bytes[data + 2] & 0x50) !== 0) {
       if (fromPort === MULTICAST_DNS || toPort === MULTICAST_DNS) return multicast(decoder, fromPort, toPort, data, end)
-      return OTHER
+      const shape = tunnelByShape(bytes, data, end, wireEnd)
+      return shape ? shape(decoder, data, end, wireEnd) : OTHER
     }
     decoder.fromPort = fromPort
     decoder.toPort = toPort
@@ -53,12 +52,6 @@ export function udp(decoder: Decoder, at: number, end: number, wireEnd: number):
   decoder.fromPort = fromPort
   decoder.toPort = toPort
   return dns(decoder, at, end, wireEnd)
-}
-
-function tunnelOf(port: number): Parser | null {
-  if (port === VXLAN || port === VXLAN_LINUX) return vxlan
-  if (port === GENEVE) return geneve
-  return port === VXLAN_GPE ? vxlanGpe : null
 }
 
 /** The datagram at `at` is DNS by its port. */
