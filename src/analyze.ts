@@ -33,6 +33,7 @@ import { type LookupWasteSums, sumWaste } from './trace/waste.ts'
 import { VERSION } from './version.ts'
 import { readAnswers } from './wire/answers.ts'
 import { Issues } from './wire/issues.ts'
+import type { PortHints } from './wire/ports.ts'
 import { newTables, type Tables } from './wire/tables.ts'
 
 export interface Options {
@@ -52,6 +53,8 @@ export interface Options {
     resolvConf: string | null
     clusterDomain: string | null
   }
+  /** What the user says of ports. */
+  ports?: PortHints
   signal?: AbortSignal
   /** In place of the process's standard input. */
   stdin?: Readable
@@ -206,20 +209,20 @@ const read = (
   clocks: Clock[] | null = null,
   onOpen?: (captures: readonly Capture[]) => void,
 ): Promise<Capture[]> => {
-  const { signal, stdin, onProgress } = options
+  const { signal, stdin, onProgress, ports } = options
   return readCaptures(
     options.files,
-    { keepBytes, tables, issues, flows, signal, stdin, onProgress, onOpen },
+    { keepBytes, tables, issues, flows, ports, signal, stdin, onProgress, onOpen },
     consume,
     clocks,
   )
 }
 
 /** How the clocks of several captures differ; null where there is one. */
-const clocksOf = async ({ files, signal }: Options, names: string[]): Promise<Clock[] | null> =>
+const clocksOf = async ({ files, ports, signal }: Options, names: string[]): Promise<Clock[] | null> =>
   files.length < 2
     ? null
-    : compareClocks(files, names, { keepBytes: false, tables: newTables(), issues: new Issues(), signal })
+    : compareClocks(files, names, { keepBytes: false, tables: newTables(), issues: new Issues(), ports, signal })
 
 /** What flows tell of addresses; the user's files come first. */
 function flowSinks(identities: Identities, tables: Tables, trace: Trace): FlowSinks {

@@ -32,6 +32,7 @@ import { OUTPUTS, type Output } from './report/output.ts'
 import type { Watched } from './report/screen.ts'
 import { FullScreen } from './terminal.ts'
 import type { Change } from './trace/change.ts'
+import { TUNNEL_NAMES, type TunnelPort } from './wire/tunnels.ts'
 
 const ANALYSED = 0
 const FOUND = 1
@@ -157,6 +158,8 @@ interface Flags {
   role?: Options['hints']['roles']
   resolvConf?: string
   clusterDomain?: string
+  dnsPort?: number[]
+  tunnel?: TunnelPort[]
   findings?: string[]
   ignore?: string[]
   failOn?: string[]
@@ -202,6 +205,8 @@ function program(console: Console, outcome: Outcome): Command {
     .option('--role <role=address,...>', `${ROLES.filter(role => role !== 'unknown').join(', ')}; repeatable`, addRole)
     .option('--resolv-conf <file>', "/etc/resolv.conf of the cluster's pods")
     .option('--cluster-domain <name>', 'where it is not cluster.local')
+    .option('--dns-port <port,...>', 'DNS servers listen there too', portList)
+    .option('--tunnel <kind=port,...>', `${TUNNEL_NAMES.join(', ')}; repeatable`, addTunnel)
     .optionsGroup('Findings ("dnstrail explain" lists the codes):')
     .option('--findings <code,...>', 'only these', commaList)
     .option('--ignore <code,...>', 'all but these', commaList)
@@ -287,6 +292,21 @@ function ndotsOf(text: string): number {
 /** Names as the report has them: lower case, without the dot at the end. */
 const addName = (text: string, names: string[] = []): string[] => [...names, text.toLowerCase().replace(/\.$/, '')]
 
+function portOf(text: string): number {
+  const port = Number(text)
+  if (!/^\d{1,5}$/.test(text) || port === 0 || port > 65_535) throw new InvalidArgumentError(`"${text}" is no port.`)
+  return port
+}
+
+const portList = (text: string): number[] => text.split(',').map(portOf)
+
+function addTunnel(text: string, tunnels: TunnelPort[] = []): TunnelPort[] {
+  const [name = '', list = ''] = text.split('=')
+  if (!TUNNEL_NAMES.includes(name))
+    throw new InvalidArgumentError(`It is KIND=PORT, and KIND one of ${TUNNEL_NAMES.join(', ')}.`)
+  return [...tunnels, ...portList(list).map(port => ({ name, port }))]
+}
+
 const commaList = (text: string): string[] => text.split(',').filter(Boolean)
 
 function addRole(text: string, roles: Options['hints']['roles'] = []): Options['hints']['roles'] {
@@ -332,6 +352,7 @@ function analyzeOptions(files: string[], root: Command, console: Console, progre
       resolvConf: flags.resolvConf ?? null,
       clusterDomain: flags.clusterDomain ?? null,
     },
+    ports: { dns: flags.dnsPort ?? [], tunnels: flags.tunnel ?? [] },
     signal: stop.signal,
     onProgress: progress.show,
   }

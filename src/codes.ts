@@ -136,7 +136,7 @@ export const ISSUES: Record<string, string> = {
   'too-deep': 'A packet in a packet in a packet, and so on: given up.',
   'dns-short': 'Packets on port 53 that are shorter than the header of a DNS message.',
   'dns-elsewhere':
-    'Packets have the shape of DNS on a port that no server is known for (no translated query toward port 53 was seen); they were left out.',
+    'Packets have the shape of DNS on a port that no server is known for (no translated query toward port 53 was seen); they were left out. Name the port with --dns-port.',
   'fragments-lost':
     'IP fragments of DNS messages are missing, so the messages are cut. A capture filter "port 53" loses all fragments but the first.',
   'fragments-limit': 'More datagrams in fragments were under way than dnstrail keeps; the oldest were given up.',

@@ -117,7 +117,8 @@ test('options stand before or after the command', async () => {
 test('filters and hints reach the analysis', async () => {
   await dnstrail(
     'hops --pod cart --name google.com --since 2026-11-21T02:51:09Z --until 2026-11-21T02:52:00Z --resources all.json ' +
-      '--role coredns=10.244.1.5,10.244.1.6 --role upstream=fd00::35 --resolv-conf resolv.conf --cluster-domain k8s.example a.pcap',
+      '--role coredns=10.244.1.5,10.244.1.6 --role upstream=fd00::35 --resolv-conf resolv.conf --cluster-domain k8s.example ' +
+      '--dns-port 1053,5300 --tunnel geneve=6082 --tunnel vxlan=8473 a.pcap',
   )
   expect(played.options).toMatchObject({
     files: ['a.pcap'],
@@ -130,6 +131,13 @@ test('filters and hints reach the analysis', async () => {
       ],
       resolvConf: 'resolv.conf',
       clusterDomain: 'k8s.example',
+    },
+    ports: {
+      dns: [1053, 5300],
+      tunnels: [
+        { name: 'geneve', port: 6082 },
+        { name: 'vxlan', port: 8473 },
+      ],
     },
   })
 })
@@ -147,6 +155,11 @@ test('nothing to read on a terminal prints the help and fails', async () => {
 
 test.each([
   ['--wat a.pcap', "dnstrail: unknown option '--wat'"],
+  ['--dns-port 0 a.pcap', `dnstrail: option '--dns-port <port,...>' argument '0' is invalid. "0" is no port.`],
+  [
+    '--tunnel wireguard=51820 a.pcap',
+    "dnstrail: option '--tunnel <kind=port,...>' argument 'wireguard=51820' is invalid. It is KIND=PORT, and KIND one of vxlan, geneve, vxlan-gpe, gre, mpls, gtp, l2tp.",
+  ],
   ['--outptu json a.pcap', "dnstrail: unknown option '--outptu' (Did you mean --output?)"],
   [
     '-o xml a.pcap',

@@ -191,8 +191,8 @@ export const erspan = (frame: Buffer): Layer => ({
 export const vxlan = (frame: Buffer, toPort = 8472): Layer =>
   udp({ toPort }, Buffer.concat([hex('08000000 00000100'), frame]))
 
-export const geneve = (frame: Buffer): Layer =>
-  udp({ toPort: 6081 }, Buffer.concat([hex('01 00 6558 00000100 00000000'), frame]))
+export const geneve = (frame: Buffer, toPort = 6081): Layer =>
+  udp({ toPort }, Buffer.concat([hex('01 00 6558 00000100 00000000'), frame]))
 
 // -- Link layers ------------------------------------------------------------------------------------------------------------------
 

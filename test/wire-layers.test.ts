@@ -46,6 +46,12 @@ describe('link layers', () => {
       ETHERNET,
       ethernet(mpls([16], Buffer.concat([hex('00000000'), ethernet(packet)])), { type: 0x8847 }),
     ],
+    [
+      'a provider backbone bridge',
+      ETHERNET,
+      ethernet(Buffer.concat([hex('00000005'), ethernet(packet)]), { type: 0x88e7 }),
+    ],
+    ['HSR', ETHERNET, ethernet(Buffer.concat([hex('0100 0001 0800'), packet]), { type: 0x892f })],
     ['PPPoE', ETHERNET, ethernet(pppoe(packet), { type: 0x8864 })],
     ['Linux cooked', SLL, cooked(packet)],
     ['Linux cooked 2', SLL2, cooked2(packet)],
@@ -115,6 +121,31 @@ describe('tunnels: the innermost packet counts', () => {
     ['VXLAN on its assigned port', ipv4(OUTER, vxlan(ethernet(packet), 4789)), LINE],
     ['VXLAN over IPv6', ipv6({}, vxlan(ethernet(packet))), LINE],
     ['Geneve with options', ipv4(OUTER, geneve(ethernet(packet))), LINE],
+    ['VXLAN on a port of its own', ipv4(OUTER, vxlan(ethernet(packet), 8473)), LINE],
+    ['Geneve on a port of its own', ipv4(OUTER, geneve(ethernet(packet6), 6082)), LINE_6],
+    ['MPLS in UDP', ipv4(OUTER, udp({ toPort: 6635 }, mpls([16], packet))), LINE],
+    ['GRE in UDP', ipv4(OUTER, udp({ toPort: 4754 }, Buffer.concat([hex('0000 0800'), packet]))), LINE],
+    ['GTP-U', ipv4(OUTER, udp({ toPort: 2152 }, Buffer.concat([hex('30ff 0000 00000001'), packet]))), LINE],
+    [
+      'GTP-U with an extension',
+      ipv4(OUTER, udp({ toPort: 2152 }, Buffer.concat([hex('34ff 0000 00000001 000000 85 01 0009 00'), packet]))),
+      LINE,
+    ],
+    ['L2TP', ipv4(OUTER, udp({ toPort: 1701 }, Buffer.concat([hex('0002 0001 0001 ff03 0021'), packet]))), LINE],
+    [
+      'L2TP with everything that it can have',
+      ipv4(
+        OUTER,
+        udp({ toPort: 1701 }, Buffer.concat([hex('4a02 0000 0001 0001 0000 0000 0002 eeee ff03 0021'), packet])),
+      ),
+      LINE,
+    ],
+    ['Ethernet in IP', ipv4(OUTER, { protocol: 97, bytes: Buffer.concat([hex('3000'), ethernet(packet)]) }), LINE],
+    [
+      'an authentication header',
+      ipv4(OUTER, { protocol: 51, bytes: Buffer.concat([hex('04 04'), Buffer.alloc(22), packet]) }),
+      LINE,
+    ],
     ['IPIP', ipv4(OUTER, ipInIp(packet)), LINE],
     ['6in4', ipv4(OUTER, ipInIp(packet6)), LINE_6],
     ['4in6', ipv6({}, ipInIp(packet)), LINE],
@@ -190,4 +221,33 @@ describe('ports', () => {
   ])('a UDP length that is %s is bounded by the packet', (_, length) => {
     expect(lines([ethernet(ipv4({}, udp({ length }, query('example.com', { id: 7 }))))])).toEqual([LINE])
   })
+})
+
+describe('what the user says of ports', () => {
+  const wrapped = ethernet(ipv4(OUTER, udp({ toPort: 9999 }, Buffer.concat([hex('0000 0800'), packet]))))
+
+  test('a tunnel on another port than the assigned one', () => {
+    expect(decoded([wrapped]).lines).toEqual([])
+    expect(decoded([wrapped], ETHERNET, { dns: [], tunnels: [{ name: 'gre', port: 9999 }] }).lines).toEqual([LINE])
+  })
+
+  test('a DNS server on another port than 53', () => {
+    const frames = [
+      ethernet(ipv4({}, udp({ toPort: 1053 }, query('example.com', { id: 7 })))),
+      ethernet(
+        ipv4(
+          { from: SERVER, to: CLIENT },
+          udp({ fromPort: 1053, toPort: 40_000 }, response('example.com', [], { id: 7 })),
+        ),
+      ),
+    ]
+    expect(decoded(frames)).toMatchObject({ lines: [], issues: ['dns-elsewhere 2'] })
+    expect(decoded(frames, ETHERNET, { dns: [1053], tunnels: [] }).lines).toHaveLength(2)
+  })
+})
+
+test('Ethernet in Ethernet in Ethernet ends', () => {
+  const frame = Buffer.alloc(14 * 18_000)
+  for (let at = 12; at < frame.length; at += 14) frame.writeUInt16BE(0x6558, at)
+  expect(decoded([frame]).issues).toEqual(['too-deep 1'])
 })

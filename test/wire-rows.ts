@@ -17,6 +17,7 @@ import {
 import { decodeFrame, endDecoder, newDecoder } from '../src/wire/decode.ts'
 import type { Frame } from '../src/wire/frame.ts'
 import { Issues } from '../src/wire/issues.ts'
+import type { PortHints } from '../src/wire/ports.ts'
 import { newTables, type Tables } from '../src/wire/tables.ts'
 
 /** A frame: its bytes, and what differs from "captured whole, one millisecond after the one before, on Ethernet". */
@@ -40,7 +41,7 @@ export const SLL = 113
 export const SLL2 = 276
 export const RAW = 101
 
-export function decoded(frames: Given[], link = ETHERNET): Decoded {
+export function decoded(frames: Given[], link = ETHERNET, ports?: PortHints): Decoded {
   const tables = newTables()
   const issues = new Issues()
   const capture = newCapture('test')
@@ -52,7 +53,7 @@ export function decoded(frames: Given[], link = ETHERNET): Decoded {
       lines.push(lineOf(messages, row, tables))
     }
   }
-  const decoder = newDecoder({ tables, issues, capture, file: 0, keepBytes: true, sink })
+  const decoder = newDecoder({ tables, issues, capture, file: 0, keepBytes: true, sink, ports })
   frames.forEach((given, i) => {
     capture.frames++
     decodeFrame(decoder, frameOf(given, i, link))

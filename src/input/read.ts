@@ -7,6 +7,7 @@ import { type Capture, type Messages, UserError } from '../model.ts'
 import { decodeFrame, endDecoder, newDecoder } from '../wire/decode.ts'
 import type { Frame } from '../wire/frame.ts'
 import type { Issues } from '../wire/issues.ts'
+import type { PortHints } from '../wire/ports.ts'
 import type { Tables } from '../wire/tables.ts'
 import { type Chunks, nameOf, openSource, peek, type Source } from './chunks.ts'
 import { COMPRESSIONS } from './compression.ts'
@@ -30,6 +31,8 @@ export interface ReadOptions {
   stdin?: Readable | undefined
   /** Where flow logs leave names and conversations. */
   flows?: FlowSinks | undefined
+  /** What the user says of ports. */
+  ports?: PortHints | undefined
   /** In place of the decoder of wire/: tests and measurements. */
   newDecoder?: NewDecoder | undefined
 }
@@ -51,6 +54,7 @@ export type NewDecoder = (about: {
   issues: Issues
   keepBytes: boolean
   flows?: FlowSinks | undefined
+  ports?: PortHints | undefined
 }) => FrameDecoder
 
 /** The decoder of wire/. Without a sink its block grows where one frame brings many messages; here it is emptied in time. */
@@ -107,7 +111,7 @@ export class CaptureReader {
 
   async open(): Promise<void> {
     const { capture, options } = this
-    const { issues, tables, keepBytes, flows } = options
+    const { issues, tables, keepBytes, flows, ports } = options
     const source = await openSource(capture.file, {
       signal: options.signal,
       stdin: options.stdin,
@@ -140,7 +144,7 @@ export class CaptureReader {
       const format = formatOf(opening.head, capture.file)
       capture.format = format.name
       const newDecoder = options.newDecoder ?? format.newDecoder ?? dnsDecoder
-      this.decoder = newDecoder({ file: this.index, capture, tables, issues, keepBytes, flows })
+      this.decoder = newDecoder({ file: this.index, capture, tables, issues, keepBytes, flows, ports })
       const parser = format.open({ capture, issues, onFrame: this.onFrame, onOther: this.onOther })
       this.feed = new Feed(parser)
     } catch (error) {

@@ -13,9 +13,10 @@ import type { Datagram } from './fragments.ts'
 import type { Generations } from './generations.ts'
 import type { Issues } from './issues.ts'
 import { newMessages } from './messages.ts'
+import type { PortHints } from './ports.ts'
 import { Servers } from './servers.ts'
 import type { Tables } from './tables.ts'
-import { type TunnelPort, tunnelPorts } from './tunnels.ts'
+import { tunnelPorts } from './tunnels.ts'
 
 /** What a frame turned out to be. */
 export const OTHER = 0
@@ -39,8 +40,7 @@ export interface DecoderOptions {
   /** The capture's number in the run. */
   file: number
   keepBytes: boolean
-  /** Ports of tunnels beside the assigned ones. */
-  tunnels?: readonly TunnelPort[] | undefined
+  ports?: PortHints | undefined
   /** Gets every full block and what flushDecoder hands over; the block is used again afterwards. Without it the block grows. */
   sink?: ((messages: Messages) => void) | undefined
 }
@@ -111,8 +111,8 @@ export function newState(
     keepBytes: options.keepBytes,
     sink: options.sink ?? null,
     messages: newMessages(BLOCK_ROWS, options.keepBytes),
-    servers: new Servers(),
-    tunnels: tunnelPorts(options.tunnels ?? []),
+    servers: new Servers(options.ports?.dns ?? []),
+    tunnels: tunnelPorts(options.ports?.tunnels ?? []),
     fragments,
     connections,
     fragmentBytes: 0,

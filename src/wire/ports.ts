@@ -1,5 +1,13 @@
 /** What a port number tells of what is inside, where it tells anything. */
 import type { Decoder } from './decoder.ts'
+import type { TunnelPort } from './tunnels.ts'
+
+/** What the user says of ports. */
+export interface PortHints {
+  /** On which DNS servers listen, beside 53. */
+  dns: readonly number[]
+  tunnels: readonly TunnelPort[]
+}
 
 export const DOMAIN = 53
 /** RFC 6762; and CoreDNS on OpenShift, in unicast. */

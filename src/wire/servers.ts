@@ -15,11 +15,20 @@ export class Servers {
   private readonly known = new Set<number>()
   /** 1 where some server listens on the port: the cheap test before an address is looked up. */
   readonly ports = new Uint8Array(65_536)
+  /** Ports of which the user says that servers listen there, whoever they are. */
+  private readonly given = new Set<number>()
   private readonly hashes = new Int32Array(RECENT)
   private readonly seconds = new Float64Array(RECENT).fill(Number.NEGATIVE_INFINITY)
 
+  constructor(given: readonly number[]) {
+    for (const port of given) {
+      this.given.add(port)
+      this.ports[port] = 1
+    }
+  }
+
   has(address: number, port: number): boolean {
-    return this.ports[port] !== 0 && this.known.has(address * 65_536 + port)
+    return this.ports[port] !== 0 && (this.known.has(address * 65_536 + port) || this.given.has(port))
   }
 
   /** A query was seen on its way to port 53. */
