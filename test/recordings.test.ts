@@ -3,12 +3,12 @@
  * logs, and the laws that hold for every capture. Runs where the folder of recordings stands beside the project.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import type { LookupRecord, Report } from '../src/model.ts'
-import { PATIENCE, RECORDINGS, run, SHARED, scenarios } from './recordings.ts'
+import { capturesOf, EVERYWHERE, NODES, PATIENCE, RECORDINGS, run, SHARED, scenarios, toldIn } from './recordings.ts'
 
 const OUT = mkdtempSync(join(tmpdir(), 'dnstrail-recordings-'))
 vi.setConfig({ testTimeout: PATIENCE })
@@ -17,7 +17,7 @@ function tool(name: string, records: unknown[], args: (ndjson: string) => string
   const path = join(OUT, 'records.ndjson')
   writeFileSync(path, records.map(record => `${JSON.stringify(record)}\n`).join(''))
   const line = execFileSync(process.execPath, [join(SHARED, 'tools', name), ...args(path)], { encoding: 'utf8' }).trim()
-  const numbers = line.matchAll(/(\w+) ([\d.]+)(?= |$)/g)
+  const numbers = line.matchAll(/(\w+) (-?[\d.]+)(?= |$)/g)
   return Object.fromEntries([...numbers].map(([, key, value]) => [key, Number(value)]))
 }
 
@@ -52,14 +52,14 @@ describe.skipIf(scenarios.length === 0)('hops of the recordings are what the ser
   for (const scenario of scenarios) {
     const folder = join(RECORDINGS, scenario)
     test(scenario, async () => {
-      const topology = JSON.parse(readFileSync(join(folder, 'topology.json'), 'utf8'))
-      const captures = readdirSync(folder).filter(file => /^node-.-any\.pcap(ng)?$/.test(file))
-      const { hops, lookups, report } = await run(captures.map(file => join(folder, file)))
+      const topology = toldIn(scenario, 'topology.json')
+      const { hops, lookups, report } = await run(capturesOf(scenario, NODES))
       expectLaws(report, lookups)
       for (const log of readdirSync(join(folder, 'logs')).filter(file => /^(coredns|node-cache)-.*\.log$/.test(file))) {
         const name = log.replace(/\.log$/, '')
         const pod = topology.pods.find((p: { netns: string }) => p.netns === name)
         const servers: string[] = pod ? [pod.ip, pod.ip6].filter(Boolean) : (topology.nodelocal?.listen ?? [])
+        const hits = cacheHitsOf(folder, name)
         const score = tool('score-hops.mjs', hops, path => [
           path,
           join(folder, 'logs', log),
@@ -71,7 +71,39 @@ describe.skipIf(scenarios.length === 0)('hops of the recordings are what the ser
         expect(score.recall, `${log}: recall`).toBeGreaterThanOrEqual(0.99)
         expect(score.precision, `${log}: precision`).toBeGreaterThanOrEqual(0.99)
         expect(score.rcode, `${log}: rcode`).toBe(1)
+        expect(Math.abs(score.p50), `${log}: time at the server`).toBeLessThan(0.5)
+        // What a server that stands elsewhere has in its cache, its own node's capture would tell.
+        const served = hops.filter(({ to }) => servers.includes(to.address))
+        if (hits === null || !served.some(({ servedFrom }) => servedFrom === 'forwarded')) continue
+        const cached = served.filter(({ servedFrom, qtype }) => servedFrom === 'cache' && qtype !== 'HINFO').length
+        expect(Math.abs(cached - hits), `${log}: ${cached} cache hits of ${hits}`).toBeLessThanOrEqual(hits / 100)
       }
+    })
+  }
+})
+
+/** What the server's own metrics counted; null without, and where it was started anew in between. */
+function cacheHitsOf(folder: string, server: string): number | null {
+  const [before, after] = ['before', 'after'].map(when => {
+    const path = join(folder, 'logs', `metrics-${server}-${when}.txt`)
+    return existsSync(path) ? readFileSync(path, 'utf8') : null
+  })
+  if (!before || !after) return null
+  const started = (text: string) => /^process_start_time_seconds (.*)$/m.exec(text)?.[1]
+  if (started(before) !== started(after)) return null
+  const hits = (text: string): number =>
+    [...text.matchAll(/^coredns_cache_hits_total\{.*\} (\S+)$/gm)].reduce((sum, [, value]) => sum + Number(value), 0)
+  return hits(after) - hits(before)
+}
+
+describe.skipIf(scenarios.length === 0)('everything that a forwarder asks was caused by somebody', () => {
+  for (const scenario of scenarios) {
+    test(scenario, async () => {
+      const { hops } = await run(capturesOf(scenario, EVERYWHERE))
+      const ids = new Set(hops.map(({ id }) => id))
+      // What the forwarders ask for themselves is nobody's lookup.
+      const asked = hops.filter(({ from, lookup }) => /^(coredns|node-local-cache)$/.test(from.role) && lookup !== null)
+      expect(asked.filter(({ causedBy }) => causedBy.length !== 1 || !ids.has(causedBy[0]))).toEqual([])
     })
   }
 })

@@ -15,7 +15,10 @@
  * A line with a time is a query and what the server did: NXDOMAIN, NODATA, SERVFAIL, REFUSED, FORMERR, TC, "A 10.0.0.1 ...", "AAAA ...",
  * "CNAME name", "icmp", "drop" ("drop behind": behind the DNAT). Words before the type: sport, id (hex), client, server, opt (UDP size), cookie, ad, tcp, syn (milliseconds
  * since the SYN of its connection); behind the outcome: after (milliseconds, 2 without), ttl, size (bytes), cut (the capture holds a part of it),
- * noaa, nora (flags that are not set). "dnat" before the type is the address that serves it: both sides of the translation are seen. A line that begins with = is one lookup that must come out, in order of start, and no other.
+ * aa, noaa, nora (flags that are set and not set), cname (in front of the addresses). "dnat" before the type is the address that serves it: both sides of the translation are seen. A line that begins with = is one lookup that must come out, in order of start, and no other.
+ *
+ * A line that begins with > is one hop, in order of start: "client server type name", and of it what is named: outcome, rcode, fromRole,
+ * toRole, servedFrom, causedBy (which of these lines, counted from 1), lookup (which line with =), ... Where there is one, all are listed.
  *
  * For findings: "walk" is a whole search by glibc, A and AAAA from one port, the domains of `list` (commas) denied one after the other
  * until the one in `at` or the name itself answers; AAAA is empty unless `v6` gives an address. The lines between repeat and end come again with later times, %i counts them from 0.
@@ -36,11 +39,12 @@ import {
   HAS_ASKED_TYPE,
   HAS_CNAME,
   HAS_SOA,
+  type HopRecord,
   type LookupRecord,
   NONE,
   UNREACHABLE,
 } from '../src/model.ts'
-import { lookupRecord, type RecordContext } from '../src/report/records.ts'
+import { hopRecord, lookupRecord, type RecordContext } from '../src/report/records.ts'
 import type { Identities } from '../src/trace/identity.ts'
 import { Trace } from '../src/trace/trace.ts'
 import { newMessages } from '../src/wire/messages.ts'
@@ -78,6 +82,7 @@ export interface Scenario {
   rows: Row[]
   expected: string[]
   findings: string[]
+  hops: string[]
   /** What the findings must say. */
   says: string[]
   /** Address and node. */
@@ -97,6 +102,7 @@ export function readScenario(path: string): Scenario {
     rows: [],
     expected: [],
     findings: [],
+    hops: [],
     says: [],
     nodes: [],
     policies: [],
@@ -110,6 +116,7 @@ export function readScenario(path: string): Scenario {
     else if (line.startsWith('node ')) scenario.nodes.push(line.split(/\s+/).slice(1) as [string, string])
     else if (line.startsWith('~')) scenario.says.push(line.slice(1).trim())
     else if (line.startsWith('!')) scenario.findings.push(line.slice(1).trim())
+    else if (line.startsWith('>')) scenario.hops.push(line.slice(1).trim())
     else if (line.startsWith('=')) scenario.expected.push(line.slice(1).trim())
     else if (/^[\d.]+ /.test(line)) scenario.rows.push(...rowsOf(line))
   }
@@ -176,7 +183,7 @@ function rowsOf(line: string): Row[] {
   const given = new Map(words.slice(1, -2).map(word => word.split('=') as [string, string]))
   const [outcome, ...rest] = right.split(/\s+/)
   const delay = Number(rest.find(word => word.startsWith('after='))?.slice(6) ?? 2)
-  const values = rest.filter(word => !/^(after|ttl|size)=|^(cut|noaa|nora)$/.test(word))
+  const values = rest.filter(word => !/^(after|ttl|size|cname)=|^(cut|aa|noaa|nora)$/.test(word))
   const opt = given.has('opt') ? Number(given.get('opt')) | (given.has('cookie') ? EDNS_COOKIE : 0) : NONE
   const query: Row = {
     time,
@@ -237,6 +244,13 @@ function rowsOf(line: string): Row[] {
   response.size = Number(rest.find(word => word.startsWith('size='))?.slice(5) ?? query.size)
   response.sinceSyn = Number.NaN
   if (rest.includes('cut')) response.content |= CONTENT_CUT
+  const target = rest.find(word => word.startsWith('cname='))?.slice(6)
+  if (target !== undefined) {
+    response.content |= HAS_CNAME
+    response.cname = target
+    response.answers++
+  }
+  if (rest.includes('aa')) response.flags |= AA
   if (rest.includes('noaa')) response.flags &= ~AA
   if (rest.includes('nora')) response.flags &= ~RA
   if (served === undefined) return [query, response]
@@ -260,9 +274,10 @@ export const runScenario = (scenario: Scenario, begin: ((world: World) => Examin
 export function traceScenario(
   { rows, nodes, policies, live }: Scenario,
   begin: ((world: World) => Examination) | null = null,
-): { trace: Trace; context: RecordContext; records: LookupRecord[] } {
+): { trace: Trace; context: RecordContext; records: LookupRecord[]; hops: HopRecord[] } {
   const tables = newTables()
   const records: LookupRecord[] = []
+  const hops: { start: number; number: number; record: HopRecord }[] = []
   const vantages = ['eth0', 'eth1'].map((name, i) => tables.vantages.intern(0, i === 0 ? NONE : i, name, 1))
   const context: RecordContext = {
     tables,
@@ -286,7 +301,10 @@ export function traceScenario(
       examination?.lookup(lookup, waste, inward)
       records.push(lookupRecord(context, lookup, waste, inward))
     },
-    hop: hop => examination?.hop(hop),
+    hop: hop => {
+      examination?.hop(hop)
+      hops.push({ start: hop.transaction.start, number: hop.transaction.number, record: hopRecord(context, hop) })
+    },
     settled: null,
   })
   if (live) trace.follow()
@@ -326,7 +344,8 @@ export function traceScenario(
     trace.add(m, 0)
   })
   trace.finish()
-  return { trace, context, records }
+  hops.sort((a, b) => a.start - b.start || a.number - b.number)
+  return { trace, context, records, hops: hops.map(({ record }) => record) }
 }
 
 /** A lookup in the words of an expectation: only what the expectation names, so that a line says what it is about. */
@@ -355,4 +374,22 @@ export function describeLookup(record: LookupRecord, expectation: string): strin
     return `${key}=${known[key] ?? '?'}`
   })
   return [record.name, record.outcome, record.resolver ?? '?', ...told].join(' ')
+}
+
+/** A hop in the words of an expectation. */
+export function describeHop(hop: HopRecord, hops: HopRecord[], lookups: LookupRecord[], expectation: string): string {
+  const [, , , , ...details] = expectation.split(/\s+/)
+  const known: Record<string, string> = {
+    ...Object.fromEntries(Object.entries(hop).map(([key, value]) => [key, String(value ?? '')])),
+    causedBy: hop.causedBy.map(id => hops.findIndex(other => other.id === id) + 1).join(','),
+    lookup: String(lookups.findIndex(({ id }) => id === hop.lookup) + 1 || ''),
+    fromRole: hop.from.role,
+    toRole: hop.to.role,
+    asked: hop.to.asked,
+  }
+  const told = details.map(detail => {
+    const key = detail.split('=')[0]
+    return `${key}=${known[key] ?? '?'}`
+  })
+  return [hop.from.address, hop.to.address, hop.qtype, hop.qname, ...told].join(' ')
 }

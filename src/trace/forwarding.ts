@@ -58,6 +58,7 @@ export class Forwarding {
     const candidates: AddressId[] = []
     const zone = t.qname === NONE ? null : zoneBehindService(this.names.text(t.qname))
     for (const c of enclosing) {
+      if (hasAnswered(c, t.start)) continue
       if (c.server === t.client) direct = true
       else if (c.client === t.client || candidates.includes(c.server)) continue
       else candidates.push(c.server)
@@ -280,8 +281,11 @@ const mayCause = (c: Transaction, t: Transaction): boolean =>
   c.state !== UNREACHED &&
   (c.dnsId !== t.dnsId || c.clientPort !== t.clientPort)
 
-/** True if it had ended before `now`, or no forwarder works on it any more. */
-const isOver = (c: Transaction, now: Time): boolean => c.end + SLACK < now || now - c.lastQuery > BUDGET
+/** True if no forwarder works on it any more. One that was asked twice and answered once goes on working for the second. */
+const isOver = (c: Transaction, now: Time): boolean =>
+  (c.retransmissions === 0 && hasAnswered(c, now)) || now - c.lastQuery > BUDGET
+
+const hasAnswered = (c: Transaction, now: Time): boolean => c.end + SLACK < now
 
 const NOTHING: Transaction[] = []
 
@@ -298,7 +302,8 @@ function zoneBehindService(name: string): string | null {
   return at < 0 ? null : name.slice(at + 5)
 }
 
-function attach(t: Transaction, cause: Transaction | null): boolean {
+/** Notes that `cause` made its server ask `t`; false without a cause. */
+export function attach(t: Transaction, cause: Transaction | null): boolean {
   if (!cause) return false
   t.causes = [cause]
   if (cause.effects) cause.effects.push(t)
@@ -319,7 +324,8 @@ function chooseCause(possible: Transaction[], t: Transaction): Transaction | nul
     const fresh = effects === 0 || c.retransmissions >= effects
     const sameId = c.dnsId === t.dnsId ? 0 : 1
     // First tries belong to askers without effects, in order; retries to askers whose effect is unanswered.
-    const rank = (gap <= FIRST_TRY && fresh ? 0 : effects > 0 ? 1e12 : 2e12) + sameId * 1e11 - gap
+    const late = hasAnswered(c, t.start) ? 4e12 : 0
+    const rank = (gap <= FIRST_TRY && fresh ? 0 : effects > 0 ? 1e12 : 2e12) + late + sameId * 1e11 - gap
     if (rank < bestRank) {
       best = c
       bestRank = rank

@@ -2,9 +2,9 @@
  * The stage between messages and the report. Transactions are held back a little, so that what a batch teaches (search lists, who
  * forwards for whom, roles) is known before its first transaction is linked and grouped; then lookups and hops leave as they are closed.
  */
-import { AA, NOERROR, NXDOMAIN, RA, SERVFAIL } from '../codes.ts'
 import type { AddressId, Messages, Role, ServedFrom, Time } from '../model.ts'
 import type { Tables } from '../wire/tables.ts'
+import { Autopath } from './autopath.ts'
 import { Endpoints } from './endpoints.ts'
 import { Forwarding } from './forwarding.ts'
 import { Grouping } from './grouping.ts'
@@ -14,9 +14,10 @@ import { decide, nameLookup } from './outcome.ts'
 import { Profiles } from './profiles.ts'
 import { habitsOf, resolverOf } from './resolvers.ts'
 import { SearchLists } from './searchlist.ts'
-import { Servfails } from './servfails.ts'
+import { Serving } from './serving.ts'
+import { Sharing } from './sharing.ts'
 import { type Inward, Sums } from './sums.ts'
-import { ANSWERED, OPEN, RESPONSE_LOST, type Transaction, UNANSWERED } from './transaction.ts'
+import { OPEN, RESPONSE_LOST, type Transaction, UNANSWERED } from './transaction.ts'
 import { Walks } from './walks.ts'
 import { covered, isWasted, judge, type LookupWasteSums, sumCandidate, sumWaste } from './waste.ts'
 
@@ -87,9 +88,9 @@ export class Trace {
   private hold: Time = Number.POSITIVE_INFINITY
   /** Hops that no lookup caused, waiting for their response. */
   private alone: Transaction[] = []
-  private readonly servfails = new Servfails()
-  /** Forwarders of which at least one query to the next hop was captured: only they can be seen to answer from a cache. */
-  private readonly visibleForwarders = new Set<AddressId>()
+  private readonly autopath: Autopath
+  private readonly serving: Serving
+  private readonly sharing: Sharing
 
   constructor(tables: Tables, options: TraceOptions) {
     this.options = options
@@ -98,6 +99,9 @@ export class Trace {
     this.profiles = new Profiles(tables.addresses)
     this.forwarding = new Forwarding(tables.names, this.profiles)
     this.endpoints = new Endpoints(tables, this.searchLists, this.forwarding, options.clusterDomain)
+    this.autopath = new Autopath(tables.names, this.forwarding)
+    this.serving = new Serving(tables.names, this.endpoints)
+    this.sharing = new Sharing(this.forwarding, this.serving)
     this.grouping = new Grouping(tables.names, this.searchLists, this.profiles, lookup => this.closeLookup(lookup))
     for (const { role, address } of options.roles) this.endpoints.hint(address, role)
     if (options.searchList) this.searchLists.give(options.searchList.list, options.searchList.ndots)
@@ -151,13 +155,14 @@ export class Trace {
     this.endpoints.learnZone()
     const { suffixes } = this.searchLists
     for (const t of batch) this.forwarding.linkRenamed(t, suffixes)
+    this.autopath.link(batch)
     for (const t of batch) {
       this.endpoints.observe(t)
-      if (t.rcode === SERVFAIL && t.effects) this.servfails.note(t)
-      if (t.causes) this.visibleForwarders.add(t.causes[0].server)
-      else if (t.infrastructure || t.nameCut) this.alone.push(t)
+      if (t.causes === null && (t.infrastructure || t.nameCut)) this.alone.push(t)
     }
+    this.serving.observe(batch)
     this.decideRoles(batch.length, all)
+    this.sharing.link(batch)
     for (const t of batch) if (t.causes === null && !t.infrastructure && !t.nameCut) this.grouping.add(t)
     const now = all ? Number.POSITIVE_INFINITY : complete ? until : (batch.at(-1)?.start ?? 0)
     this.grouping.close(now, all)
@@ -236,11 +241,12 @@ export class Trace {
       if (role === 'coredns' && wasted) coredns++
       if (role === 'upstream' && wasted) upstream++
       if (role === 'unknown') corednsKnown = clusterKnown = false
-      if (role === 'node-local-cache' && !this.visibleForwarders.has(t.server)) corednsKnown = clusterKnown = false
+      if (role === 'node-local-cache' && !this.serving.isVisible(t.server)) corednsKnown = clusterKnown = false
       // What CoreDNS answers with authority goes no further.
-      if (role === 'coredns' && !this.visibleForwarders.has(t.server) && this.servedFrom(t) !== 'authoritative')
+      if (role === 'coredns' && !this.serving.isVisible(t.server) && this.serving.of(t) !== 'authoritative')
         clusterKnown = false
-      if (depth < 8 && t.effects) for (const effect of t.effects) visit(effect, wasted, depth + 1)
+      if (depth < 8 && t.effects)
+        for (const effect of t.effects) if (isFirst(t, effect)) visit(effect, wasted, depth + 1)
     }
     for (const t of transactionsOf(lookup)) visit(t, isWasted(t), 0)
     return { reachedCoredns: corednsKnown ? coredns : null, leftCluster: clusterKnown ? upstream : null }
@@ -256,34 +262,18 @@ export class Trace {
   /** A transaction and all that it caused. */
   private closeHops(t: Transaction, lookup: Lookup | null): void {
     this.giveUp(t)
-    if (t.rcode === SERVFAIL && t.effects) this.servfails.note(t)
+    this.serving.noteFailure(t)
     const cause = t.causes?.[0]
     const from = cause ? cause.server : t.client
     const ownMs = ownTimeOf(t)
-    const servedFrom = this.servedFrom(t)
+    const servedFrom = this.serving.of(t)
     // Where a forwarder's own queries are not in the capture, nobody can tell what it had in its cache.
-    const isVisible = servedFrom !== null && this.visibleForwarders.has(t.server)
+    const isVisible = servedFrom !== null && this.serving.isVisible(t.server)
     const fromCache = isVisible ? servedFrom === 'cache' || servedFrom === 'stale' : null
     this.sums.addHop(t, from, cause !== undefined, ownMs, fromCache)
     if (lookup) this.walks.addHop(t, this.endpoints.serverRole(t.server).role)
     this.options.hop?.({ transaction: t, lookup, from, forwarder: cause !== undefined, ownMs, servedFrom, fromCache })
-    if (t.effects) for (const effect of t.effects) this.closeHops(effect, lookup)
-  }
-
-  /** Where a forwarder's response came from; null where it cannot be seen. */
-  private servedFrom(t: Transaction): ServedFrom | null {
-    if (t.state !== ANSWERED) return null
-    const { role } = this.endpoints.serverRole(t.server)
-    if (role !== 'coredns' && role !== 'node-local-cache') return null
-    if (t.effects?.some(effect => effect.start <= t.end && !(effect.end > t.end + 1e6))) {
-      return 'forwarded'
-    }
-    // A query upstream that the client did not wait for is a refresh: the answer was in the cache.
-    if (t.effects && t.recordTtl === 0) return 'stale'
-    if (role === 'coredns' && t.responseFlags & AA && !(t.responseFlags & RA)) return 'authoritative'
-    if (!this.visibleForwarders.has(t.server)) return null
-    if (t.rcode === NOERROR || t.rcode === NXDOMAIN) return 'cache'
-    return this.servfails.isCached(t) ? 'cache' : null
+    if (t.effects) for (const effect of t.effects) if (isFirst(t, effect)) this.closeHops(effect, lookup)
   }
 
   private closeAlone(all: boolean): void {
@@ -307,6 +297,9 @@ export class Trace {
     this.alone = still
   }
 }
+
+/** A query that several waited for counts once, with the first of them. */
+const isFirst = (cause: Transaction, effect: Transaction): boolean => effect.causes?.[0] === cause
 
 /** The wait less the union of the intervals of the hops that were waited for; refreshes, which end later, are left out. */
 function ownTimeOf(t: Transaction): number | null {

@@ -1,0 +1,94 @@
+/**
+ * Links what CoreDNS asks upstream when it walks a client's search list itself (plugin autopath): asked for base.namespace.svc.zone it
+ * asks for base with each search domain in turn. Only where the walk finds an address does a CNAME in the answer tell; a walk that ends
+ * in an empty answer or in nothing shows in the names and times alone.
+ * https://github.com/coredns/coredns/blob/master/plugin/autopath/autopath.go
+ */
+import { type AddressId, NONE, type Time } from '../model.ts'
+import type { Names } from '../wire/tables.ts'
+import { attach, type Forwarding } from './forwarding.ts'
+import type { Transaction } from './transaction.ts'
+
+/** Two interfaces, one clock. */
+const SLACK: Time = 1e6
+/** CoreDNS gives up a query after this. */
+const BUDGET: Time = 6.1e9
+
+export class Autopath {
+  private readonly names: Names
+  private readonly forwarding: Forwarding
+
+  constructor(names: Names, forwarding: Forwarding) {
+    this.names = names
+    this.forwarding = forwarding
+  }
+
+  /** Takes a batch in order of start, after everything that asks for the same name is linked. */
+  link(batch: readonly Transaction[]): void {
+    const unexplained = this.unexplained(batch)
+    if (unexplained.size === 0) return
+    /** First candidates that their server may be walking on from, by type and base. */
+    const waiting = new Map<string, Transaction[]>()
+    for (const t of batch) {
+      if (t.qname === NONE || t.infrastructure) continue
+      const name = this.names.text(t.qname)
+      if (unexplained.has(t)) this.linkWalk(t, name, waiting)
+      const base = baseOfCandidate(name)
+      if (base === null) continue
+      const key = `${t.qtype} ${base}`
+      const same = waiting.get(key)
+      if (same) same.push(t)
+      else waiting.set(key, [t])
+    }
+  }
+
+  /** What forwarders ask although nobody seems to have asked them: nothing in most batches. */
+  private unexplained(batch: readonly Transaction[]): Set<Transaction> {
+    const unexplained = new Set<Transaction>()
+    const servers = new Set<AddressId>()
+    const forwards = new Map<AddressId, boolean>()
+    for (const t of batch) {
+      servers.add(t.server)
+      if (t.causes || t.infrastructure) continue
+      let isForwarder = forwards.get(t.client)
+      if (isForwarder === undefined || (!isForwarder && servers.has(t.client))) {
+        isForwarder = servers.has(t.client) || this.forwarding.forwardersAt(t.client).length > 0
+        forwards.set(t.client, isForwarder)
+      }
+      if (isForwarder) unexplained.add(t)
+    }
+    return unexplained
+  }
+
+  /** The base is the name itself or a part of its first labels. */
+  private linkWalk(t: Transaction, name: string, waiting: Map<string, Transaction[]>): void {
+    for (let end = name.length; end > 0; end = name.lastIndexOf('.', end - 1)) {
+      const same = waiting.get(`${t.qtype} ${name.slice(0, end)}`)
+      const cause = same && this.walker(same, t)
+      if (!cause) continue
+      attach(t, cause)
+      return
+    }
+  }
+
+  /** The oldest whose server has not asked this yet. */
+  private walker(candidates: Transaction[], t: Transaction): Transaction | null {
+    for (const c of candidates) {
+      if (c.qname === t.qname || t.start + SLACK < c.start || t.start - c.lastQuery > BUDGET) continue
+      // A host's own process may bear the address of the cache that it asks.
+      if (c.server === t.server || c.client === t.client) continue
+      if (!this.forwarding.asksFrom(c.server, t.client)) continue
+      const end = Number.isNaN(c.end) ? c.responseAtServer : c.end
+      if (t.start > end + SLACK || t.end > end + SLACK) continue
+      if (!c.effects?.some(effect => effect.qname === t.qname)) return c
+    }
+    return null
+  }
+}
+
+/** "google.com" of google.com.shop.svc.cluster.local; null for what is no pod's first candidate. */
+function baseOfCandidate(name: string): string | null {
+  const service = name.lastIndexOf('.svc.')
+  const namespace = service < 0 ? -1 : name.lastIndexOf('.', service - 1)
+  return namespace <= 0 ? null : name.slice(0, namespace)
+}

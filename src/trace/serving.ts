@@ -1,0 +1,135 @@
+/**
+ * Where a forwarder's answer came from: further on, its cache, its own knowledge, or a query that it had made for somebody else. A
+ * capture that does not show a forwarder's own queries never shows a cache hit.
+ */
+import { AA, NOERROR, NXDOMAIN, RA, SERVFAIL } from '../codes.ts'
+import { type AddressId, NONE, type ServedFrom, type Time } from '../model.ts'
+import type { Names } from '../wire/tables.ts'
+import type { Endpoints } from './endpoints.ts'
+import { Servfails } from './servfails.ts'
+import { ANSWERED, RESPONSE_LOST, type Transaction } from './transaction.ts'
+
+/** Two interfaces, one clock. */
+const SLACK: Time = 1e6
+/** So many answers must show a server's habit. */
+const ENOUGH = 3
+/** A cached answer's TTL has not gone down yet within the first second. */
+const FIRST_SECOND: Time = 1e9
+const MAX_ENTRIES = 20_000
+
+/** What a server's answers show of its cache. */
+interface Habits {
+  /** Answers without a query further on that bear AA and RA: CoreDNS' cache sets AA on what it has from elsewhere. */
+  authorityOnHits: number
+  /** Largest TTL of the cluster's own names, positive and negative: that of the kubernetes plugin itself. */
+  fullTtl: [positive: number, negative: number]
+  /** Answers of such names whose TTL had gone down: they are cached too. */
+  countedDown: number
+}
+
+export class Serving {
+  private readonly names: Names
+  private readonly endpoints: Endpoints
+  private readonly servfails = new Servfails()
+  /** Forwarders of which at least one query to the next hop was captured: only they can be seen to answer from a cache. */
+  private readonly visible = new Set<AddressId>()
+  private readonly habits = new Map<AddressId, Habits>()
+  /** When a cluster name was last answered in full, by server and question. */
+  private readonly answeredInFull = new Map<string, Time>()
+
+  constructor(names: Names, endpoints: Endpoints) {
+    this.names = names
+    this.endpoints = endpoints
+  }
+
+  /** True where it was seen to ask on. */
+  isVisible(server: AddressId): boolean {
+    return this.visible.has(server)
+  }
+
+  /** True where it behaves as CoreDNS does: its answers from the cache bear AA. */
+  isCoredns(server: AddressId): boolean {
+    return this.endpoints.serverRole(server).role === 'coredns' || this.habitsOf(server).authorityOnHits >= ENOUGH
+  }
+
+  /** Takes a batch when its hops are linked, before any of them is closed. */
+  observe(batch: readonly Transaction[]): void {
+    for (const t of batch) {
+      if (t.causes) for (const cause of t.causes) this.visible.add(cause.server)
+      this.noteFailure(t)
+      if (t.rcode === NONE || t.effects) continue
+      const habits = this.habitsOf(t.server)
+      if (t.responseFlags & AA && t.responseFlags & RA) habits.authorityOnHits++
+      if (!this.isClusterAnswer(t)) continue
+      const sign = signOf(t)
+      if (t.recordTtl > habits.fullTtl[sign]) habits.fullTtl[sign] = t.recordTtl
+      else if (t.recordTtl < habits.fullTtl[sign]) habits.countedDown++
+    }
+  }
+
+  /** A failure that came from further on is kept for a while. */
+  noteFailure(t: Transaction): void {
+    if (t.rcode === SERVFAIL && t.effects) this.servfails.note(t)
+  }
+
+  /** Null where it cannot be seen. */
+  of(t: Transaction): ServedFrom | null {
+    if (t.state !== ANSWERED && t.state !== RESPONSE_LOST) return null
+    const end = Number.isNaN(t.end) ? t.responseAtServer : t.end
+    const waitedFor = t.effects?.find(effect => effect.start <= end && !(effect.end > end + SLACK))
+    if (waitedFor) return waitedFor.causes?.[0] === t ? 'forwarded' : 'shared'
+    // What else an upstream knows, and whom it asks other questions, is its own affair.
+    const { role } = this.endpoints.serverRole(t.server)
+    if (role !== 'coredns' && role !== 'node-local-cache') return null
+    // A query upstream that the client did not wait for is a refresh: the answer was in the cache.
+    if (t.effects && t.recordTtl === 0) return 'stale'
+    const isAuthority = (t.responseFlags & AA) !== 0
+    if (role === 'coredns' && isAuthority && !(t.responseFlags & RA)) return this.ofCluster(t)
+    if (!this.visible.has(t.server)) return null
+    // CoreDNS sets AA on what it has in its cache: what comes without was asked for where the capture did not look.
+    if (!isAuthority && this.habitsOf(t.server).authorityOnHits >= ENOUGH) return null
+    if (t.rcode === NOERROR || t.rcode === NXDOMAIN) return 'cache'
+    return this.servfails.isCached(t) ? 'cache' : null
+  }
+
+  /** What CoreDNS has from the API server, it may have in its cache as well; what a service points to outside, it must have looked up. */
+  private ofCluster(t: Transaction): ServedFrom {
+    const zone = this.endpoints.clusterDomain
+    if (t.cname !== NONE) {
+      const leadsOut = zone !== null && !isWithin(this.names.text(t.cname), zone)
+      return leadsOut && this.visible.has(t.server) ? 'cache' : 'authoritative'
+    }
+    if (!this.isClusterAnswer(t)) return 'authoritative'
+    const habits = this.habitsOf(t.server)
+    if (habits.countedDown < ENOUGH) return 'authoritative'
+    if (t.recordTtl < habits.fullTtl[signOf(t)]) return 'cache'
+    const key = `${t.server} ${t.qname} ${t.qtype}`
+    const before = this.answeredInFull.get(key)
+    if (before !== undefined && t.start >= before && t.start - before < FIRST_SECOND) return 'cache'
+    if (this.answeredInFull.size >= MAX_ENTRIES) this.answeredInFull.clear()
+    this.answeredInFull.set(key, Number.isNaN(t.end) ? t.responseAtServer : t.end)
+    return 'authoritative'
+  }
+
+  /** An answer of the kubernetes plugin with a TTL of its own. */
+  private isClusterAnswer(t: Transaction): boolean {
+    if (t.qname === NONE || t.cname !== NONE || t.recordTtl < 0) return false
+    if (!(t.responseFlags & AA) || t.responseFlags & RA) return false
+    const zone = this.endpoints.clusterDomain
+    const name = this.names.text(t.qname)
+    return zone === null ? name.includes('.svc.') : isWithin(name, zone)
+  }
+
+  private habitsOf(server: AddressId): Habits {
+    let habits = this.habits.get(server)
+    if (!habits) {
+      habits = { authorityOnHits: 0, fullTtl: [0, 0], countedDown: 0 }
+      this.habits.set(server, habits)
+    }
+    return habits
+  }
+}
+
+const signOf = (t: Transaction): 0 | 1 => (t.rcode === NOERROR && t.answerCount > 0 ? 0 : 1)
+
+const isWithin = (name: string, zone: string): boolean => name === zone || name.endsWith(`.${zone}`)
