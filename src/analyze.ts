@@ -64,6 +64,9 @@ export interface Options {
 export interface Sinks {
   lookup?: (record: LookupRecord) => void
   hop?: (record: HopRecord) => void
+  /** Called as lookups and hops are closed; nothing of what they get may be kept. */
+  closedLookup?: (lookup: Lookup, waste: LookupWasteSums) => void
+  closedHop?: (hop: Hop, trace: Trace) => void
   /** Called once, when all is read: what the report does not hold. */
   finished?: (trace: Trace, context: RecordContext) => void
   onlooker?: Onlooker
@@ -134,11 +137,13 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
     wanted: lookupFilter(options.filters, context),
     lookup: (lookup, waste, inward) => {
       examination.lookup(lookup, waste, inward)
+      sinks.closedLookup?.(lookup, waste)
       lookups?.add({ lookup, waste, inward })
       onlooker?.lookup(lookup, waste, inward)
     },
     hop: hop => {
       examination.hop(hop)
+      sinks.closedHop?.(hop, trace)
       hops?.add(hop)
       onlooker?.hop(hop)
     },

@@ -256,6 +256,17 @@ function program(console: Console, outcome: Outcome): Command {
     .option('--autopath', 'CoreDNS would walk the search list for its pods')
     .option('--node-local-cache', 'every node would have a DNS cache')
     .action((files: string[], flags: Partial<Change>) => whatIf(files, flags, root, console))
+  root
+    .command('compare')
+    .description('before and after a change: what differs by more than noise, findings that came and went')
+    .usage('<before> <after>')
+    .argument('[before]')
+    .argument('[after]')
+    .option('--before <capture...>', 'where there are several')
+    .option('--after <capture...>', 'where there are several')
+    .action((before: string | undefined, after: string | undefined, flags: Partial<ComparedFiles>) =>
+      compare(comparedFiles(before, after, flags), root, console, outcome),
+    )
   const watching = command('watch', 'a live capture on a screen; in a pipe one ndjson line per lookup', files =>
     watch(files, watching.opts<{ every?: number }>().every, root, console, outcome),
   )
@@ -280,6 +291,30 @@ const valid =
       throw error instanceof UserError ? new InvalidArgumentError(error.message) : error
     }
   }
+
+interface ComparedFiles {
+  before: string[]
+  after: string[]
+}
+
+function comparedFiles(
+  before: string | undefined,
+  after: string | undefined,
+  flags: Partial<ComparedFiles>,
+): ComparedFiles {
+  const files = {
+    before: flags.before ?? (before === undefined ? [] : [before]),
+    after: flags.after ?? (after === undefined ? [] : [after]),
+  }
+  const both = (flags.before && before !== undefined) || (flags.after && after !== undefined)
+  if (files.before.length === 0 || files.after.length === 0 || both)
+    throw new UserError(
+      'compare wants BEFORE and AFTER, a capture each; for several captures, --before FILE... --after FILE...',
+    )
+  if ([...files.before, ...files.after].filter(file => file === '-').length > 1)
+    throw new UserError('standard input ("-") can be read only once.')
+  return files
+}
 
 const MOST_NDOTS = 15
 
@@ -527,6 +562,30 @@ async function whatIf(files: string[], flags: Partial<Change>, root: Command, co
     console.stdout.write(output === 'json' ? jsonText(result) : `${jsonLine(result)}\n`)
   }
   for (const trouble of issueSentences(report)) complain(console, escapeText(trouble))
+}
+
+/** --fail-on works on what is new: findings that came, or became worse. */
+async function compare(files: ComparedFiles, root: Command, console: Console, outcome: Outcome): Promise<void> {
+  const { output, findings, ignore, failOn } = root.opts<Flags>()
+  if (output === 'csv') throw new UserError('a comparison comes as text, json or ndjson.')
+  const { checkChoice, chosen, fails } = await import('./findings/choose.ts')
+  const choice = { only: findings ?? null, ignore: ignore ?? [], failOn: failOn ?? [] }
+  checkChoice(choice)
+  const progress = progressLine(console, true)
+  const [{ compare }, { cameIn }] = await Promise.all([import('./compare.ts'), import('./report/compare.ts')])
+  const sides = [files.before, files.after].map(side => analyzeOptions(side, root, console, progress))
+  const { comparison, reports } = await compare(sides[0]!, sides[1]!, all => chosen(all, choice)).finally(
+    progress.erase,
+  )
+  if (fails(cameIn(comparison), choice)) outcome.status = FOUND
+  if (output === 'text') {
+    const { compareText } = await import('./report/compare-text.ts')
+    console.stdout.write(compareText(comparison, { width: screenWidth(console), color: colorful(root, console) }))
+  } else {
+    const { jsonLine, jsonText } = await import('./report/json.ts')
+    console.stdout.write(output === 'json' ? jsonText(comparison) : `${jsonLine(comparison)}\n`)
+  }
+  for (const trouble of reports.flatMap(issueSentences)) complain(console, escapeText(trouble))
 }
 
 async function hops(files: string[], root: Command, console: Console): Promise<void> {

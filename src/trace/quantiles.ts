@@ -14,7 +14,7 @@ export class Histogram {
   maxMs = 0
 
   add(ms: number): void {
-    const i = ms <= SMALLEST_MS ? 0 : Math.ceil(Math.log(ms / SMALLEST_MS) / GROWTH)
+    const i = bucketOf(ms)
     while (this.buckets.length <= i) this.buckets.push(0)
     this.buckets[i]++
     this.count++
@@ -40,7 +40,16 @@ export class Histogram {
     return this.maxMs
   }
 
+  /** How many samples are longer, as far as the buckets tell. */
+  countAbove(ms: number): number {
+    let n = 0
+    for (let i = bucketOf(ms) + 1; i < this.buckets.length; i++) n += this.buckets[i]
+    return n
+  }
+
   get quantiles(): Quantiles {
     return { p50: this.at(0.5), p90: this.at(0.9), p99: this.at(0.99), max: this.count ? this.maxMs : null }
   }
 }
+
+const bucketOf = (ms: number): number => (ms <= SMALLEST_MS ? 0 : Math.ceil(Math.log(ms / SMALLEST_MS) / GROWTH))
