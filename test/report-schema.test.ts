@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { expect, test } from 'vitest'
+import type { Options } from '../src/analyze.ts'
+import { compare } from '../src/compare.ts'
 import { whatIfOf } from '../src/report/what-if.ts'
 import { NO_CHANGE } from '../src/trace/change.ts'
 import { EMPTY_REPORT, FINDING, GLANCE, HOP, lookup, MESSAGE, REPORT } from './fixtures/report.ts'
@@ -32,10 +34,20 @@ function errors(schema: string, value: unknown): unknown {
   return validate.errors ?? []
 }
 
+const optionsFor = (file: string): Options => ({
+  files: [file],
+  filters: { namespace: null, pod: null, name: null, since: null, until: null },
+  hints: { resources: null, roles: [], resolvConf: null, clusterDomain: null },
+})
 const FOLDER_OF_SCENARIOS = fileURLToPath(new URL('what-if/', import.meta.url))
 const { trace, context } = traceScenario(readScenario(`${FOLDER_OF_SCENARIOS}drop-suffix-breaks.txt`))
 /** With names that stop, and everything to paste. */
 const WHAT_IF = whatIfOf(trace, context, { ...NO_CHANGE, dropSuffix: ['corp.example'], autopath: true })
+
+const { comparison: COMPARISON } = await compare(
+  optionsFor('samples/06-lost-legs/node-a.pcap'),
+  optionsFor('samples/04-upstreams-disagree.pcap'),
+)
 
 test.each([
   [
@@ -52,6 +64,7 @@ test.each([
   ],
   ['message', MESSAGE],
   ['what-if', WHAT_IF],
+  ['compare', COMPARISON],
   ['glance', GLANCE],
   ['show', { lookup: lookup({ id: 'L17' }), hops: [HOP] }],
   ['show', { lookup: lookup({ id: 'L17' }), hops: [], messages: [{ hop: 'T1', message: MESSAGE, bytes: '00ff' }] }],

@@ -29,11 +29,7 @@ export function comparisonOf(before: Side, after: Side): Comparison {
     measures: measuresOf(before.blocks, after.blocks),
     names: namesOf(before, after),
     findings: findingsOf(before.report.findings, after.report.findings),
-    remarks: [
-      ...mix(before, after, 'before', 'after'),
-      ...mix(after, before, 'after', 'before'),
-      ...grades(before, after),
-    ],
+    remarks: [...mix(before, after), ...grades(before, after)],
   }
 }
 
@@ -133,17 +129,23 @@ export const cameIn = ({ findings }: Comparison): Finding[] =>
 
 // -- Remarks ----------------------------------------------------------------------------------------------------------------------------
 
-function mix(side: Side, other: Side, when: string, otherwise: string): string[] {
+function mix(before: Side, after: Side): string[] {
+  const [a, b] = [foreignShare(before, after), foreignShare(after, before)]
+  if (Math.max(a, b) < OTHER_NAMES) return []
+  return [
+    `${share(a, 1)} of the lookups before and ${share(b, 1)} of those after are of names that the other side never asks for: rates may differ for that alone.`,
+  ]
+}
+
+/** The part of a side's lookups whose names the other side never asks for; 0 where one of them is empty. */
+function foreignShare(side: Side, other: Side): number {
   let foreign = 0
   let lookups = 0
   for (const [name, row] of side.names) {
     lookups += row.lookups
     if (!other.names.has(name)) foreign += row.lookups
   }
-  if (lookups === 0 || other.names.size === 0 || foreign < OTHER_NAMES * lookups) return []
-  return [
-    `${share(foreign, lookups)} of the lookups ${when} are of names that nobody asks for ${otherwise}: rates may differ for that alone.`,
-  ]
+  return lookups === 0 || other.names.size === 0 ? 0 : foreign / lookups
 }
 
 function grades(before: Side, after: Side): string[] {
