@@ -1,5 +1,5 @@
 /** A client's latest negative answers, whose continuation may come: the next candidate of a walk. A ring in columns, as every query asks. */
-import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
+import { type NameId, NONE } from '../model.ts'
 import type { Transaction } from './transaction.ts'
 
 /** How many are remembered; a power of two. */
@@ -12,8 +12,11 @@ export class Denials<Step> {
   /** The step that led to it, and its base; null where it may begin a walk. */
   readonly by = new Array<Step | null>(REMEMBERED).fill(null)
   readonly base = new Array<string>(REMEMBERED).fill('')
+  readonly asked = new Int32Array(REMEMBERED)
+  /** Header flags and OPT of its query. */
+  readonly flags = new Int32Array(REMEMBERED)
+  readonly edns = new Int32Array(REMEMBERED)
   private readonly head = new Int32Array(REMEMBERED)
-  private readonly asked = new Int32Array(REMEMBERED)
   /** How many there ever were: the latest stands at (count - 1) modulo REMEMBERED. */
   private count = 0
 
@@ -23,27 +26,20 @@ export class Denials<Step> {
     this.qname[at] = t.qname
     this.head[at] = head
     this.asked[at] = t.asked
+    this.flags[at] = t.queryFlags
+    this.edns[at] = t.edns
     this.end[at] = t.end
     this.by[at] = by
     this.base[at] = base
   }
 
-  /** The latest of names with that first label at that server, before `than` (a place, or NONE for the very latest); NONE without. */
-  latest(head: number, asked: AddressId, than = NONE): number {
+  /** The latest of names with that first label, before `than` (a place, or NONE for the very latest); NONE without. */
+  latest(head: number, than = NONE): number {
     let i = this.count - 1
     if (than !== NONE) i -= (i - than) & (REMEMBERED - 1)
     for (i = than === NONE ? i : i - 1; i >= 0 && i >= this.count - REMEMBERED; i--) {
       const at = i & (REMEMBERED - 1)
-      if (this.head[at] === head && this.asked[at] === asked) return at
-    }
-    return NONE
-  }
-
-  /** The latest of that name at that server that ended after `since`; NONE without. */
-  latestOf(qname: NameId, asked: AddressId, since: Time): number {
-    for (let i = this.count - 1; i >= 0 && i >= this.count - REMEMBERED; i--) {
-      const at = i & (REMEMBERED - 1)
-      if (this.qname[at] === qname && this.asked[at] === asked && this.end[at] > since) return at
+      if (this.head[at] === head) return at
     }
     return NONE
   }

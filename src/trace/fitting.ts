@@ -5,7 +5,7 @@
 import { A, AAAA, NOERROR, NXDOMAIN, TC } from '../codes.ts'
 import { HAS_CNAME, TCP, type Time } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
-import type { SearchKnowledge } from './searchlist.ts'
+import type { SearchKnowledge } from './search-knowledge.ts'
 import { type Step, type Steps, splitAt } from './steps.ts'
 import { behind, dots } from './suffix.ts'
 import { ANSWERED, type Transaction, UNREACHED } from './transaction.ts'

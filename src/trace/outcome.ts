@@ -6,7 +6,7 @@ import { A, AAAA, NOERROR, NXDOMAIN, REFUSED, SERVFAIL, TC } from '../codes.ts'
 import { CONTENT_CUT, HAS_ASKED_TYPE, type Outcome, TCP, type Time } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import type { Resolver } from './resolvers.ts'
-import type { SearchKnowledge } from './searchlist.ts'
+import type { SearchKnowledge } from './search-knowledge.ts'
 import { behind, commonBase, endsWithSuffix, withoutSuffix } from './suffix.ts'
 import { ANSWERED, CAPTURE_ENDED, OPEN, type Transaction, UNREACHED } from './transaction.ts'
 

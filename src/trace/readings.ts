@@ -5,7 +5,7 @@
 import type { AddressId } from '../model.ts'
 import type { Seen } from './replay.ts'
 import { RESOLVERS, type Resolver, UNKNOWN_RESOLVER } from './resolvers.ts'
-import type { SearchKnowledge } from './searchlist.ts'
+import type { SearchKnowledge } from './search-knowledge.ts'
 import { dots, withoutSuffix } from './suffix.ts'
 import { AS_IS, candidateOrder, ONLY_AS_IS } from './walk.ts'
 import { ASKED_A, ASKED_AAAA, type Walk } from './walks.ts'

@@ -1,60 +1,65 @@
 /**
- * The search lists, learned from the walks themselves: after a negative answer the client asks the same base with the next search
- * domain. Each such step is an observation "this domain, then that"; the list is the path of the observations. Rules I1 to I6 of the
- * grouping rules that ARCHITECTURE.md describes.
+ * The search lists and ndots of the clients, learned from the walks themselves: after a negative answer the client asks the same base
+ * with the next search domain. Rules I1 to I6 of the grouping rules that ARCHITECTURE.md describes.
  */
-import { NOERROR, NXDOMAIN } from '../codes.ts'
+import { A, AAAA, NOERROR, NXDOMAIN } from '../codes.ts'
 import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
 import type { Names } from '../wire/tables.ts'
 import { Denials } from './denials.ts'
-import { behind, commonBase, dots, namespaceOf } from './suffix.ts'
+import { isLong, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
+import { NOTHING_KNOWN, type SearchKnowledge, setPositions, shareTail } from './search-knowledge.ts'
+import { merged, type Observation, type Observations, observationOf, pathOf } from './search-path.ts'
+import { behind, commonBase, dots, endsWithSuffix, namespaceOf } from './suffix.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
 
 /** The next candidate follows its predecessor's answer within this (a stub resolver needs microseconds, a starved pod more). */
 const STEP_GAP: Time = 50e6
 /** Clock granularity: an answer may bear a later time than the query that it let loose. */
 const STEP_SLACK: Time = 0.5e6
-interface Step {
-  count: number
-  /** One base is an accident, two are a habit. */
-  firstBase: string
-  severalBases: boolean
-  /** Was one of two steps in a row of one base: three candidates, a walk. */
-  inWalk: boolean
-}
+/** A tool that is started again takes longer than going on from the name as it is to the first search domain. */
+const AS_IS_STEP_GAP: Time = 10e6
+/** Both legs of a name leave within this. */
+const LEG_GAP: Time = 50e6
+/** The longest timer of a stub resolver after silence: glibc with three servers, c-ares. */
+const LONGEST_TIMER: Time = 8.5e9
+/** How many long names are remembered of a client until its list is known. */
+const LONG_NAMES = 16
 
-/** What was learned of one client. */
-export interface SearchKnowledge {
-  /** In order; empty while nothing is known. */
-  list: string[]
-  /** Where each domain stands in the list, "" (as-is) behind the last. */
-  position: Map<string, number>
-  /** ndots is at least, at most; null where no name told. */
-  ndotsMin: number | null
-  ndotsMax: number | null
-  /** Walks of at least two candidates that were seen. */
-  walks: number
-  /** Queries that were looked at: many without a list are those of a client that does not search. */
-  queries: number
-  /** The last domain was seen to be followed by the as-is name: nothing stands behind it. */
-  complete: boolean
-  /** True where a file given by the user says so. */
-  given: boolean
-}
-
+/** What one client showed at one server. */
 interface Learner {
-  client: AddressId
+  client: Client
   asked: AddressId
-  /** The client's, at all servers. */
-  denials: Denials<Step>
-  /** from domain -> to domain -> observations. "" is the as-is name. */
-  steps: Map<string, Map<string, Step>>
+  steps: Observations
   knowledge: SearchKnowledge
   /** There are steps since its list was made, ... */
   stale: boolean
   /** ... and they may change it. */
   changed: boolean
 }
+
+/** One client: what it showed at each server, and what it showed at all. */
+interface Client {
+  address: AddressId
+  /** Its latest negative answers, of all servers. */
+  denials: Denials<Observation>
+  atServer: Learner[]
+  /** Steps from one server to another, and how many those and the others are. */
+  crossings: Learner
+  crossed: number
+  stayed: number
+  /** The latest query that a step led to. */
+  led: { by: Observation | null; base: string; qname: NameId; start: Time; silent: boolean }
+  /** The latest query that none led to. */
+  unled: { qname: NameId; qtype: number; start: Time }
+  /** Long names that were asked for both families and that no step led to. */
+  longNames: Set<string>
+}
+
+/**
+ * The walks of this client go from server to server (rotate, a first server that is dead, copies to all): it is one resolv.conf with
+ * several servers. The processes of a node cross only where two happen to ask the same at once.
+ */
+const crosses = ({ stayed, crossed }: Client): boolean => crossed * 2 > stayed
 
 /** Two names of which the second may be asked because the first was denied. */
 interface Pair {
@@ -69,12 +74,11 @@ const PAIRS = 4096
 
 /**
  * Knowledge is kept per client and server: behind a node's address sit processes with different resolv.conf, and the server that each
- * asks is what tells them apart.
+ * asks is what tells them apart. Of a client whose walks go from server to server there is one for all of them.
  */
 export class SearchLists {
   private readonly learners = new Map<number, Learner>()
-  private readonly byClient = new Map<AddressId, Learner[]>()
-  private readonly denials = new Map<AddressId, Denials<Step>>()
+  private readonly byClient = new Map<AddressId, Client>()
   private readonly pairs = new Array<Pair | undefined>(PAIRS)
   /** Whose list may have changed. */
   private changed: Learner[] = []
@@ -91,46 +95,76 @@ export class SearchLists {
   /** Looks at a client's transactions in order of start, before they are grouped. */
   observe(t: Transaction): void {
     const learner = this.learnerOf(t.client, t.asked)
+    const { client } = learner
     if (t.nameCut || t.qname < 0) return
-    const { knowledge, denials } = learner
-    knowledge.queries++
+    learner.knowledge.queries++
+    const { led, denials } = client
     const at = this.predecessor(denials, t)
-    let by: Step | null = null
-    let base = ''
-    if (at !== NONE) {
-      const step = this.pairOf(denials.qname[at], t.qname).step as NonNullable<Pair['step']>
-      base = step.base
-      by = this.note(learner, step.from, step.to, base)
-      const before = denials.by[at]
-      if (before && denials.base[at] === base && !(by.inWalk && before.inWalk)) {
-        by.inWalk = before.inWalk = true
-        this.mark(learner)
-      }
-      // The base was searched before it was asked as it is: it has fewer dots than ndots.
-      const least = step.baseDots + 1
-      if (by.inWalk && !knowledge.given && step.from !== '' && !((knowledge.ndotsMin ?? 0) >= least)) {
-        const wasDenied = denials.has(qname => this.names.text(qname) === base)
-        if (!wasDenied) knowledge.ndotsMin = least
-      }
-    }
-    if (t.state === ANSWERED && isNegative(t)) this.remember(denials, t, by, base)
+    const isLed = at !== NONE || isSameCandidate(client, t)
+    if (at !== NONE) this.follow(learner, at, t)
+    else if (!isLed) this.noteUnled(client, t)
+    if (t.state !== ANSWERED || !isNegative(t)) return
+    const head = this.names.head(t.qname)
+    if (isLed) denials.add(t, head, led.by, led.base)
+    else denials.add(t, head, null, '')
   }
 
-  private remember(denials: Denials<Step>, t: Transaction, by: Step | null, base: string): void {
-    // The other leg of the same candidate was led to by the same step.
-    const leg = by === null ? denials.latestOf(t.qname, t.asked, t.start - STEP_GAP) : NONE
-    const head = this.names.head(t.qname)
-    if (leg === NONE) denials.add(t, head, by, by ? base : '')
-    else denials.add(t, head, denials.by[leg], denials.base[leg])
+  /** The step from the denied name at that place to this query, and what it tells. */
+  private follow(asked: Learner, at: number, t: Transaction): void {
+    const { client } = asked
+    const { denials, led } = client
+    const step = this.pairOf(denials.qname[at], t.qname).step as NonNullable<Pair['step']>
+    const stays = denials.asked[at] === t.asked
+    if (stays) client.stayed++
+    else client.crossed++
+    const learner = stays ? asked : client.crossings
+    const by = this.note(learner, step.from, step.to, step.base)
+    const before = denials.by[at]
+    if (before && denials.base[at] === step.base && !(by.inWalk && before.inWalk)) {
+      by.inWalk = before.inWalk = true
+      this.mark(learner)
+    }
+    led.by = by
+    led.base = step.base
+    led.qname = t.qname
+    led.start = t.start
+    led.silent = Number.isNaN(t.end)
+    const { knowledge } = learner
+    if (knowledge.given) return
+    // The base was searched before it was asked as it is: it has fewer dots than ndots.
+    if (step.from !== '' && by.inWalk && !((knowledge.ndotsMin ?? 0) > step.baseDots)) {
+      if (!denials.has(qname => this.names.text(qname) === step.base)) noteSearchedFirst(knowledge, step.baseDots)
+    }
+    if (step.from === '' && step.baseDots > 0 && this.beginsAsIs(denials, at, t, step.base))
+      noteAsIsFirst(knowledge, step.baseDots)
+  }
+
+  /** True where a step from the name as it is begins a walk: at once, by the same resolver, and not after a walk that ended with it. */
+  private beginsAsIs(denials: Denials<Observation>, at: number, t: Transaction, base: string): boolean {
+    if (t.start - denials.end[at] > AS_IS_STEP_GAP) return false
+    if (denials.flags[at] !== t.queryFlags || denials.edns[at] !== t.edns) return false
+    return !denials.has(qname => endsBehind(this.names.text(qname), base))
+  }
+
+  /** A query that no step led to; it may be the second leg of a name that was asked as it is. */
+  private noteUnled(client: Client, t: Transaction): void {
+    const { unled, longNames } = client
+    const isPair = unled.qname === t.qname && unled.qtype + t.qtype === A + AAAA && t.start - unled.start <= LEG_GAP
+    unled.qname = t.qname
+    unled.qtype = t.qtype
+    unled.start = t.start
+    if (!isPair || longNames.size >= LONG_NAMES) return
+    const name = this.names.text(t.qname)
+    if (isLong(name)) longNames.add(name)
   }
 
   /**
    * Where the latest negative answer stands of which this query is a plausible continuation; NONE where it is another leg, or begins
    * a walk. The names of one walk share their first label.
    */
-  private predecessor(denials: Denials<Step>, t: Transaction): number {
+  private predecessor(denials: Denials<Observation>, t: Transaction): number {
     const head = this.names.head(t.qname)
-    for (let at = denials.latest(head, t.asked); at !== NONE; at = denials.latest(head, t.asked, at)) {
+    for (let at = denials.latest(head); at !== NONE; at = denials.latest(head, at)) {
       if (denials.qname[at] === t.qname) return NONE
       const gap = t.start - denials.end[at]
       if (gap >= -STEP_SLACK && gap <= STEP_GAP && this.pairOf(denials.qname[at], t.qname).step !== null) return at
@@ -155,19 +189,18 @@ export class SearchLists {
 
   /** Makes the lists of all observations so far; in between of those that may have changed them. */
   learn(atEnd: boolean): void {
-    if (atEnd) for (const learner of this.learners.values()) if (learner.stale) this.mark(learner)
+    if (atEnd) for (const learner of this.every()) if (learner.stale) this.mark(learner)
     if (this.changed.length === 0) return
+    const clients = new Set<Client>()
     for (const learner of this.changed) {
       learner.changed = learner.stale = false
-      const { knowledge } = learner
-      if (knowledge.given) continue
-      knowledge.list = pathOf(learner.steps)
-      knowledge.complete = learner.steps.get(knowledge.list.at(-1) ?? '')?.has('') ?? false
-      setPositions(knowledge)
+      makeList(learner, learner.steps)
+      clients.add(learner.client)
     }
+    for (const client of clients) learnWhole(client)
     this.changed = []
     this.allSuffixes = null
-    this.share()
+    shareTail([...this.byClient.values()].flatMap(holding).map(({ knowledge }) => knowledge))
   }
 
   /** What the user's file says of all clients; overrides what is learned. */
@@ -177,28 +210,31 @@ export class SearchLists {
 
   /** What is known of a client when it asks one server; where that is nothing, what is known of it at all. */
   of(client: AddressId, asked: AddressId): SearchKnowledge {
-    const { knowledge } = this.learnerOf(client, asked)
-    if (knowledge.list.length > 0) return knowledge
+    const learner = this.learnerOf(client, asked)
+    if (learner.knowledge.list.length > 0 && !crosses(learner.client)) return learner.knowledge
     const best = this.bestOf(client)
-    return best.list.length > 0 ? best : knowledge
+    return best.list.length > 0 ? best : learner.knowledge
   }
 
-  /** What is known of a client, at the server where it showed most. */
-  bestOf(client: AddressId): SearchKnowledge {
+  /** What is known of a client: as a whole where its walks go from server to server, else at the server where it showed most. */
+  bestOf(address: AddressId): SearchKnowledge {
+    const client = this.byClient.get(address)
+    if (!client) return NOTHING_KNOWN
+    if (crosses(client) && client.crossings.knowledge.list.length > 0) return client.crossings.knowledge
     let best: SearchKnowledge = NOTHING_KNOWN
-    for (const { knowledge } of this.byClient.get(client) ?? [])
-      if (knowledge.list.length > best.list.length) best = knowledge
+    for (const { knowledge } of client.atServer) if (knowledge.list.length > best.list.length) best = knowledge
     return best
   }
 
   /** A finished walk tells of ndots: its base's dots were fewer than ndots (searched first), or at least as many (as-is first). */
   noteWalk(client: AddressId, asked: AddressId, base: string, searchedFirst: boolean): void {
-    const { knowledge } = this.learnerOf(client, asked)
-    knowledge.walks++
-    if (knowledge.given) return
-    const n = dots(base)
-    if (searchedFirst) knowledge.ndotsMin = Math.max(knowledge.ndotsMin ?? 0, n + 1)
-    else knowledge.ndotsMax = Math.min(knowledge.ndotsMax ?? n, n)
+    const learner = this.learnerOf(client, asked)
+    for (const { knowledge } of [learner, learner.client.crossings]) {
+      knowledge.walks++
+      if (knowledge.given) continue
+      if (searchedFirst) noteSearchedFirst(knowledge, dots(base))
+      else noteAsIsFirst(knowledge, dots(base))
+    }
   }
 
   /** The cluster domain, from the most frequent list; null while unknown. */
@@ -217,80 +253,81 @@ export class SearchLists {
   get suffixes(): readonly string[] {
     if (this.allSuffixes !== null) return this.allSuffixes
     const all = new Set<string>()
-    for (const { knowledge } of this.learners.values()) for (const suffix of knowledge.list) all.add(suffix)
+    for (const { knowledge } of this.every()) for (const suffix of knowledge.list) all.add(suffix)
     this.allSuffixes = [...all]
     return this.allSuffixes
   }
 
   /** Every client with what is known of it, once per different list. */
   get known(): { client: AddressId; knowledge: SearchKnowledge }[] {
-    return [...this.byClient].flatMap(([client, learners]) => {
+    return [...this.byClient.values()].flatMap(client => {
       const lists = new Map<string, SearchKnowledge>()
-      for (const { knowledge } of learners) {
+      for (const { knowledge } of holding(client)) {
         const key = knowledge.list.join(' ')
         if (key !== '' && (lists.get(key)?.walks ?? -1) < knowledge.walks) lists.set(key, knowledge)
       }
-      return [...lists.values()].map(knowledge => ({ client, knowledge }))
+      return [...lists.values()].map(knowledge => ({ client: client.address, knowledge }))
     })
   }
 
-  private learnerOf(client: AddressId, asked: AddressId): Learner {
-    if (this.last !== null && this.last.client === client && this.last.asked === asked) return this.last
-    const key = client * 0x20_0000 + asked
+  private *every(): Generator<Learner> {
+    yield* this.learners.values()
+    for (const { crossings } of this.byClient.values()) yield crossings
+  }
+
+  private learnerOf(address: AddressId, asked: AddressId): Learner {
+    if (this.last !== null && this.last.client.address === address && this.last.asked === asked) return this.last
+    const key = address * 0x20_0000 + asked
     let learner = this.learners.get(key)
-    if (learner) {
-      this.last = learner
-      return learner
+    if (!learner) {
+      const client = this.clientOf(address)
+      learner = this.newLearner(client, asked)
+      client.atServer.push(learner)
+      this.learners.set(key, learner)
+      this.allSuffixes = null
     }
+    this.last = learner
+    return learner
+  }
+
+  private clientOf(address: AddressId): Client {
+    let client = this.byClient.get(address)
+    if (client) return client
+    client = {
+      address,
+      denials: new Denials(),
+      atServer: [],
+      crossings: null as unknown as Learner,
+      crossed: 0,
+      stayed: 0,
+      led: { by: null, base: '', qname: NONE, start: 0, silent: false },
+      unled: { qname: NONE, qtype: NONE, start: 0 },
+      longNames: new Set(),
+    }
+    client.crossings = this.newLearner(client, NONE)
+    this.byClient.set(address, client)
+    return client
+  }
+
+  private newLearner(client: Client, asked: AddressId): Learner {
     const { list, ndots } = this.givenToAll ?? { list: [], ndots: null }
     const knowledge: SearchKnowledge = {
       list,
       position: new Map(),
       ndotsMin: ndots,
       ndotsMax: ndots,
+      asIsFirst: 0,
       walks: 0,
       queries: 0,
       complete: false,
       given: this.givenToAll !== null,
     }
     setPositions(knowledge)
-    learner = {
-      client,
-      asked,
-      denials: this.denialsOf(client),
-      steps: new Map(),
-      knowledge,
-      stale: false,
-      changed: false,
-    }
-    this.learners.set(key, learner)
-    this.allSuffixes = null
-    const siblings = this.byClient.get(client)
-    if (siblings) siblings.push(learner)
-    else this.byClient.set(client, [learner])
-    return learner
+    return { client, asked, steps: new Map(), knowledge, stale: false, changed: false }
   }
 
-  private denialsOf(client: AddressId): Denials<Step> {
-    let denials = this.denials.get(client)
-    if (!denials) {
-      denials = new Denials()
-      this.denials.set(client, denials)
-    }
-    return denials
-  }
-
-  private note(learner: Learner, from: string, to: string, base: string): Step {
-    let next = learner.steps.get(from)
-    if (!next) {
-      next = new Map()
-      learner.steps.set(from, next)
-    }
-    let step = next.get(to)
-    if (!step) {
-      step = { count: 0, firstBase: base, severalBases: false, inWalk: false }
-      next.set(to, step)
-    }
+  private note(learner: Learner, from: string, to: string, base: string): Observation {
+    const step = observationOf(learner.steps, from, to, base)
     const n = ++step.count
     const second = !step.severalBases && step.firstBase !== base
     if (second) step.severalBases = true
@@ -299,65 +336,6 @@ export class SearchLists {
     if (second || n <= 4 || (n & (n - 1)) === 0) this.mark(learner)
     return step
   }
-
-  /**
-   * A pod that never walked to the end shows a part of its list; the pods of one cluster share its tail (cluster domain and the
-   * node's own domains), so the part is completed with what the others have behind it (I5).
-   */
-  private share(): void {
-    const tails = new Map<string, { list: string[]; count: number }>()
-    for (const { knowledge } of this.learners.values()) {
-      if (knowledge.list.length < 2) continue
-      const listTail = namespaceOf(knowledge.list[0]) ? knowledge.list.slice(1) : knowledge.list
-      const key = listTail.join(' ')
-      const known = tails.get(key)
-      if (known) known.count++
-      else tails.set(key, { list: listTail, count: 1 })
-    }
-    const best = [...tails.values()].sort((a, b) => b.list.length * b.count - a.list.length * a.count)[0]
-    const tail = best?.list ?? []
-    if (tail.length === 0) return
-    for (const { knowledge } of this.learners.values()) {
-      if (knowledge.given || knowledge.list.length === 0) continue
-      const [first, ...others] = knowledge.list
-      if (
-        namespaceOf(first) &&
-        others.length < tail.length &&
-        others.at(-1) === tail.at(-1) &&
-        isPartOf(others, tail)
-      ) {
-        // Both ends and some between: the rest of its walks went where the capture does not look (another CoreDNS pod).
-        knowledge.list = [first, ...tail]
-        setPositions(knowledge)
-      }
-      if (knowledge.complete) continue
-      const last = knowledge.list.at(-1) as string
-      const at = tail.indexOf(last)
-      const isNamespace = namespaceOf(last) !== null && tail[0] === `svc.${namespaceOf(last)?.zone}`
-      const rest = at >= 0 ? tail.slice(at + 1) : isNamespace ? tail : []
-      if (rest.length === 0 || rest.some(suffix => knowledge.list.includes(suffix))) continue
-      knowledge.list = [...knowledge.list, ...rest]
-      setPositions(knowledge)
-    }
-  }
-}
-
-/** True if all of `part` stand in `whole` in the same order. */
-function isPartOf(part: string[], whole: string[]): boolean {
-  let at = 0
-  for (const item of whole) if (item === part[at]) at++
-  return at === part.length
-}
-
-const NOTHING_KNOWN: SearchKnowledge = {
-  list: [],
-  position: new Map([['', 0]]),
-  ndotsMin: null,
-  ndotsMax: null,
-  walks: 0,
-  queries: 0,
-  complete: false,
-  given: false,
 }
 
 /** NXDOMAIN, or NOERROR without any record. */
@@ -383,46 +361,33 @@ function isStep(from: string, to: string): boolean {
   return true
 }
 
-/**
- * The most frequent path through the steps that were seen often enough. It begins at the domain that is left more often than it is
- * reached from another one.
- */
-function pathOf(steps: Map<string, Map<string, Step>>): string[] {
-  const next = new Map<string, string>()
-  /** How much more often a domain is left than reached: the first of the list has the largest. */
-  const surplus = new Map<string, number>()
-  const add = (domain: string, n: number): void => {
-    if (domain !== '') surplus.set(domain, (surplus.get(domain) ?? 0) + n)
-  }
-  for (const [from, nexts] of steps) {
-    let best: { to: string; count: number } | null = null
-    for (const [to, step] of nexts) {
-      if (!isProven(step, from === '' || to === '')) continue
-      // Steps beside the as-is name are counted once a leg where it was answered, so they say nothing of the order.
-      if (from === '') {
-        add(to, 0)
-        continue
-      }
-      add(from, to === '' ? 0 : step.count)
-      if (to !== '') add(to, -step.count)
-      // As-is ends a list, so another domain is preferred where both follow: a jump after a timeout goes straight to as-is.
-      if (!best || (best.to === '' && to !== '') || (step.count > best.count && (to !== '' || best.to === '')))
-        best = { to, count: step.count }
-    }
-    if (best) next.set(from, best.to)
-  }
-  let first: string | undefined
-  for (const [domain, n] of surplus) if (first === undefined || n > (surplus.get(first) as number)) first = domain
-  const path: string[] = []
-  for (let at = first; at && !path.includes(at); at = next.get(at)) path.push(at)
-  return path
+/** Where what is known of a client stands: at each of its servers, or once for all. */
+const holding = (client: Client): Learner[] => (crosses(client) ? [client.crossings] : client.atServer)
+
+/** True for the other leg of the candidate that a step led to, and for its repetition after silence. */
+function isSameCandidate({ led }: Client, t: Transaction): boolean {
+  return led.qname === t.qname && t.start - led.start <= (led.silent ? LONGEST_TIMER : STEP_GAP)
 }
 
-/** Three observations from two bases, or one walk of three candidates (I2); two where one name is the bare base of the other. */
-const isProven = (step: Step, besideAsIs: boolean): boolean =>
-  step.inWalk || (step.severalBases && step.count >= (besideAsIs ? 2 : 3))
+/** True if the name is the base with something behind it. */
+const endsBehind = (name: string, base: string): boolean => name.length > base.length && name.startsWith(`${base}.`)
 
-function setPositions(knowledge: SearchKnowledge): void {
-  knowledge.position = new Map(knowledge.list.map((suffix, i) => [suffix, i]))
-  knowledge.position.set('', knowledge.list.length)
+function makeList({ knowledge }: Learner, steps: Observations): void {
+  if (knowledge.given) return
+  knowledge.list = pathOf(steps)
+  knowledge.complete = steps.get(knowledge.list.at(-1) ?? '')?.has('') ?? false
+  setPositions(knowledge)
+}
+
+/** What the client showed at all, and what its long names say. */
+function learnWhole(client: Client): void {
+  const { crossings, atServer, longNames } = client
+  if (crosses(client)) {
+    makeList(crossings, merged([crossings, ...atServer].map(({ steps }) => steps)))
+    for (const { knowledge } of atServer) if (!knowledge.given) noteNdots(crossings.knowledge, knowledge)
+  }
+  for (const { knowledge } of holding(client)) {
+    if (knowledge.given || knowledge.list.length === 0) continue
+    for (const name of longNames) if (!endsWithSuffix(name, knowledge.list[0])) noteAsIsFirst(knowledge, dots(name))
+  }
 }

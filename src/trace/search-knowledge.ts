@@ -1,0 +1,84 @@
+/** What is known of a client's resolv.conf, and how the pods of a cluster complete each other's (rule I5). */
+import type { Ndots } from './ndots.ts'
+import { namespaceOf } from './suffix.ts'
+
+/** What was learned of one client. */
+export interface SearchKnowledge extends Ndots {
+  /** In order; empty while nothing is known. */
+  list: string[]
+  /** Where each domain stands in the list, "" (as-is) behind the last. */
+  position: Map<string, number>
+  /** Walks of at least two candidates that were seen. */
+  walks: number
+  /** Queries that were looked at: many without a list are those of a client that does not search. */
+  queries: number
+  /** The last domain was seen to be followed by the as-is name: nothing stands behind it. */
+  complete: boolean
+  /** True where a file given by the user says so. */
+  given: boolean
+}
+
+export const NOTHING_KNOWN: SearchKnowledge = {
+  list: [],
+  position: new Map([['', 0]]),
+  ndotsMin: null,
+  ndotsMax: null,
+  asIsFirst: 0,
+  walks: 0,
+  queries: 0,
+  complete: false,
+  given: false,
+}
+
+export function setPositions(knowledge: SearchKnowledge): void {
+  knowledge.position = new Map(knowledge.list.map((suffix, i) => [suffix, i]))
+  knowledge.position.set('', knowledge.list.length)
+}
+
+/**
+ * A pod that never walked to the end shows a part of its list; the pods of one cluster share its tail (cluster domain and the node's
+ * own domains), so the part is completed with what the others have behind it (I5).
+ */
+export function shareTail(all: readonly SearchKnowledge[]): void {
+  const tail = commonTail(all)
+  if (tail.length === 0) return
+  for (const knowledge of all) {
+    if (knowledge.given || knowledge.list.length === 0) continue
+    const [first, ...others] = knowledge.list
+    if (namespaceOf(first) && others.length < tail.length && others.at(-1) === tail.at(-1) && isPartOf(others, tail)) {
+      // Both ends and some between: the rest of its walks went where the capture does not look (another CoreDNS pod).
+      knowledge.list = [first, ...tail]
+      setPositions(knowledge)
+    }
+    if (knowledge.complete) continue
+    const last = knowledge.list.at(-1) as string
+    const at = tail.indexOf(last)
+    const isNamespace = namespaceOf(last) !== null && tail[0] === `svc.${namespaceOf(last)?.zone}`
+    const rest = at >= 0 ? tail.slice(at + 1) : isNamespace ? tail : []
+    if (rest.length === 0 || rest.some(suffix => knowledge.list.includes(suffix))) continue
+    knowledge.list = [...knowledge.list, ...rest]
+    setPositions(knowledge)
+  }
+}
+
+/** What most lists have behind the pod's own namespace. */
+function commonTail(all: readonly SearchKnowledge[]): string[] {
+  const tails = new Map<string, { list: string[]; count: number }>()
+  for (const { list } of all) {
+    if (list.length < 2) continue
+    const tail = namespaceOf(list[0]) ? list.slice(1) : list
+    const key = tail.join(' ')
+    const known = tails.get(key)
+    if (known) known.count++
+    else tails.set(key, { list: tail, count: 1 })
+  }
+  const best = [...tails.values()].sort((a, b) => b.list.length * b.count - a.list.length * a.count)[0]
+  return best?.list ?? []
+}
+
+/** True if all of `part` stand in `whole` in the same order. */
+function isPartOf(part: string[], whole: string[]): boolean {
+  let at = 0
+  for (const item of whole) if (item === part[at]) at++
+  return at === part.length
+}
