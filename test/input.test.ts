@@ -289,7 +289,7 @@ describe('what cannot be read is told in one sentence', () => {
 
   test.each([
     ['text', 'IP 10.0.0.1.4444 > 10.0.0.2.53: 1+ A? a.example. (27)\n', /text file/],
-    ['Hubble text', 'Oct  1 15:32:18.120: shop/cart:39368 (ID:1) -> kube-system/', /hubble observe -o json/],
+    ['a system log', 'Oct  1 15:32:18 node-a kernel: eth0: link up\n', /text file/],
     ['snoop', 'snoop\0\0\0\0\0\0\x02\0\0\0\x04', /snoop file: convert it with "editcap -F pcapng IN OUT"/],
     ['netmon', 'GMBU\0\x02\x01\0aaaaaaaaaaaa', /Network Monitor/],
     ['Observer', 'ObserverPktBufferVersion=15.00\0\0\0', /Observer file: convert/],

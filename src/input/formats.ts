@@ -4,8 +4,9 @@
  */
 import { UserError } from '../model.ts'
 import { nameOf } from './chunks.ts'
-import { HubbleDecoder } from './hubble.ts'
+import { HubbleDecoder, TEXT_FORMAT } from './hubble.ts'
 import { HubbleParser } from './hubble-lines.ts'
+import { HubbleText } from './hubble-text.ts'
 import type { CaptureParser, ParserContext } from './parser.ts'
 import { PcapParser } from './pcap.ts'
 import { MAGICS } from './pcap-variants.ts'
@@ -24,12 +25,15 @@ export interface Format {
 
 /** Enough first bytes to tell all of them. */
 export const HEAD = 16
+/** More is there where the input is no slow pipe: text shows what it is in its first lines. */
+const LOOKED_AT = 4096
+const FIRST_LINES = 20
 
 const big = (head: Buffer) => (head.length < 4 ? 0 : head.readUInt32BE(0))
 const little = (head: Buffer) => (head.length < 4 ? 0 : head.readUInt32LE(0))
 const either = (head: Buffer, ...magics: number[]) => magics.includes(big(head)) || magics.includes(little(head))
 const startsWith = (head: Buffer, ...bytes: number[]) => bytes.every((byte, i) => head[i] === byte)
-const text = (head: Buffer) => head.toString('latin1').replace(/^\xef\xbb\xbf/, '')
+const text = (head: Buffer) => head.toString('latin1', 0, LOOKED_AT).replace(/^\xef\xbb\xbf/, '')
 
 const convert = 'convert it with "editcap -F pcapng IN OUT" and analyze OUT.'
 
@@ -151,11 +155,13 @@ export const FORMATS: Format[] = [
     instead: 'is a 7z archive: unpack it and analyze the captures in it.',
   },
   {
-    name: 'Hubble text',
-    // "Oct  1 15:32:18.120: shop/cart..." and the heads of the tables: what is printed without -o json.
-    matches: head => /^([A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d|TIMESTAMP {2}| {2}TIMESTAMP: )/.test(text(head)),
-    instead:
-      'looks like what "hubble observe" prints for people (or like a system log): print flows with "hubble observe -o json" and analyze these.',
+    name: TEXT_FORMAT,
+    // Of a slow pipe the beginning has to do: "Oct  1 15:32:18.", which no system log writes, or the head of a table or block.
+    matches: head =>
+      /^([A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d\.|TIMESTAMP {2}| {2}TIMESTAMP: )/.test(text(head)) ||
+      isHubbleText(text(head)),
+    open: context => new HubbleParser(context),
+    newDecoder: about => new HubbleDecoder(about),
   },
   {
     name: 'text',
@@ -175,6 +181,18 @@ export const FORMATS: Format[] = [
     instead: `is no capture that dnstrail knows (it reads pcap and pcapng): if Wireshark opens it, ${convert}`,
   },
 ]
+
+/** Whether one of the first lines is of a kind that only Hubble prints: something may have been pasted before it. */
+function isHubbleText(text: string): boolean {
+  const reader = new HubbleText()
+  return text
+    .split('\n')
+    .slice(0, FIRST_LINES)
+    .some(line => {
+      const told = reader.read(line)
+      return typeof told === 'object' && told !== null
+    })
+}
 
 /** The row that opens a parser for these first bytes; a UserError with its sentence where there is none. */
 export function formatOf(head: Buffer, file: string): Format & { open: (context: ParserContext) => CaptureParser } {

@@ -90,6 +90,8 @@ function nameOf(
       evidence: role && `the service ${service}, as Hubble says`,
     }
   }
+  // A link-local address is "host" or "world" to Cilium, and is the node's own cache.
+  if (address.startsWith('169.254.')) return null
   if (has('reserved:host', HOST))
     return { ...nobody, node, name: node ?? 'host', role: 'host', evidence: "reserved:host, a node's own address" }
   if (has('reserved:remote-node', REMOTE_NODE))
@@ -99,8 +101,7 @@ function nameOf(
       role: 'host',
       evidence: "reserved:remote-node, another node's own address",
     }
-  // A link-local address is "world" to Cilium, and is the node's own cache.
-  if (has('reserved:world', WORLD, WORLD_IPV4, WORLD_IPV6) && !address.startsWith('169.254.'))
+  if (has('reserved:world', WORLD, WORLD_IPV4, WORLD_IPV6))
     return { ...nobody, name: 'world', role: 'upstream', evidence: 'reserved:world, outside the cluster' }
   return null
 }

@@ -17,6 +17,8 @@ export class OrderWindow<Item extends Moment> {
   private latest = Number.NEGATIVE_INFINITY
   private released: Moment = { seconds: Number.NEGATIVE_INFINITY, nanos: 0 }
   private readonly release: (item: Item) => void
+  /** Of a table as it was printed: all of it is held back, and how often its time went on and back is counted. */
+  private table: { forward: number; back: number } | null = null
 
   /** `release` gets the records in the order of their times. */
   constructor(release: (item: Item) => void) {
@@ -25,6 +27,7 @@ export class OrderWindow<Item extends Moment> {
 
   /** False: the record came too late for its place. It is released all the same. */
   add(item: Item): boolean {
+    if (this.table !== null) return this.addToTable(this.table, item)
     if (item.seconds < this.latest - ANOTHER_LOG) {
       this.flush()
       this.latest = item.seconds
@@ -49,6 +52,7 @@ export class OrderWindow<Item extends Moment> {
 
   /** Nothing more is waited for: all that is held back is released, and what comes later is late. */
   releaseAll(): void {
+    if (this.table !== null) this.sortTable(this.table)
     while (this.head < this.items.length) this.shift()
   }
 
@@ -56,6 +60,29 @@ export class OrderWindow<Item extends Moment> {
     this.releaseAll()
     this.released = { seconds: Number.NEGATIVE_INFINITY, nanos: 0 }
     this.latest = Number.NEGATIVE_INFINITY
+  }
+
+  /** What comes is a table, which nobody prints of a stream; the oldest versions print the newest first. */
+  holdTable(): void {
+    this.table ??= { forward: 0, back: 0 }
+  }
+
+  private addToTable(steps: { forward: number; back: number }, item: Item): boolean {
+    const { items } = this
+    const last = items.length > this.head ? items[items.length - 1] : item
+    if (isBefore(item, last)) steps.back++
+    else if (isBefore(last, item)) steps.forward++
+    items.push(item)
+    if (items.length - this.head > MOST_RECORDS) this.releaseAll()
+    return true
+  }
+
+  /** Stable, so that what has one time keeps the order of the events: in a table that goes back, the other one. */
+  private sortTable({ forward, back }: { forward: number; back: number }): void {
+    const rows = this.items.slice(this.head)
+    if (back > forward) rows.reverse()
+    this.items = rows.sort((a, b) => a.seconds - b.seconds || a.nanos - b.nanos)
+    this.head = 0
   }
 
   /** From the end, since most records come in order. Of equals the first that came stays first. */

@@ -15,6 +15,7 @@ import { HubbleIdentities, type NamedAddress } from './hubble-identity.ts'
 import { countOf, type Fields, fieldsOf, isFields, type Moment, momentOf, noteMoment, textOf } from './hubble-json.ts'
 import { LONGEST_LINE, OTHER_FLOW } from './hubble-lines.ts'
 import { append, type DnsRecord, dnsRecord, type Ends, endsOf, isSameEvent, refusal } from './hubble-record.ts'
+import { HubbleText, TEXT_HEAD, TEXT_PIECE, TEXT_STATUS } from './hubble-text.ts'
 import { OrderWindow } from './hubble-window.ts'
 import { BLANK, NO_JSON, PIECE, Wrapping } from './hubble-wrapping.ts'
 import type { FrameDecoder } from './read.ts'
@@ -43,6 +44,10 @@ type Verdict = readonly [LineClass, string]
 const DNS: Verdict = ['dnsFrames', 'DNS records']
 const OTHER: Verdict = ['otherFrames', OTHER_FLOW]
 
+/** The name of the format where flows are text; in a log of JSON single lines of text change nothing. */
+export const TEXT_FORMAT = 'Hubble text'
+
+const OPENING_BRACE = 0x7b
 const ROWS = 4096
 const DNS_PORT = 53
 /** event_type.type of a policy's verdict. https://github.com/cilium/cilium/blob/main/pkg/monitor/api/types.go */
@@ -67,6 +72,7 @@ export class HubbleDecoder implements FrameDecoder {
   private readonly identities: HubbleIdentities
   private readonly window: OrderWindow<DnsRecord>
   private readonly wrapping = new Wrapping()
+  private readonly text = new HubbleText()
   /** Vantage by node. */
   private readonly vantages = new Map<string | null, number>()
   /** Lines that only Hubble writes. */
@@ -119,6 +125,10 @@ export class HubbleDecoder implements FrameDecoder {
     if (wireLength > LONGEST_LINE) return this.issue('line-too-long', number)
     const line = bytes.toString('utf8', start, end)
     if (line.includes('\ufffd')) this.issue('line-encoding', number)
+    if (bytes[start] !== OPENING_BRACE && !this.wrapping.isOpen) {
+      const verdict = this.readText(line, number)
+      if (verdict !== null) return verdict
+    }
     const json = this.wrapping.unwrap(line)
     if (json === BLANK) return ['otherFrames', 'blank lines']
     if (json === PIECE) return ['partFrames', 'pieces of objects']
@@ -137,6 +147,29 @@ export class HubbleDecoder implements FrameDecoder {
       if (verdict[0] !== 'dnsFrames') verdict = next
     }
     return verdict
+  }
+
+  /** A line of what Hubble prints for people; null where it is none. */
+  private readText(line: string, number: number): Verdict | null {
+    const told = this.text.read(line)
+    if (told === null) return null
+    this.recognised++
+    if (told === TEXT_HEAD) return ['otherFrames', told]
+    if (told === TEXT_PIECE) return ['partFrames', told]
+    if (told === TEXT_STATUS) {
+      if (HubbleText.isUnavailable(line)) this.issue('node-unavailable', number)
+      return ['otherFrames', told]
+    }
+    if ('lost' in told) {
+      const moment = momentOf(told.time)
+      if (moment !== null) noteMoment(this.options.capture, moment)
+      this.drop(told.lost)
+      return ['otherFrames', 'lost events']
+    }
+    const { source, destination } = fieldsOf(told.flow.IP)
+    for (const host of [source, destination]) this.options.tables.addresses.internName(host as string)
+    if (told.table) this.window.holdTable()
+    return this.takeFlow(told.flow, null, null, number)
   }
 
   private take(fields: Fields, number: number): Verdict {
@@ -195,10 +228,19 @@ export class HubbleDecoder implements FrameDecoder {
     const onPort53 = ends !== null && (ends.sourcePort === DNS_PORT || ends.destinationPort === DNS_PORT)
     if (!isFields(dns) && !onPort53) return OTHER
     if (flow.aggregate !== undefined) return this.unusable('flow-aggregated', 'aggregated flows', number)
-    if (moment === null || ends === null) return this.unusable('flow-fields', 'flows without time or addresses', number)
+    if (ends === null) return this.unusable('flow-fields', 'flows without time or addresses', number)
+    if (moment === null) return this.takeUntimed(flow, isFields(dns), ends, node, number)
     return isFields(dns)
       ? this.takeRecord(flow, dns, ends, moment, node, number)
       : this.takePacket(flow, ends, moment, node, number)
+  }
+
+  /** Of packets it matters little when they were; a query and its answer without times are no lookup. */
+  private takeUntimed(flow: Fields, isDns: boolean, ends: Ends, node: string | null, number: number): Verdict {
+    const { capture } = this.options
+    if (capture.format === TEXT_FORMAT && !isDns)
+      return this.takePacket(flow, ends, capture.last ?? { seconds: 0, nanos: 0 }, node, number)
+    return this.unusable('flow-fields', 'flows without time or addresses', number)
   }
 
   private unusable(code: string, name: string, number: number): Verdict {

@@ -1,4 +1,5 @@
 /** What a flow log cannot tell, in words: one sentence each, with what it means for the numbers. */
+import { TEXT_FORMAT } from '../input/hubble.ts'
 import type { Capture, EndpointRow } from '../model.ts'
 import { plural } from '../quantities.ts'
 
@@ -19,6 +20,12 @@ export function flowRemarks(captures: Capture[], endpoints: EndpointRow[]): Rema
       text: `Hubble lost ${plural(lost, 'event')} of all kinds: a query or response among them looks unanswered here.`,
     })
   }
+  if (logs.some(({ format }) => format === TEXT_FORMAT)) {
+    remarks.push({
+      grade: 'good',
+      text: 'The text that Hubble prints has names in place of most addresses, milliseconds, times without a year (the latest that can be is taken), and of DNS records no transport (UDP is taken). -o json tells more.',
+    })
+  }
   if (logs.length < captures.length) {
     remarks.push({
       grade: 'good',
@@ -30,7 +37,7 @@ export function flowRemarks(captures: Capture[], endpoints: EndpointRow[]): Rema
       text: "Hubble tells names, outcomes and times as the nodes' DNS proxies see them: no ids, flags, sizes or EDNS. So bytes, truncation and the kind of resolver stay unknown, and waits are without the way from pod to proxy.",
     })
     const askers = endpoints.filter(endpoint => endpoint.asked > 0)
-    if (askers.every(({ role }) => role === 'node-local-cache' || role === 'coredns')) {
+    if (askers.length > 0 && askers.every(({ role }) => role === 'node-local-cache' || role === 'coredns')) {
       remarks.push({
         grade: 'fair',
         text: 'Nobody but DNS servers asks in this log: what their pods asked is not in it, only what a cache shared by many pods passed on. Lookups are as far as its chains show.',

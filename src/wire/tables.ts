@@ -58,6 +58,16 @@ export class Addresses {
     return id
   }
 
+  /** The id of a host of which only a name is known (what Hubble prints for people): it stands where an address would. */
+  internName(name: string): AddressId {
+    const known = this.internText(name)
+    if (known !== NONE) return known
+    const id = this.texts.length
+    this.texts.push(name)
+    this.written.set(name, id)
+    return id
+  }
+
   private parseText(text: string): AddressId {
     const v4 = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)
     if (v4) {
