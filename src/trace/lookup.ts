@@ -80,6 +80,10 @@ export function newLookup(number: number, t: Transaction, name: string): Lookup 
   }
 }
 
-export function* transactionsOf(lookup: Lookup): Generator<Transaction> {
-  for (const candidate of lookup.candidates) yield* candidate.transactions
+/** All transactions of a lookup, candidate by candidate. */
+export function transactionsOf({ candidates }: Lookup): readonly Transaction[] {
+  if (candidates.length === 1) return candidates[0].transactions
+  const all: Transaction[] = []
+  for (const { transactions } of candidates) for (const t of transactions) all.push(t)
+  return all
 }

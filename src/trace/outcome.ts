@@ -35,24 +35,20 @@ export const hasAnswer = (t: Transaction): boolean =>
   (t.qtype === A || t.qtype === AAAA ? t.addresses > 0 : (t.content & HAS_ASKED_TYPE) !== 0 || t.qtype === 255) ||
   (t.answerCount > 0 && (t.content & CONTENT_CUT) !== 0)
 
-/** The outcome of one leg: of its tries, the one that the stub could use. */
-function legOutcome(tries: Transaction[]): Outcome {
-  let best: Outcome = 'unanswered'
-  let bestRank = -1
-  for (const t of tries) {
-    if (t.responseFlags & TC && tries.some(x => x.transport === TCP && x !== t)) continue
-    const outcome = outcomeOf(t)
-    const rank = LEG_RANK.indexOf(outcome)
-    if (rank >= bestRank) {
-      best = outcome
-      bestRank = rank
-    }
+/** Place in LEG_RANK of the outcome of one leg: of its tries, the one that the stub could use. */
+function legRank({ transactions }: Candidate, qtype: number): number {
+  let best = -1
+  for (const t of transactions) {
+    if (t.qtype !== qtype) continue
+    if (t.responseFlags & TC && transactions.some(x => x.qtype === qtype && x.transport === TCP && x !== t)) continue
+    const rank = RANK_OF[outcomeOf(t)]
+    if (rank >= best) best = rank
   }
-  return best
+  return best < 0 ? RANK_OF.unanswered : best
 }
 
 /** Of several tries the later in this list wins. */
-const LEG_RANK: Outcome[] = [
+const LEG_RANK: readonly Outcome[] = [
   'capture-ended',
   'unanswered',
   'unreachable',
@@ -64,32 +60,45 @@ const LEG_RANK: Outcome[] = [
   'nxdomain',
   'answered',
 ]
+const RANK_OF = Object.fromEntries(LEG_RANK.map((outcome, rank) => [outcome, rank])) as Record<Outcome, number>
+
+/** The outcome of a candidate is the first of these that one of its legs has, ... */
+const ANY_LEG: readonly Outcome[] = [
+  'answered',
+  'nodata',
+  'nxdomain',
+  'servfail',
+  'refused',
+  'capture-ended',
+  'unanswered',
+]
+/** ... but where both must have been answered. */
+const BOTH_LEGS: readonly Outcome[] = ['nxdomain', 'servfail', 'unanswered', 'unreachable', 'capture-ended']
 
 /** What the resolver makes of a candidate's legs. */
 export function candidateOutcome(candidate: Candidate, resolver: Resolver): Outcome {
-  const legs = new Map<number, Transaction[]>()
-  for (const t of candidate.transactions) {
-    const tries = legs.get(t.qtype)
-    if (tries) tries.push(t)
-    else legs.set(t.qtype, [t])
+  const { transactions } = candidate
+  /** Bit n: a leg has the outcome LEG_RANK[n]. */
+  let has = 0
+  let legs = 0
+  let first = 0
+  for (let i = 0; i < transactions.length; i++) {
+    const { qtype } = transactions[i]
+    if (isAmong(transactions, i, qtype)) continue
+    const rank = legRank(candidate, qtype)
+    has |= 1 << rank
+    if (legs++ === 0) first = rank
   }
-  const outcomes = [...legs.values()].map(legOutcome)
-  const has = (outcome: Outcome): boolean => outcomes.includes(outcome)
-  if (resolver.needsBothLegs && legs.size > 1) {
-    for (const outcome of ['nxdomain', 'servfail', 'unanswered', 'unreachable', 'capture-ended'] as const)
-      if (has(outcome)) return asLookupOutcome(outcome)
-  }
-  for (const outcome of [
-    'answered',
-    'nodata',
-    'nxdomain',
-    'servfail',
-    'refused',
-    'capture-ended',
-    'unanswered',
-  ] as const)
-    if (has(outcome)) return outcome
-  return asLookupOutcome(outcomes[0])
+  if (resolver.needsBothLegs && legs > 1)
+    for (const outcome of BOTH_LEGS) if (has & (1 << RANK_OF[outcome])) return asLookupOutcome(outcome)
+  for (const outcome of ANY_LEG) if (has & (1 << RANK_OF[outcome])) return outcome
+  return asLookupOutcome(LEG_RANK[first])
+}
+
+/** True if one of the first `n` has that type. */
+function isAmong(transactions: Transaction[], n: number, qtype: number): boolean {
+  for (let i = 0; i < n; i++) if (transactions[i].qtype === qtype) return true
+  return false
 }
 
 /** A lookup has no "unreachable": the socket says "connection refused". */
@@ -185,6 +194,11 @@ const stops = (outcome: Outcome, resolver: Resolver): boolean =>
   (outcome === 'unanswered' && resolver.afterSilence === 'stop')
 
 function setWait(lookup: Lookup, resolver: Resolver, timersLate: Time): void {
+  lookup.end = endWithoutTimers(lookup)
+  if (!Number.isNaN(lookup.end)) {
+    lookup.wait = lookup.end - lookup.start
+    return
+  }
   const timeout = timeoutOf(lookup, resolver, timersLate)
   let end = Number.NaN
   for (const candidate of lookup.candidates) {
@@ -200,6 +214,25 @@ function setWait(lookup: Lookup, resolver: Resolver, timersLate: Time): void {
     lookup.wait = silentUntil - lookup.start
     lookup.waitInferred = true
   }
+}
+
+/**
+ * The last response of a lookup of which each leg was asked once and answered before any timer could matter: nearly all. NaN for any
+ * other.
+ */
+function endWithoutTimers({ candidates }: Lookup): Time {
+  let end = Number.NEGATIVE_INFINITY
+  for (const { transactions } of candidates) {
+    const first = transactions[0]
+    if (transactions.length > 2 || (transactions.length === 2 && transactions[1].qtype === first.qtype))
+      return Number.NaN
+    for (const t of transactions) {
+      if (t.state !== ANSWERED || (t.rcode !== NOERROR && t.rcode !== NXDOMAIN)) return Number.NaN
+      if (!(t.end - first.start <= MIN_TIMEOUT)) return Number.NaN
+      if (t.end > end) end = t.end
+    }
+  }
+  return end
 }
 
 /** musl takes the first of its servers' answers; the others come when nobody waits any more. */

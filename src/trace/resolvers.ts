@@ -2,7 +2,7 @@
  * The stub resolvers as rows of data: how each shows on the wire, what each outcome does to its walk, and its timers. The first row
  * that fits names the resolver; where none fits it is null. Each row links the source that it was read from.
  */
-import { A, AAAA, AD } from '../codes.ts'
+import { A, AAAA, AD, MX } from '../codes.ts'
 import { EDNS_COOKIE, NONE, type Time } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
@@ -213,40 +213,62 @@ export const isClockPair = (a: Transaction, aaaa: Transaction): boolean => {
   return delta >= 64 && delta < 1024
 }
 
-/** The first A and the first AAAA transaction of a candidate. */
-export function legPair(candidate: Candidate): [Transaction, Transaction] | null {
-  const a = candidate.transactions.find(t => t.qtype === A)
-  const aaaa = candidate.transactions.find(t => t.qtype === AAAA)
-  return a && aaaa ? [a, aaaa] : null
+/** The first transaction of that type; null without. */
+function firstOf({ transactions }: Candidate, qtype: number): Transaction | null {
+  for (const t of transactions) if (t.qtype === qtype) return t
+  return null
 }
 
 /** `clientClockShare`: see Habits. */
 export function habitsOf(lookup: Lookup, clientClockShare: number): Habits {
-  const all = lookup.candidates.flatMap(c => c.transactions)
-  const first = all[0]
-  const pairs = lookup.candidates.map(legPair)
-  const complete = pairs.filter(pair => pair !== null)
-  const ports = lookup.candidates.map(c => c.transactions[0].clientPort)
-  return {
+  const { candidates } = lookup
+  const first = candidates[0].transactions[0]
+  const habits: Habits = {
     // Without ids and header (Hubble) nothing is known of OPT either; what is no number fits no row.
     edns: first.dnsId < 0 ? Number.NaN : first.edns === NONE ? null : first.edns & 0xffff,
-    cookie: all.some(t => t.edns !== NONE && t.edns & EDNS_COOKIE),
+    cookie: false,
     ad: (first.queryFlags & AD) !== 0,
-    candidates: lookup.candidates.length,
-    twoLegs: complete.length > 0,
-    legsShareSocket: complete.length > 0 && complete.every(([a, b]) => a.clientPort === b.clientPort),
-    legsTogether: complete.some(([a, b]) => together(a, b)),
-    legsWalkTogether: complete.length === lookup.candidates.length,
-    walkSharesSocket: ports.length > 1 && ports.every(port => port === ports[0]),
-    candidatesTogether: lookup.candidates.some((c, i) => i > 0 && isBefore(c, lookup.candidates[i - 1])),
-    clockIds: complete.filter(([a, b]) => isClockPair(a, b)).length,
-    idPairs: complete.length,
+    candidates: candidates.length,
+    twoLegs: false,
+    legsShareSocket: true,
+    legsTogether: false,
+    legsWalkTogether: true,
+    walkSharesSocket: candidates.length > 1,
+    candidatesTogether: false,
+    clockIds: 0,
+    idPairs: 0,
     clientClockShare,
     startsWithA: first.qtype === A,
-    asksMx: all.some(t => t.qtype === 15),
-    otherTypes: all.some(t => t.qtype !== A && t.qtype !== AAAA),
-    resendsHalfway: all.some(t => t.resent && Math.abs(t.resent[0] - t.start - 2.5 * SECOND) < 0.05 * SECOND),
+    asksMx: false,
+    otherTypes: false,
+    resendsHalfway: false,
   }
+  for (let i = 0; i < candidates.length; i++) {
+    const candidate = candidates[i]
+    for (const t of candidate.transactions) addQuery(habits, t)
+    if (candidate.transactions[0].clientPort !== first.clientPort) habits.walkSharesSocket = false
+    if (i > 0 && isBefore(candidate, candidates[i - 1])) habits.candidatesTogether = true
+    const a = firstOf(candidate, A)
+    const aaaa = firstOf(candidate, AAAA)
+    if (a === null || aaaa === null) {
+      habits.legsWalkTogether = false
+      continue
+    }
+    habits.twoLegs = true
+    habits.idPairs++
+    if (isClockPair(a, aaaa)) habits.clockIds++
+    if (a.clientPort !== aaaa.clientPort) habits.legsShareSocket = false
+    if (together(a, aaaa)) habits.legsTogether = true
+  }
+  if (!habits.twoLegs) habits.legsShareSocket = false
+  return habits
+}
+
+function addQuery(habits: Habits, t: Transaction): void {
+  if (t.edns !== NONE && t.edns & EDNS_COOKIE) habits.cookie = true
+  if (t.qtype === MX) habits.asksMx = true
+  if (t.qtype !== A && t.qtype !== AAAA) habits.otherTypes = true
+  if (t.resent && Math.abs(t.resent[0] - t.start - 2.5 * SECOND) < 0.05 * SECOND) habits.resendsHalfway = true
 }
 
 function together(a: Transaction, b: Transaction): boolean {

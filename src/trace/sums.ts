@@ -2,7 +2,7 @@
  * What the report adds up while lookups and hops pass by: latency per edge and server, waste by client, name, suffix and resolver, the
  * slowest lookups. Kept per address, because roles are only certain at the end; bounded, whatever the capture's length.
  */
-import { type AddressId, NONE, OUTCOMES, type Outcome, TCP, WASTE_KINDS } from '../model.ts'
+import { type AddressId, NONE, OUTCOMES, type Outcome, TCP } from '../model.ts'
 import type { Lookup } from './lookup.ts'
 import { outcomeOf } from './outcome.ts'
 import { Histogram } from './quantiles.ts'
@@ -62,6 +62,8 @@ export class Sums {
   readonly outcomes = Object.fromEntries(OUTCOMES.map(o => [o, 0])) as Record<Outcome, number>
   readonly wait = new Histogram()
   readonly edges = new Map<number, EdgeSum>()
+  /** By asker. */
+  private readonly lastEdges: EdgeSum[] = []
   readonly total = newKeyedWaste()
   readonly byClient = new Map<AddressId, KeyedWaste>()
   readonly byName = new Map<string, KeyedWaste>()
@@ -81,27 +83,27 @@ export class Sums {
     this.lookups++
     this.outcomes[lookup.outcome]++
     if (!Number.isNaN(lookup.wait)) this.wait.add(lookup.wait / 1e6)
-    for (const keyed of [
-      this.total,
-      keyOf(this.byClient, lookup.client, this.mostKeys),
-      keyOf(this.byName, lookup.base, this.mostKeys),
-      keyOf(this.byResolver, lookup.resolver ?? '', this.mostKeys),
-    ]) {
-      keyed.lookups++
-      if (lookup.outcome === 'answered') keyed.answered++
-      addWaste(keyed.sums, waste)
-      if (wastedOf(waste) === 0) continue
-      keyed.wasteful++
-      if (inward.reachedCoredns !== null) {
-        keyed.reachedCoredns += inward.reachedCoredns
-        keyed.corednsKnown++
-      }
-      if (inward.leftCluster !== null) {
-        keyed.leftCluster += inward.leftCluster
-        keyed.clusterKnown++
-      }
-    }
+    this.addKeyed(this.total, lookup, waste, inward)
+    this.addKeyed(keyOf(this.byClient, lookup.client, this.mostKeys), lookup, waste, inward)
+    this.addKeyed(keyOf(this.byName, lookup.base, this.mostKeys), lookup, waste, inward)
+    this.addKeyed(keyOf(this.byResolver, lookup.resolver ?? '', this.mostKeys), lookup, waste, inward)
     this.addSlow(lookup)
+  }
+
+  private addKeyed(keyed: KeyedWaste, lookup: Lookup, waste: LookupWasteSums, inward: Inward): void {
+    keyed.lookups++
+    if (lookup.outcome === 'answered') keyed.answered++
+    addWaste(keyed.sums, waste)
+    if (wastedOf(waste) === 0) return
+    keyed.wasteful++
+    if (inward.reachedCoredns !== null) {
+      keyed.reachedCoredns += inward.reachedCoredns
+      keyed.corednsKnown++
+    }
+    if (inward.leftCluster !== null) {
+      keyed.leftCluster += inward.leftCluster
+      keyed.clusterKnown++
+    }
   }
 
   /** One search candidate of a lookup: what its domain cost, and whether it answered. */
@@ -114,12 +116,7 @@ export class Sums {
 
   addHop(t: Transaction, from: AddressId, forwarder: boolean, ownMs: number | null, fromCache: boolean | null): void {
     this.transactions++
-    const key = (from * 0x200000 + t.server) * 2 + (forwarder ? 1 : 0)
-    let edge = this.edges.get(key)
-    if (!edge) {
-      edge = newEdge(from, forwarder, t.server)
-      this.edges.set(key, edge)
-    }
+    const edge = this.edgeOf(from, t.server, forwarder)
     edge.count++
     edge.retransmissions += t.retransmissions
     if (t.transport === TCP) edge.tcp++
@@ -133,6 +130,20 @@ export class Sums {
       edge.cacheKnown++
       if (fromCache) edge.cacheHits++
     }
+  }
+
+  /** Most askers have one server, so the last is looked at before the table. */
+  private edgeOf(from: AddressId, to: AddressId, forwarder: boolean): EdgeSum {
+    const last = this.lastEdges[from]
+    if (last !== undefined && last.to === to && last.forwarder === forwarder) return last
+    const key = (from * 0x200000 + to) * 2 + (forwarder ? 1 : 0)
+    let edge = this.edges.get(key)
+    if (!edge) {
+      edge = newEdge(from, forwarder, to)
+      this.edges.set(key, edge)
+    }
+    this.lastEdges[from] = edge
+    return edge
   }
 
   /** Adds what others have summed up, but for the slowest lookups. */
@@ -207,7 +218,11 @@ export const newKeyedWaste = (): KeyedWaste => ({
 
 export function addWaste(sum: LookupWasteSums, more: LookupWasteSums): void {
   sum.queries += more.queries
-  for (const kind of WASTE_KINDS) sum.kinds[kind] += more.kinds[kind]
+  sum.kinds.search += more.kinds.search
+  sum.kinds.fanOut += more.kinds.fanOut
+  sum.kinds.retransmission += more.kinds.retransmission
+  sum.kinds.truncation += more.kinds.truncation
+  sum.kinds.family += more.kinds.family
   sum.nxdomain += more.nxdomain
   sum.nxdomainBytes += more.nxdomainBytes
   sum.nxdomainWait += more.nxdomainWait
@@ -216,7 +231,8 @@ export function addWaste(sum: LookupWasteSums, more: LookupWasteSums): void {
   sum.wait += more.wait
 }
 
-export const wastedOf = (sums: LookupWasteSums): number => WASTE_KINDS.reduce((n, kind) => n + sums.kinds[kind], 0)
+export const wastedOf = ({ kinds }: LookupWasteSums): number =>
+  kinds.search + kinds.fanOut + kinds.retransmission + kinds.truncation + kinds.family
 
 export function joinKeyed(into: KeyedWaste, more: KeyedWaste): void {
   into.lookups += more.lookups

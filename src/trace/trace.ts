@@ -16,10 +16,11 @@ import { habitsOf, resolverOf } from './resolvers.ts'
 import { SearchLists } from './searchlist.ts'
 import { Serving } from './serving.ts'
 import { Sharing } from './sharing.ts'
+import { Spans } from './spans.ts'
 import { type Inward, Sums } from './sums.ts'
 import { OPEN, RESPONSE_LOST, type Transaction, UNANSWERED } from './transaction.ts'
 import { Walks } from './walks.ts'
-import { covered, isWasted, judge, type LookupWasteSums, sumCandidate, sumWaste } from './waste.ts'
+import { isWasted, judge, type LookupWasteSums, sumCandidate, sumWaste } from './waste.ts'
 
 /** Transactions that are held back before the first is decided upon, so that there is something to learn from, ... */
 const FIRST_BATCH = 16_000
@@ -218,38 +219,36 @@ export class Trace {
     const inward = this.inward(lookup)
     this.sums.addLookup(lookup, waste, inward)
     this.walks.addLookup(lookup, inward)
-    lookup.suffixes.forEach((suffix, i) => {
-      if (suffix !== null)
-        this.sums.addSuffix(
-          suffix,
-          i === lookup.deciding && lookup.outcome === 'answered',
-          sumCandidate(lookup, lookup.candidates[i]),
-        )
-    })
+    for (let i = 0; i < lookup.suffixes.length; i++) {
+      const suffix = lookup.suffixes[i]
+      if (suffix === null) continue
+      const answered = i === lookup.deciding && lookup.outcome === 'answered'
+      this.sums.addSuffix(suffix, answered, sumCandidate(lookup, lookup.candidates[i]))
+    }
     for (const t of transactionsOf(lookup)) this.closeHops(t, lookup)
     this.options.lookup?.(lookup, waste, inward)
   }
 
   /** How far in the waste of a lookup went; null where a part of its path was not captured. */
   inward(lookup: Lookup): Inward {
-    let coredns = 0
-    let upstream = 0
-    let corednsKnown = true
-    let clusterKnown = true
-    const visit = (t: Transaction, wasted: boolean, depth: number): void => {
-      const { role } = this.endpoints.serverRole(t.server)
-      if (role === 'coredns' && wasted) coredns++
-      if (role === 'upstream' && wasted) upstream++
-      if (role === 'unknown') corednsKnown = clusterKnown = false
-      if (role === 'node-local-cache' && !this.serving.isVisible(t.server)) corednsKnown = clusterKnown = false
+    const inward: Inward = { reachedCoredns: 0, leftCluster: 0 }
+    for (const t of transactionsOf(lookup)) this.addInward(inward, t, isWasted(t), 0)
+    return inward
+  }
+
+  private addInward(inward: Inward, t: Transaction, wasted: boolean, depth: number): void {
+    const { role } = this.endpoints.serverRole(t.server)
+    if (role === 'coredns') {
+      if (wasted && inward.reachedCoredns !== null) inward.reachedCoredns++
       // What CoreDNS answers with authority goes no further.
-      if (role === 'coredns' && !this.serving.isVisible(t.server) && this.serving.of(t) !== 'authoritative')
-        clusterKnown = false
-      if (depth < 8 && t.effects)
-        for (const effect of t.effects) if (isFirst(t, effect)) visit(effect, wasted, depth + 1)
+      if (!this.serving.isVisible(t.server) && this.serving.of(t) !== 'authoritative') inward.leftCluster = null
+    } else if (role === 'upstream') {
+      if (wasted && inward.leftCluster !== null) inward.leftCluster++
+    } else if (role === 'unknown' || (role === 'node-local-cache' && !this.serving.isVisible(t.server))) {
+      inward.reachedCoredns = inward.leftCluster = null
     }
-    for (const t of transactionsOf(lookup)) visit(t, isWasted(t), 0)
-    return { reachedCoredns: corednsKnown ? coredns : null, leftCluster: clusterKnown ? upstream : null }
+    if (depth < 8 && t.effects)
+      for (const effect of t.effects) if (isFirst(t, effect)) this.addInward(inward, effect, wasted, depth + 1)
   }
 
   // -- Hops ------------------------------------------------------------------------------------------------------------------------
@@ -304,10 +303,13 @@ const isFirst = (cause: Transaction, effect: Transaction): boolean => effect.cau
 /** The wait less the union of the intervals of the hops that were waited for; refreshes, which end later, are left out. */
 function ownTimeOf(t: Transaction): number | null {
   if (Number.isNaN(t.end)) return null
-  const spans: [Time, Time][] = []
-  for (const effect of t.effects ?? []) {
+  if (t.effects === null) return (t.end - t.start) / 1e6
+  spans.clear()
+  for (const effect of t.effects) {
     const end = Number.isNaN(effect.end) ? t.end : effect.end
-    if (end <= t.end + 1e6) spans.push([effect.start, end])
+    if (end <= t.end + 1e6) spans.add(effect.start, end)
   }
-  return (t.end - t.start - covered(spans, t.start, t.end)) / 1e6
+  return (t.end - t.start - spans.covered(t.start, t.end)) / 1e6
 }
+
+const spans = new Spans()

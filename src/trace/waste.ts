@@ -6,6 +6,7 @@ import { A, AAAA, NXDOMAIN, TC } from '../codes.ts'
 import { NONE, TCP, type Time, type WasteKind } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import { hasAnswer } from './outcome.ts'
+import { Spans } from './spans.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
 
 /** Copies to several servers leave within this. */
@@ -39,6 +40,14 @@ export function judge(lookup: Lookup): void {
 }
 
 function judgeDeciding(candidate: Candidate): void {
+  const [first, second] = candidate.transactions
+  if (candidate.transactions.length === 2 && first.qtype !== second.qtype) {
+    // Each leg asked once: nearly all.
+    first.waste = second.waste = null
+    judgeFamily(candidate, first)
+    judgeFamily(candidate, second)
+    return
+  }
   const needed = new Map<number, Transaction>()
   for (const t of candidate.transactions) {
     const all = candidate.transactions
@@ -53,12 +62,13 @@ function judgeDeciding(candidate: Candidate): void {
     t.waste = first
     if (first === null) needed.set(t.qtype, t)
   }
-  // A leg without an address beside one that has them.
-  for (const [qtype, t] of needed) {
-    const other = qtype === A ? AAAA : qtype === AAAA ? A : NONE
-    if (other === NONE || anyAnswer(candidate, qtype) || !anyAnswer(candidate, other)) continue
-    t.waste = 'family'
-  }
+  for (const t of needed.values()) judgeFamily(candidate, t)
+}
+
+/** A leg without an address beside one that has them. */
+function judgeFamily(candidate: Candidate, t: Transaction): void {
+  const other = t.qtype === A ? AAAA : t.qtype === AAAA ? A : NONE
+  if (other !== NONE && !anyAnswer(candidate, t.qtype) && anyAnswer(candidate, other)) t.waste = 'family'
 }
 
 /** Of two copies, the stub took the one that was answered first. */
@@ -71,38 +81,49 @@ function isPreferred(x: Transaction, t: Transaction): boolean {
 const repeatedOverTcp = (all: Transaction[], t: Transaction): boolean =>
   all.some(x => x.qtype === t.qtype && x.transport === TCP && x.start >= t.end - 1e6)
 
-const anyAnswer = (candidate: Candidate, qtype: number): boolean =>
-  candidate.transactions.some(t => t.qtype === qtype && t.state === ANSWERED && hasAnswer(t))
+function anyAnswer({ transactions }: Candidate, qtype: number): boolean {
+  for (const t of transactions) if (t.qtype === qtype && t.state === ANSWERED && hasAnswer(t)) return true
+  return false
+}
 
 export function sumWaste(lookup: Lookup): LookupWasteSums {
   const sums = noWaste()
-  const needed: [Time, Time][] = []
-  const denied: [Time, Time][] = []
   const until = lookup.start + lookup.wait
+  spans.clear()
   for (const { transactions } of lookup.candidates) {
     for (const t of transactions) {
       addTransaction(sums, t)
-      if (t.waste === null) needed.push([t.start, Number.isNaN(t.end) ? until : t.end])
-      else if (t.rcode === NXDOMAIN && !Number.isNaN(t.end)) denied.push([t.start, t.end])
+      if (t.waste === null) spans.add(t.start, Number.isNaN(t.end) ? until : t.end)
     }
   }
-  if (!Number.isNaN(lookup.wait)) {
-    const open = covered(needed, lookup.start, until)
-    sums.wait = Math.max(0, lookup.wait - open)
-    if (denied.length > 0) sums.nxdomainWait = covered([...needed, ...denied], lookup.start, until) - open
-  }
+  if (Number.isNaN(lookup.wait)) return sums
+  const open = spans.covered(lookup.start, until)
+  sums.wait = Math.max(0, lookup.wait - open)
+  if (sums.nxdomain === 0) return sums
+  for (const { transactions } of lookup.candidates)
+    for (const t of transactions)
+      if (t.waste !== null && t.rcode === NXDOMAIN && !Number.isNaN(t.end)) spans.add(t.start, t.end)
+  sums.nxdomainWait = spans.covered(lookup.start, until) - open
   return sums
 }
 
-/** The waste of one candidate alone, for the table of search domains; its wait is the time during which a wasted query was open. */
+/** Of all that is added up here, one after the other. */
+const spans = new Spans()
+const candidateSums = noWaste()
+
+/**
+ * The waste of one candidate alone, for the table of search domains; its wait is the time during which a wasted query was open. Valid
+ * until the next call.
+ */
 export function sumCandidate(lookup: Lookup, { transactions }: Candidate): LookupWasteSums {
-  const sums = noWaste()
-  const open: [Time, Time][] = []
+  const sums = candidateSums
+  clearWaste(sums)
+  spans.clear()
   for (const t of transactions) {
     addTransaction(sums, t)
-    if (isWasted(t) && !Number.isNaN(t.end)) open.push([t.start, t.end])
+    if (isWasted(t) && !Number.isNaN(t.end)) spans.add(t.start, t.end)
   }
-  sums.wait = covered(open, lookup.start, lookup.start + (Number.isNaN(lookup.wait) ? 0 : lookup.wait))
+  sums.wait = spans.covered(lookup.start, lookup.start + (Number.isNaN(lookup.wait) ? 0 : lookup.wait))
   return sums
 }
 
@@ -127,29 +148,21 @@ function addTransaction(sums: LookupWasteSums, t: Transaction): void {
   sums.nxdomainBytes += all
 }
 
-export const noWaste = (): LookupWasteSums => ({
-  queries: 0,
-  kinds: { search: 0, fanOut: 0, retransmission: 0, truncation: 0, family: 0 },
-  nxdomain: 0,
-  nxdomainBytes: 0,
-  nxdomainWait: 0,
-  bytes: 0,
-  totalBytes: 0,
-  wait: 0,
-})
-
-/** Length of the union of spans within [from, to]. */
-export function covered(spans: [Time, Time][], from: Time, to: Time): Time {
-  let sum = 0
-  let reached = from
-  if (spans.length > 1) spans.sort((a, b) => a[0] - b[0])
-  for (const [start, end] of spans) {
-    const begin = Math.max(start, reached)
-    const finish = Math.min(end, to)
-    if (finish > begin) {
-      sum += finish - begin
-      reached = finish
-    }
+export function noWaste(): LookupWasteSums {
+  return {
+    queries: 0,
+    kinds: { search: 0, fanOut: 0, retransmission: 0, truncation: 0, family: 0 },
+    nxdomain: 0,
+    nxdomainBytes: 0,
+    nxdomainWait: 0,
+    bytes: 0,
+    totalBytes: 0,
+    wait: 0,
   }
-  return sum
+}
+
+function clearWaste(sums: LookupWasteSums): void {
+  const { kinds } = sums
+  sums.queries = kinds.search = kinds.fanOut = kinds.retransmission = kinds.truncation = kinds.family = 0
+  sums.nxdomain = sums.nxdomainBytes = sums.nxdomainWait = sums.bytes = sums.totalBytes = sums.wait = 0
 }
