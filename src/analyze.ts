@@ -135,6 +135,7 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
     searchList: await searchListHint(options),
     readAnswers: detailed ? answersOf : null,
     wanted: lookupFilter(options.filters, context),
+    keepsRecords: lookups !== null || hops !== null || onlooker !== undefined,
     lookup: (lookup, waste, inward) => {
       examination.lookup(lookup, waste, inward)
       sinks.closedLookup?.(lookup, waste)
@@ -147,11 +148,14 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
       hops?.add(hop)
       onlooker?.hop(hop)
     },
-    settled: before => {
-      lookups?.release(before)
-      hops?.release(before)
-      onlooker?.settled(before)
-    },
+    settled:
+      lookups || hops || onlooker
+        ? before => {
+            lookups?.release(before)
+            hops?.release(before)
+            onlooker?.settled(before)
+          }
+        : null,
   })
   const examination = examine({ trace, tables, identities, files: context.files })
   const flows = flowSinks(identities, tables, trace)

@@ -297,6 +297,7 @@ export function traceScenario(
     searchList: null,
     readAnswers: null,
     wanted: () => true,
+    keepsRecords: false,
     lookup: (lookup, waste, inward) => {
       examination?.lookup(lookup, waste, inward)
       records.push(lookupRecord(context, lookup, waste, inward))

@@ -4,6 +4,7 @@ import { type AddressId, NONE, TCP, type Time } from '../model.ts'
 import { plural } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
 import { ANSWERED, type Transaction, UNANSWERED, UNREACHED } from '../trace/transaction.ts'
+import { kept } from '../trace/transactions.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { Tally } from './tally.ts'
@@ -40,6 +41,7 @@ export const corednsUnreachable: Rule = {
 interface Answered {
   client: AddressId
   server: AddressId
+  step: number
   first: Time
   last: Time
   answered: number
@@ -70,10 +72,14 @@ class CorednsUnreachable implements Observer {
   private readonly answers = new Tally<string, Answered>(() => ({
     client: NONE,
     server: NONE,
+    step: NONE,
     first: 0,
     last: 0,
     answered: 0,
   }))
+
+  /** The latest of each client: nearly always the one that is meant. By address. */
+  private readonly latest: Answered[] = []
 
   constructor(world: World) {
     this.world = world
@@ -111,7 +117,7 @@ class CorednsUnreachable implements Observer {
       refused,
       start: lookup.start,
       end: Math.max(lookup.latest, lookup.start + (Number.isNaN(lookup.wait) ? 0 : lookup.wait)),
-      first,
+      first: kept(first),
     })
   }
 
@@ -120,8 +126,14 @@ class CorednsUnreachable implements Observer {
   }
 
   private noteAnswer(t: Transaction): void {
-    const entry = this.answers.of(`${t.client} ${t.server} ${Math.floor(t.end / STEP)}`)
-    if (!entry) return
+    const step = Math.floor(t.end / STEP)
+    let entry: Answered | null = this.latest[t.client] ?? null
+    if (!entry || entry.server !== t.server || entry.step !== step) {
+      entry = this.answers.of(`${t.client} ${t.server} ${step}`)
+      if (!entry) return
+      entry.step = step
+      this.latest[t.client] = entry
+    }
     if (entry.answered === 0) {
       entry.client = t.client
       entry.server = t.server

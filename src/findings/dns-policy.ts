@@ -4,6 +4,7 @@ import { type AddressId, NONE, TCP } from '../model.ts'
 import { count, plural } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
+import { kept } from '../trace/transactions.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { Tally } from './tally.ts'
@@ -76,7 +77,7 @@ class DnsPolicy implements Observer {
       way.server = t.server
       way.queries++
       if (t.transport === TCP) way.overTcp++
-      way.first ??= t
+      way.first ??= kept(t)
       if (searchesCluster) way.searchesCluster = true
       if (
         t.state === ANSWERED &&

@@ -5,6 +5,7 @@ import { plural } from '../quantities.ts'
 import { hasAnswer } from '../trace/outcome.ts'
 import type { Hop } from '../trace/trace.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
+import { kept } from '../trace/transactions.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
 import { Tally } from './tally.ts'
@@ -61,7 +62,9 @@ class FlappingRcode implements Observer {
     // Most names are only ever denied; a name is followed from its first answer with data.
     if (t.rcode === NXDOMAIN) {
       const series = this.series.map.get(key)
-      if (series && t.end < series.validUntil) series.denied ??= t
+      if (series && t.end < series.validUntil && !series.denied) {
+        series.denied = kept(t)
+      }
       return
     }
     if (t.rcode !== NOERROR || !hasAnswer(t)) return

@@ -6,6 +6,7 @@ import type { Lookup } from '../trace/lookup.ts'
 import { hasAnswer } from '../trace/outcome.ts'
 import type { Hop } from '../trace/trace.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
+import { kept } from '../trace/transactions.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { Tally } from './tally.ts'
@@ -103,10 +104,10 @@ class UpstreamsDisagree implements Observer {
     if (answers.askers.size < MOST_ASKERS) answers.askers.add(from)
     if (t.rcode === NXDOMAIN) {
       answers.nxdomain++
-      answers.firstNxdomain ??= t
+      answers.firstNxdomain ??= kept(t)
     } else if (hasAnswer(t)) {
       answers.data++
-      answers.firstData ??= t
+      answers.firstData ??= kept(t)
     } else answers.empty++
   }
 

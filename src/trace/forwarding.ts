@@ -11,6 +11,7 @@ import type { Names } from '../wire/tables.ts'
 import type { Profiles } from './profiles.ts'
 import { endsWithSuffix, withoutSuffix } from './suffix.ts'
 import { type Transaction, UNREACHED } from './transaction.ts'
+import { kept, type Transactions } from './transactions.ts'
 
 /** The query upstream may bear an earlier time by this much: two interfaces, one clock. */
 const SLACK: Time = 1e6
@@ -24,7 +25,7 @@ const ENOUGH_VOTES = 3
 const ENOUGH_SHARE = 0.15
 
 export class Forwarding {
-  private readonly waiting = new Waiting()
+  private readonly waiting: Waiting
   /** By the name that the answer's CNAME leads to. */
   private readonly renamed = new Renamed()
   /** Source address -> answering address -> coincidences. */
@@ -38,7 +39,8 @@ export class Forwarding {
   private readonly profiles: Profiles
   private readonly loopName = /^\d{8,}\.\d{8,}(\.|$)/
 
-  constructor(names: Names, profiles: Profiles) {
+  constructor(names: Names, profiles: Profiles, transactions: Transactions) {
+    this.waiting = new Waiting(transactions)
     this.names = names
     this.profiles = profiles
   }
@@ -164,6 +166,11 @@ class Waiting {
   private reviewed: Transaction[] = []
   private due: Time[] = []
   private head = 0
+  private readonly transactions: Transactions
+
+  constructor(transactions: Transactions) {
+    this.transactions = transactions
+  }
 
   /** The transactions with the same question during whose wait this one began, another server's; null without. */
   enclosing(t: Transaction): Transaction[] | null {
@@ -179,6 +186,7 @@ class Waiting {
         else before.nextWaiting = next
         c.nextWaiting = null
         c.isWaiting = false
+        this.transactions.release(c)
         continue
       }
       before = c
@@ -200,6 +208,7 @@ class Waiting {
       last.nextWaiting = t
     }
     t.isWaiting = true
+    t.holders++
     this.review(t.start)
     this.reviewed.push(t)
     this.due.push(t.start + REVIEW)
@@ -234,6 +243,7 @@ class Waiting {
     }
     t.nextWaiting = null
     t.isWaiting = false
+    this.transactions.release(t)
   }
 }
 
@@ -253,6 +263,7 @@ class Renamed {
   }
 
   remember(t: Transaction): void {
+    kept(t)
     if (t.start - this.swept > REVIEW) this.sweep(t.start)
     const question = questionOf(t.cname, t.qtype)
     const same = this.byQuestion.get(question)

@@ -10,7 +10,8 @@ import { QR } from '../codes.ts'
 import { DNS_MESSAGE, type Messages, NAME_CUT, NONE, TCP, TCP_RESET, type Time, type VantageId } from '../model.ts'
 import type { Tables } from '../wire/tables.ts'
 import { OpenTable } from './open-table.ts'
-import { ANSWERED, CAPTURE_ENDED, OPEN, Transaction, UNANSWERED, UNREACHED } from './transaction.ts'
+import { ANSWERED, CAPTURE_ENDED, OPEN, type Transaction, UNANSWERED, UNREACHED } from './transaction.ts'
+import type { Transactions } from './transactions.ts'
 
 /** Sightings of one packet within one capture lie closer than this: it only crosses a host's network stack. */
 const SIGHTING_WINDOW: Time = 2e6
@@ -41,7 +42,8 @@ export class Matching {
   /** Time of the latest message. */
   now: Time = 0
 
-  private readonly table = new OpenTable()
+  private readonly table: OpenTable
+  private readonly transactions: Transactions
   /** Queries and responses per file. */
   private readonly queriesIn: number[] = []
   private readonly responsesIn: number[] = []
@@ -56,10 +58,13 @@ export class Matching {
    */
   constructor(
     tables: Tables,
+    transactions: Transactions,
     begun: (t: Transaction) => void,
     readAnswers: ((m: Messages, i: number) => string[]) | null,
   ) {
     this.tables = tables
+    this.transactions = transactions
+    this.table = new OpenTable(transactions)
     this.begun = begun
     this.readAnswers = readAnswers
   }
@@ -172,7 +177,7 @@ export class Matching {
   }
 
   private begin(m: Messages, i: number, time: Time, vantage: number): void {
-    const t = new Transaction(vantage, m.file[i], m.frame[i])
+    const t = this.transactions.take(vantage, m.file[i], m.frame[i])
     t.number = ++this.made
     t.client = t.seen = m.from[i]
     t.clientPort = t.seenPort = m.fromPort[i]

@@ -7,6 +7,7 @@
  */
 import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
 import { OPEN, type Transaction, UNANSWERED } from './transaction.ts'
+import type { Transactions } from './transactions.ts'
 
 /** A query that was not answered within this after it was last sent never will be (stub resolvers use 1 to 30 s, mostly 5). */
 const QUERY_TIMEOUT: Time = 30e9
@@ -33,6 +34,11 @@ export class OpenTable {
   private lingering: Transaction[] = []
   private lingeringHead = 0
   private swept: Time = Number.NEGATIVE_INFINITY
+  private readonly transactions: Transactions
+
+  constructor(transactions: Transactions) {
+    this.transactions = transactions
+  }
 
   /** All that wait for a response, and some that do not any more: look at `state`. */
   get pending(): readonly Transaction[] {
@@ -69,7 +75,9 @@ export class OpenTable {
     if (++this.size > this.byClient.length) this.grow()
     this.linkClient(t)
     this.renew(t)
-    this.open.push(t)
+    // One that is used again may still stand there from before.
+    if (!t.isListed) this.open.push(t)
+    t.isListed = true
     this.openCount++
   }
 
@@ -123,12 +131,16 @@ export class OpenTable {
     if (this.open.length <= 2 * this.openCount + 4096 && !(oldest && now - oldest.lastQuery > QUERY_TIMEOUT)) return
     const still: Transaction[] = []
     for (const t of this.open) {
+      t.isListed = false
       if (t.state !== OPEN) continue
       if (now - t.lastQuery > QUERY_TIMEOUT) {
         t.state = UNANSWERED
         this.openCount--
         this.forget(t)
-      } else still.push(t)
+        continue
+      }
+      t.isListed = true
+      still.push(t)
     }
     this.open = still
   }
@@ -149,6 +161,7 @@ export class OpenTable {
     t.next = null
     this.unlinkQuestion(t)
     if (t.aliasKey !== NONE) this.forgetAlias(t)
+    this.transactions.release(t)
   }
 
   private linkClient(t: Transaction): void {

@@ -3,7 +3,7 @@
  * and which IPv4 and IPv6 addresses are one client's.
  */
 import { A, AAAA } from '../codes.ts'
-import { type AddressId, NONE, type Time } from '../model.ts'
+import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
 import type { Addresses } from '../wire/tables.ts'
 import { isClockPair } from './resolvers.ts'
 import type { Transaction } from './transaction.ts'
@@ -25,17 +25,33 @@ const LATENESS_SAMPLES = 256
 interface Profile {
   pairs: number
   clockPairs: number
-  /** The last A query, whose AAAA may follow. */
-  last: Transaction | null
+  /** The last A query, whose AAAA may follow; `qname` is NONE where there is none. */
+  qname: NameId
+  clientPort: number
+  dnsId: number
+  start: Time
 }
+
+/** How many of the latest queries a twin is looked for among; a power of two. */
+const RECENT = 16
 
 export class Profiles {
   private readonly profiles = new Map<AddressId, Profile>()
   private readonly twins = new Map<AddressId, Map<AddressId, number>>()
-  /** The latest queries, of all clients: where a copy from the other address is looked for. */
-  private recent: Transaction[] = []
+  /** The latest queries, of all clients, where a copy from the other address is looked for: a ring in columns. */
+  private readonly recent = {
+    dnsId: new Float64Array(RECENT).fill(Number.NaN),
+    client: new Int32Array(RECENT),
+    server: new Int32Array(RECENT),
+    qname: new Int32Array(RECENT),
+    qtype: new Int32Array(RECENT),
+    start: new Float64Array(RECENT),
+  }
+  private observed = 0
   private readonly addresses: Addresses
   private readonly lateness: Time[] = []
+  /** NaN where it has to be found anew. */
+  private medianLateness = Number.NaN
 
   constructor(addresses: Addresses) {
     this.addresses = addresses
@@ -52,37 +68,51 @@ export class Profiles {
   private observePair(t: Transaction): void {
     let profile = this.profiles.get(t.client)
     if (!profile) {
-      profile = { pairs: 0, clockPairs: 0, last: null }
+      profile = { pairs: 0, clockPairs: 0, qname: NONE, clientPort: 0, dnsId: 0, start: 0 }
       this.profiles.set(t.client, profile)
     }
     if (t.qtype === A) {
-      profile.last = t
+      profile.qname = t.qname
+      profile.clientPort = t.clientPort
+      profile.dnsId = t.dnsId
+      profile.start = t.start
       return
     }
-    const { last } = profile
-    if (!last || last.qname !== t.qname || last.clientPort !== t.clientPort) return
-    if (t.start - last.start > LEG_GAP || t.edns !== NONE || last.dnsId === t.dnsId) return
+    if (profile.qname === NONE || profile.qname !== t.qname || profile.clientPort !== t.clientPort) return
+    if (t.start - profile.start > LEG_GAP || t.edns !== NONE || profile.dnsId === t.dnsId) return
     profile.pairs++
-    if (isClockPair(last, t)) profile.clockPairs++
-    profile.last = null
+    if (isClockPair(profile, t)) profile.clockPairs++
+    profile.qname = NONE
   }
 
   /** A query copied or repeated to a server of the other family keeps its id: two addresses of one pod (musl at once, glibc after an error). */
   private observeTwin(t: Transaction): void {
-    for (const other of this.recent) {
-      if (other.dnsId !== t.dnsId || other.client === t.client || other.server === t.server) continue
-      if (other.qname !== t.qname || other.qtype !== t.qtype || t.start - other.start > COPY_GAP) continue
-      if (this.isV6(other.client) === this.isV6(t.client)) continue
-      const [first, second] = other.client < t.client ? [other.client, t.client] : [t.client, other.client]
-      let counts = this.twins.get(second)
-      if (!counts) {
-        counts = new Map()
-        this.twins.set(second, counts)
-      }
-      counts.set(first, (counts.get(first) ?? 0) + 1)
+    const { dnsId, client, server, qname, qtype, start } = this.recent
+    const last = this.observed - 1
+    for (let i = last; i > last - RECENT; i--) {
+      const at = i & (RECENT - 1)
+      if (dnsId[at] !== t.dnsId || client[at] === t.client || server[at] === t.server) continue
+      if (qname[at] !== t.qname || qtype[at] !== t.qtype || t.start - start[at] > COPY_GAP) continue
+      if (this.isV6(client[at]) !== this.isV6(t.client)) this.countTwins(client[at], t.client)
     }
-    this.recent.push(t)
-    if (this.recent.length > 16) this.recent.shift()
+    const at = this.observed++ & (RECENT - 1)
+    dnsId[at] = t.dnsId
+    client[at] = t.client
+    server[at] = t.server
+    qname[at] = t.qname
+    qtype[at] = t.qtype
+    start[at] = t.start
+  }
+
+  private countTwins(one: AddressId, other: AddressId): void {
+    const first = Math.min(one, other)
+    const second = Math.max(one, other)
+    let counts = this.twins.get(second)
+    if (!counts) {
+      counts = new Map()
+      this.twins.set(second, counts)
+    }
+    counts.set(first, (counts.get(first) ?? 0) + 1)
   }
 
   /** Timers are set to whole or half seconds and fire late by as much as the client's machine is slow. */
@@ -92,12 +122,15 @@ export class Profiles {
     if (late > MAX_LATE) return
     if (this.lateness.length >= LATENESS_SAMPLES) this.lateness.shift()
     this.lateness.push(late)
+    this.medianLateness = Number.NaN
   }
 
   /** How late the timers of this capture's clients fire: the median; 0 while too few were seen. */
   get timersLate(): Time {
     if (this.lateness.length < 3) return 0
-    return [...this.lateness].sort((a, b) => a - b)[this.lateness.length >> 1]
+    if (Number.isNaN(this.medianLateness))
+      this.medianLateness = [...this.lateness].sort((a, b) => a - b)[this.lateness.length >> 1]
+    return this.medianLateness
   }
 
   private isV6(address: AddressId): boolean {
@@ -113,6 +146,7 @@ export class Profiles {
 
   /** One address for all addresses of a client. */
   clientOf(address: AddressId): AddressId {
+    if (this.twins.size === 0) return address
     for (const [twin, n] of this.twins.get(address) ?? []) if (n >= ENOUGH_TWINS) return twin
     return address
   }

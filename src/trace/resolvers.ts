@@ -208,7 +208,7 @@ export const resolverOf = (habits: Habits): Resolver => RESOLVERS.find(row => ro
  * Ids that musl derives from the clock: the AAAA query's is a little behind the A query's (res_mkquery.c). Of 1,950 pairs recorded from
  * musl all lie between 100 and 621; random pairs do so once in 65 times.
  */
-export const isClockPair = (a: Transaction, aaaa: Transaction): boolean => {
+export const isClockPair = (a: { dnsId: number }, aaaa: { dnsId: number }): boolean => {
   const delta = (aaaa.dnsId - a.dnsId) & 0xffff
   return delta >= 64 && delta < 1024
 }

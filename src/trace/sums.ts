@@ -3,11 +3,12 @@
  * slowest lookups. Kept per address, because roles are only certain at the end; bounded, whatever the capture's length.
  */
 import { type AddressId, NONE, OUTCOMES, type Outcome, TCP } from '../model.ts'
-import type { Lookup } from './lookup.ts'
+import { type Lookup, transactionsOf } from './lookup.ts'
 import { outcomeOf } from './outcome.ts'
 import { Histogram } from './quantiles.ts'
 import type { Transaction } from './transaction.ts'
 import { waitOf } from './transaction.ts'
+import { kept } from './transactions.ts'
 import { type LookupWasteSums, noWaste } from './waste.ts'
 
 /** Rows of a table of sums; the smaller half is dropped when it is full, so what is shown, the top, stays right. */
@@ -174,8 +175,14 @@ export class Sums {
     let at = slowest.length
     while (at > 0 && slowest[at - 1].wait < lookup.wait) at--
     slowest.splice(at, 0, lookup)
+    for (const t of transactionsOf(lookup)) keepWithEffects(t)
     if (slowest.length > mostSlow) slowest.pop()
   }
+}
+
+function keepWithEffects(t: Transaction): void {
+  kept(t)
+  if (t.effects) for (const effect of t.effects) keepWithEffects(effect)
 }
 
 const newEdge = (from: AddressId, forwarder: boolean, to: AddressId): EdgeSum => ({

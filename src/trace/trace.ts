@@ -19,6 +19,7 @@ import { Sharing } from './sharing.ts'
 import { Spans } from './spans.ts'
 import { type Inward, Sums } from './sums.ts'
 import { OPEN, RESPONSE_LOST, type Transaction, UNANSWERED } from './transaction.ts'
+import { Transactions } from './transactions.ts'
 import { Walks } from './walks.ts'
 import { isWasted, judge, type LookupWasteSums, sumCandidate, sumWaste } from './waste.ts'
 
@@ -62,6 +63,8 @@ export interface TraceOptions {
   readAnswers: ((m: Messages, i: number) => string[]) | null
   /** False for a lookup that the user's filters leave out; its hops are left out too. */
   wanted: (lookup: Lookup) => boolean
+  /** True where lookups or hops are kept beyond the calls that tell of them. */
+  keepsRecords: boolean
   /** Called when a lookup, or a hop, is closed: a slow one after others that began later. */
   lookup: ((lookup: Lookup, waste: LookupWasteSums, inward: Inward) => void) | null
   hop: ((hop: Hop) => void) | null
@@ -78,6 +81,7 @@ export class Trace {
   readonly sums = new Sums()
   readonly walks = new Walks()
   private readonly grouping: Grouping
+  private readonly transactions: Transactions
   private readonly options: TraceOptions
   /** From `decided` on they wait. */
   private queue: Transaction[] = []
@@ -95,10 +99,11 @@ export class Trace {
 
   constructor(tables: Tables, options: TraceOptions) {
     this.options = options
-    this.matching = new Matching(tables, t => this.queue.push(t), options.readAnswers)
+    this.transactions = new Transactions(!options.keepsRecords)
+    this.matching = new Matching(tables, this.transactions, t => this.queue.push(t), options.readAnswers)
     this.searchLists = new SearchLists(tables.names)
     this.profiles = new Profiles(tables.addresses)
-    this.forwarding = new Forwarding(tables.names, this.profiles)
+    this.forwarding = new Forwarding(tables.names, this.profiles, this.transactions)
     this.endpoints = new Endpoints(tables, this.searchLists, this.forwarding, options.clusterDomain)
     this.autopath = new Autopath(tables.names, this.forwarding)
     this.serving = new Serving(tables.names, this.endpoints)
@@ -214,7 +219,12 @@ export class Trace {
     lookup.ndots = { min: knowledge.ndotsMin, max: knowledge.ndotsMax }
     decide(lookup, resolver, this.profiles.timersLate)
     judge(lookup)
-    if (!this.options.wanted(lookup)) return
+    if (this.options.wanted(lookup)) this.tell(lookup)
+    for (const t of transactionsOf(lookup)) this.release(t)
+  }
+
+  /** Everybody who adds up or looks on sees a closed lookup and its hops. */
+  private tell(lookup: Lookup): void {
     const waste = sumWaste(lookup)
     const inward = this.inward(lookup)
     this.sums.addLookup(lookup, waste, inward)
@@ -227,6 +237,12 @@ export class Trace {
     }
     for (const t of transactionsOf(lookup)) this.closeHops(t, lookup)
     this.options.lookup?.(lookup, waste, inward)
+  }
+
+  /** A transaction and all that it caused have been told. */
+  private release(t: Transaction): void {
+    if (t.effects) for (const effect of t.effects) if (isFirst(t, effect)) this.release(effect)
+    this.transactions.release(t)
   }
 
   /** How far in the waste of a lookup went; null where a part of its path was not captured. */
@@ -291,6 +307,7 @@ export class Trace {
           servedFrom: null,
           fromCache: null,
         })
+        this.transactions.release(t)
       }
     }
     this.alone = still
