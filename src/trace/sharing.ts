@@ -6,6 +6,7 @@ import { NONE, type Time } from '../model.ts'
 import type { Forwarding } from './forwarding.ts'
 import type { Serving } from './serving.ts'
 import { ANSWERED, CAPTURE_ENDED, OPEN, type Transaction, UNANSWERED } from './transaction.ts'
+import { kept } from './transactions.ts'
 
 /** Two interfaces, one clock. */
 const SLACK: Time = 1e6
@@ -37,7 +38,8 @@ export class Sharing {
       const query = asked.get(questionOf(t))?.find(query => this.waitedFor(t, query))
       if (!query) continue
       query.causes?.push(t)
-      t.effects = [query]
+      // Its first asker may be told before the others are.
+      t.effects = [kept(query)]
     }
   }
 
