@@ -143,7 +143,7 @@ export class Transaction {
     this.firstFrame = frame
     this.state = OPEN
     this.delivered = false
-    this.translated = false
+    this.translated = this.firstTranslated = false
     this.responseAtServer = Number.NaN
     this.end = Number.NaN
     this.rcode = NONE
