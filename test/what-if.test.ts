@@ -178,5 +178,16 @@ describe.skipIf(!scenarios.includes(CAPTURE[5]) || !scenarios.includes(CAPTURE[2
       },
       PATIENCE,
     )
+
+    test(
+      'one pod alone: what the others were told is known all the same',
+      async () => {
+        const args = ['what-if', pathOf(2), '--ndots', '5', '--pod', '10.244.0.32', '-o', 'json']
+        const { starts, workloads }: WhatIf = JSON.parse(await dnstrail(...args))
+        expect(workloads.map(({ workload }) => workload)).toEqual(['10.244.0.32'])
+        expect(starts.map(({ name }) => name)).toEqual(['fraud.payments.svc'])
+      },
+      PATIENCE,
+    )
   },
 )

@@ -74,23 +74,21 @@ export function effects(
     const hits = 1 - missesOf(demand, seconds, zone) / Math.max(1, demand.asked)
     if (step.queries > 0) after.wait += hits * Math.min(0, (CACHE_WAIT * step.queries) / demand.types - step.wait)
   }
+  const { others } = walks.names
   for (const demand of now.list) {
-    const known = demand.known ?? walks.names.others
-    const whole = demand.known ? demand.asked : known.queries
-    share(demand, known.coredns, known.upstream, whole, client => byClient.get(client)!.before)
+    const known = demand.known ?? others
+    share(demand, known.coredns, known.upstream, known.queries, client => byClient.get(client)!.before)
   }
   for (const demand of then.list) {
-    const { known, suffix, asked, inServer } = demand
-    let coredns: number
-    let upstream: number
-    if (demand.node !== null) {
+    const { known, suffix, asked, inServer, node } = demand
+    const all = asked + inServer
+    const loadOf = (client: AddressId): Load => byClient.get(client)!.after
+    if (node !== null) {
       const misses = missesOf(demand, seconds, zone)
-      coredns = isOfCluster(demand, zone) ? misses : 0
-      upstream = isOfCluster(demand, zone) ? 0 : misses
+      const isOwn = isOfCluster(demand, zone)
+      share(demand, isOwn ? misses : 0, isOwn ? 0 : misses, all, loadOf)
     } else if (known === null && demand.name === null) {
-      const { others } = walks.names
-      coredns = (others.coredns / others.queries) * asked
-      upstream = (others.upstream / others.queries) * (asked + inServer)
+      share(demand, others.coredns, others.upstream, others.queries, loadOf)
     } else {
       const usual = costs.of(suffix)
       const names = Math.max(1, usual.names)
@@ -99,10 +97,12 @@ export function effects(
         coredns: usual.coredns / names,
         upstream: usual.upstream / names,
       }
-      coredns = letThrough(asked, was.queries, was.coredns)
-      upstream = letThrough(asked + inServer, was.queries, was.upstream)
+      // Those whom the filters leave out go on as before, and share the caches.
+      const rest = known === null ? 0 : Math.max(0, known.queries - now.asked(demand))
+      const coredns = letThrough(rest + asked, was.queries, was.coredns)
+      const upstream = letThrough(rest + all, was.queries, was.upstream)
+      share(demand, coredns, upstream, rest + all, loadOf)
     }
-    share(demand, coredns, upstream, asked + inServer, client => byClient.get(client)!.after)
   }
   return byClient
 }
@@ -166,8 +166,13 @@ class Demands {
     return this.byKey.values()
   }
 
+  /** Queries for the same name without a cache on the node. */
+  asked({ name, suffix }: Demand): number {
+    return this.byKey.get(keyOf(name, suffix, null))?.asked ?? 0
+  }
+
   add(step: Step, client: AddressId, node: string | null, types: number): Demand {
-    const key = `${step.name ?? `* ${step.suffix ?? ''}`} ${node ?? ''}`
+    const key = keyOf(step.name, step.suffix, node)
     let demand = this.byKey.get(key)
     if (!demand) {
       const { known, name, suffix, outcome } = step
@@ -181,6 +186,9 @@ class Demands {
     return demand
   }
 }
+
+const keyOf = (name: string | null, suffix: string | null, node: string | null): string =>
+  `${name ?? `* ${suffix ?? ''}`} ${node ?? ''}`
 
 /** What a load that nobody can trace to one client is to each: its part of the queries for the name. */
 function share(

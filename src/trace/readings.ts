@@ -47,7 +47,11 @@ export function readingsOf(seen: Seen): Reading[] {
   const walks = seen.walks.list
   const usual = usualResolvers(walks)
   const searching = new Set(walks.filter(walk => walk.suffixes[0] !== null || walk.suffixes.length > 1).map(whoOf))
-  return walks.map(walk => readingOf(walk, seen, usual.get(walk.client) ?? null, searching.has(whoOf(walk))))
+  const ndots = new NdotsVotes(walks)
+  return walks.map(walk => {
+    const searches = searching.has(whoOf(walk))
+    return readingOf(walk, seen, ndots, usual.get(walk.client) ?? null, searches)
+  })
 }
 
 /** A client and its resolver: one pod may run several. */
@@ -76,10 +80,10 @@ const TOOLS: ReadonlySet<string> = new Set(['dig', 'host', 'nslookup', 'busybox'
 const MAY_NOT_SEARCH: ReadonlySet<string> = new Set(['dig', 'c-ares', 'netty'])
 const GLIBC = RESOLVERS.find(({ name }) => name === 'glibc') as Resolver
 
-function readingOf(walk: Walk, seen: Seen, usual: Resolver | null, searches: boolean): Reading {
+function readingOf(walk: Walk, seen: Seen, votes: NdotsVotes, usual: Resolver | null, searches: boolean): Reading {
   const knowledge = seen.searchLists.of(walk.client, walk.asked)
   const list = listOf(walk, knowledge)
-  const ndots = ndotsOf(walk, knowledge)
+  const ndots = ndotsOf(walk, knowledge.given ? knowledge.ndotsMin : votes.of(walk))
   const doubts: Doubt[] = []
   const own = walk.resolver === null ? null : (RESOLVERS.find(row => row.name === walk.resolver) ?? UNKNOWN_RESOLVER)
   const resolver = own ?? usual ?? GLIBC
@@ -88,8 +92,9 @@ function readingOf(walk: Walk, seen: Seen, usual: Resolver | null, searches: boo
   let { base, dots: count } = walk
   let suffixes = walk.suffixes
   let otherDots = count
-  if (!walk.certain && suffixes.length === 1 && walk.names.length === 1) {
-    const full = seen.names.text(walk.names[0])
+  const full = walk.names.length === 1 ? seen.names.text(walk.names[0]) : ''
+  // What is known of the list at the end may show that an early name has two readings, too.
+  if (full !== '' && (!walk.certain || (list.length > 0 && full.endsWith(`.${list[0]}`)))) {
     // Asked without a dot at its end, a full name of so few dots would have been searched first.
     const couldBeFull = ndots === null || dots(full) >= ndots
     if (couldBeFull) doubts.push('short or full')
@@ -125,13 +130,59 @@ function listOf({ suffixes, list: own }: Walk, { list }: SearchKnowledge): reado
   return holdsAll(own) ? own : [...new Set([...suffixes.filter(suffix => suffix !== null), ...own])]
 }
 
-/** The ndots that explains the walk, the smallest that fits what the client's other walks show. */
-function ndotsOf(walk: Walk, { ndotsMin, ndotsMax }: SearchKnowledge): number | null {
-  const searchedFirst = walk.suffixes[0] !== null && walk.certain
-  if (searchedFirst) return Math.max(ndotsMin ?? 0, walk.dots + 1)
-  const known = ndotsMin ?? ndotsMax
-  const asIsFirst = walk.suffixes.length > 1 && walk.suffixes[0] === null
-  return asIsFirst ? Math.min(known ?? walk.dots, walk.dots) : known
+/** The client's ndots, or what this walk alone shows where it contradicts it. */
+function ndotsOf({ suffixes, certain, dots }: Walk, usual: number | null): number | null {
+  if (suffixes[0] !== null && certain) return Math.max(usual ?? 0, dots + 1)
+  const asIsFirst = suffixes.length > 1 && suffixes[0] === null
+  return asIsFirst ? Math.min(usual ?? dots, dots) : usual
+}
+
+/** Higher is not worth a guess: no name has so many dots and is searched. */
+const MOST_NDOTS = 15
+/** A name that is asked as it is may end with a dot; a walk is proof. */
+const SINGLE = 0.1
+
+/** The ndots of each client, by what its walks show, so that one walk that was put together wrongly does not decide. */
+class NdotsVotes {
+  private readonly byClient = new Map<string, { searched: number[]; asIs: number[] }>()
+
+  constructor(walks: readonly Walk[]) {
+    for (const walk of walks) {
+      const { suffixes, certain, lookups, dots } = walk
+      if (!certain || !isAddressLookup(walk) || dots > MOST_NDOTS) continue
+      const key = `${walk.client} ${walk.asked}`
+      const votes = this.byClient.get(key) ?? { searched: [], asIs: [] }
+      this.byClient.set(key, votes)
+      const { searched, asIs } = votes
+      if (suffixes[0] !== null) searched[dots] = (searched[dots] ?? 0) + lookups
+      else asIs[dots] = (asIs[dots] ?? 0) + lookups * (suffixes.length > 1 ? 1 : SINGLE)
+    }
+  }
+
+  /** The smallest number that the fewest lookups contradict; null where no walk tells. */
+  of({ client, asked }: Walk): number | null {
+    const votes = this.byClient.get(`${client} ${asked}`)
+    if (!votes) return null
+    const { searched, asIs } = votes
+    if (searched.length === 0) {
+      const first = asIs.findIndex(n => n >= 1)
+      return first < 0 ? null : first
+    }
+    const sum = (list: number[], from: number, to: number): number => {
+      let n = 0
+      for (let i = from; i < Math.min(to, list.length); i++) n += list[i] ?? 0
+      return n
+    }
+    let best = 0
+    let least = Number.POSITIVE_INFINITY
+    for (let ndots = 0; ndots <= MOST_NDOTS + 1; ndots++) {
+      const against = sum(searched, ndots, searched.length) + sum(asIs, 0, ndots)
+      if (against >= least) continue
+      least = against
+      best = ndots
+    }
+    return best
+  }
 }
 
 /** Others ask for the same name in full more often than they let a search domain complete it. */

@@ -167,7 +167,14 @@ export class Replay {
     const known = id < 0 ? null : (this.seen.walks.names.byId.get(id) ?? null)
     const usual = this.costs.of(suffix)
     const queries = legs(walk.types) * walk.lookups
-    const seen = known !== null && known.queries > 0 ? known : usual
+    const own = {
+      queries: walk.totalQueries,
+      bytes: total(walk.bytes),
+      wait: total(walk.wait),
+      candidates: walk.lookups * walk.queries.length,
+    }
+    // Where nobody asked for any name with this domain, the walk itself is the best guess.
+    const seen = known !== null && known.queries > 0 ? known : usual.queries > 0 ? usual : own
     // Query and response hold the name once each.
     const longer = seen === usual && name !== null ? 2 * (name.length - usual.letters / usual.queries) : 0
     return {
@@ -176,7 +183,7 @@ export class Replay {
       suffix,
       outcome: known?.outcome ?? usual.outcome,
       queries,
-      bytes: seen.queries > 0 ? (seen.bytes / seen.queries + longer) * queries : Number.NaN,
+      bytes: (seen.bytes / seen.queries + longer) * queries,
       wait: seen.candidates > 0 ? (seen.wait / seen.candidates) * walk.lookups : 0,
       assumed: (known?.outcome ?? null) === null,
       inServer: false,
@@ -206,6 +213,8 @@ export class Replay {
     ]
   }
 }
+
+const total = (sums: readonly number[]): number => sums.reduce((sum, n) => sum + n, 0)
 
 const nameOf = ({ base }: Reading, suffix: string | null): string | null =>
   base === null ? null : suffix === null ? base : `${base}.${suffix}`

@@ -220,6 +220,7 @@ export class Trace {
     decide(lookup, resolver, this.profiles.timersLate)
     judge(lookup)
     if (this.options.wanted(lookup)) this.tell(lookup)
+    else this.learn(lookup)
     for (const t of transactionsOf(lookup)) this.release(t)
   }
 
@@ -237,6 +238,17 @@ export class Trace {
     }
     for (const t of transactionsOf(lookup)) this.closeHops(t, lookup)
     this.options.lookup?.(lookup, waste, inward)
+  }
+
+  /** What the names came to of a lookup that the filters leave out: what-if takes answers from everybody. */
+  private learn(lookup: Lookup): void {
+    this.walks.learn(lookup)
+    for (const t of transactionsOf(lookup)) this.learnHops(t)
+  }
+
+  private learnHops(t: Transaction): void {
+    this.walks.addHop(t, this.endpoints.serverRole(t.server).role)
+    if (t.effects) for (const effect of t.effects) if (isFirst(t, effect)) this.learnHops(effect)
   }
 
   /** A transaction and all that it caused have been told. */

@@ -105,11 +105,10 @@ export class Walks {
 
   /** Takes a lookup that is closed; its outcomes and suffixes are known. */
   addLookup(lookup: Lookup, inward: Inward): void {
-    const { candidates, suffixes, outcomes } = lookup
     if (lookup.start < this.first) this.first = lookup.start
     if (lookup.start > this.last) this.last = lookup.start
     let types = 0
-    for (const { transactions } of candidates) for (const t of transactions) types |= typeBit(t.qtype)
+    for (const { transactions } of lookup.candidates) for (const t of transactions) types |= typeBit(t.qtype)
     const key = keyOf(lookup, types)
     let walk = this.named.get(key)
     if (!walk) {
@@ -120,6 +119,12 @@ export class Walks {
     walk.lookups++
     if (inward.reachedCoredns !== null) walk.corednsKnown++
     if (inward.leftCluster !== null) walk.clusterKnown++
+    this.learn(lookup, walk)
+  }
+
+  /** What came of the names that a lookup asked for, and what that cost; also of a lookup that nobody wants to hear of. */
+  learn(lookup: Lookup, walk: Walk | null = null): void {
+    const { candidates, suffixes, outcomes } = lookup
     const end = Number.isNaN(lookup.wait) ? Number.NaN : lookup.start + lookup.wait
     for (let i = 0; i < candidates.length; i++) {
       const { transactions } = candidates[i]
@@ -133,9 +138,11 @@ export class Walks {
         bytes += t.querySize === NONE ? Number.NaN : t.querySize * sent
         if (!Number.isNaN(t.end) && t.responseSize !== NONE) bytes += t.responseSize
       }
-      walk.queries[i] += queries
-      walk.bytes[i] += bytes
-      walk.wait[i] += wait
+      if (walk) {
+        walk.queries[i] += queries
+        walk.bytes[i] += bytes
+        walk.wait[i] += wait
+      }
       const name = transactions[0].qname
       if (name === NONE) continue
       const known = this.names.of(name)
