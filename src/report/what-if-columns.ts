@@ -61,8 +61,14 @@ export const WHAT_IF_COLUMNS: readonly Column<WorkloadEffect>[] = [
   ...both('failed', ['failed', 'then'], count, 6),
 ]
 
-/** "-39 %", "+12 %"; empty where nothing changes or something is unknown. */
+/** "-39 %", "+12 %", "x 27"; empty where nothing changes or something is unknown. */
 export function changeShare(before: number | null, after: number | null): string {
   if (before === null || after === null || before === after || before === 0) return ''
-  return `${after < before ? '-' : '+'}${share(Math.abs(after - before), before)}`
+  if (after >= MANY_TIMES * before) return `x ${count(Math.round(after / before))}`
+  // Without the noise of the last bits, so that all of it is 100 %.
+  const part = Math.round((1e9 * Math.abs(after - before)) / before) / 1e9
+  return `${after < before ? '-' : '+'}${share(part, 1)}`
 }
+
+/** Beyond this a percentage is hard to read. */
+const MANY_TIMES = 10

@@ -55,7 +55,7 @@ export function readingsOf(seen: Seen): Reading[] {
 }
 
 /** A client and its resolver: one pod may run several. */
-const whoOf = ({ client, resolver }: Walk): string => `${client} ${resolver}`
+export const whoOf = ({ client, resolver }: Walk): string => `${client} ${resolver}`
 
 /** The resolver of most lookups of each client that show theirs: what a lookup of one family alone does not tell. */
 function usualResolvers(walks: readonly Walk[]): Map<AddressId, Resolver> {

@@ -7,7 +7,7 @@ import type { AddressId, Outcome, Time } from '../model.ts'
 import type { Names } from '../wire/tables.ts'
 import { type Change, isDotted } from './change.ts'
 import type { KnownName } from './known-names.ts'
-import { type Reading, readingsOf } from './readings.ts'
+import { type Reading, readingsOf, whoOf } from './readings.ts'
 import type { Resolver } from './resolvers.ts'
 import type { SearchLists } from './searchlist.ts'
 import { SuffixCosts } from './suffix-costs.ts'
@@ -59,10 +59,13 @@ export class Replay {
   readonly seen: Seen
   readonly readings: Reading[]
   readonly costs: SuffixCosts
+  /** Queries that a client sends per leg of a candidate that is denied: 2 where it asks two servers at once. */
+  private readonly copies: ReadonlyMap<string, number>
 
   constructor(seen: Seen) {
     this.seen = seen
     this.readings = readingsOf(seen)
+    this.copies = copiesOf(seen.walks.list)
     this.costs = new SuffixCosts(seen.walks.list, seen.walks.names, seen.names)
   }
 
@@ -166,7 +169,7 @@ export class Replay {
     const id = name === null ? -1 : this.seen.names.find(name)
     const known = id < 0 ? null : (this.seen.walks.names.byId.get(id) ?? null)
     const usual = this.costs.of(suffix)
-    const queries = legs(walk.types) * walk.lookups
+    const queries = legs(walk.types) * walk.lookups * (this.copies.get(whoOf(walk)) ?? 1)
     const own = {
       queries: walk.totalQueries,
       bytes: total(walk.bytes),
@@ -212,6 +215,23 @@ export class Replay {
       ...steps.slice(at + 1),
     ]
   }
+}
+
+/** In halves: a tool that walks for A and asks for AAAA at the end sends one query of two; a repeated query here and there does not count. */
+function copiesOf(walks: readonly Walk[]): Map<string, number> {
+  const sums = new Map<string, { queries: number; legs: number }>()
+  for (const walk of walks) {
+    walk.outcomes.forEach((outcome, i) => {
+      if (outcome !== 'nxdomain') return
+      const sum = sums.get(whoOf(walk)) ?? { queries: 0, legs: 0 }
+      sums.set(whoOf(walk), sum)
+      sum.queries += walk.queries[i]
+      sum.legs += walk.lookups * legs(walk.types)
+    })
+  }
+  return new Map(
+    [...sums].map(([who, { queries, legs }]) => [who, Math.max(0.5, Math.round((2 * queries) / legs) / 2)]),
+  )
 }
 
 const total = (sums: readonly number[]): number => sums.reduce((sum, n) => sum + n, 0)
