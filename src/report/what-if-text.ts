@@ -88,7 +88,7 @@ const SUM_COLUMNS: readonly Column<SumRow>[] = [
 function sums({ before, after }: WhatIf, page: Page): string[] {
   if (before.lookups === 0) return []
   const rows = SUMS.map(({ what, field, text }) => ({ what, before: before[field], after: after[field], text }))
-  const known = rows.filter(row => row.before !== null || row.after !== null)
+  const known = rows.filter(row => (row.before ?? 0) + (row.after ?? 0) > 0)
   const perLookup: Column<SumRow> = {
     ...(SUM_COLUMNS.at(-1) as Column<SumRow>),
     text: ({ before: b, after: a, what }) =>
@@ -134,8 +134,8 @@ function workloads({ workloads }: WhatIf, page: Page): string[] {
   const shown = workloads.slice(0, MOST_WORKLOADS)
   const says: Record<string, (row: WorkloadEffect) => boolean> = {
     resolvers: row => row.resolvers.length > 0,
-    coredns: row => row.before.coredns !== null,
-    upstream: row => row.before.upstream !== null,
+    coredns: row => (row.before.coredns ?? 0) + (row.after.coredns ?? 0) > 0,
+    upstream: row => (row.before.upstream ?? 0) + (row.after.upstream ?? 0) > 0,
     failed: row => row.before.failed + row.after.failed > 0,
   }
   const columns = WORKLOAD_COLUMNS.filter(({ key }) => says[key] === undefined || shown.some(says[key]))
