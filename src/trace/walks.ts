@@ -62,8 +62,8 @@ export class Walk {
     this.dots = dots(lookup.base)
     this.certain = lookup.certain
     this.list = lookup.searchList
-    this.suffixes = lookup.suffixes
-    this.outcomes = lookup.outcomes
+    this.suffixes = [...lookup.suffixes]
+    this.outcomes = [...lookup.outcomes]
     this.names = candidates.map(({ transactions }) => transactions[0].qname)
     this.outcome = lookup.outcome
     this.types = types
