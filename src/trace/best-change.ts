@@ -63,7 +63,7 @@ function trialOf(replay: Replay, change: Change): Trial {
   const trial = { change, queries: 0, bytes: 0, wait: 0 }
   const stops = new Set<string>()
   const outside = new Set<string>()
-  for (const { reading, walk, steps, outcome } of replay.run(change)) {
+  for (const { reading, walk, steps, outcome } of replay.changed(change)) {
     if (steps === null) continue
     for (let i = 0; i < walk.queries.length; i++) {
       trial.queries += walk.queries[i]

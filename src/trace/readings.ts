@@ -46,16 +46,15 @@ export interface Reading {
 export function readingsOf(seen: Seen): Reading[] {
   const walks = seen.walks.list
   const usual = usualResolvers(walks)
-  const searching = new Set(walks.filter(walk => walk.suffixes[0] !== null || walk.suffixes.length > 1).map(whoOf))
+  const searching = new Set(
+    walks.filter(walk => walk.suffixes[0] !== null || walk.suffixes.length > 1).map(({ who }) => who),
+  )
   const ndots = new NdotsVotes(walks)
   return walks.map(walk => {
-    const searches = searching.has(whoOf(walk))
+    const searches = searching.has(walk.who)
     return readingOf(walk, seen, ndots, usual.get(walk.client) ?? null, searches)
   })
 }
-
-/** A client and its resolver: one pod may run several. */
-export const whoOf = ({ client, resolver }: Walk): string => `${client} ${resolver}`
 
 /** The resolver of most lookups of each client that show theirs: what a lookup of one family alone does not tell. */
 function usualResolvers(walks: readonly Walk[]): Map<AddressId, Resolver> {
@@ -69,7 +68,7 @@ function usualResolvers(walks: readonly Walk[]): Map<AddressId, Resolver> {
   return new Map(
     [...counts].map(([client, ofClient]) => {
       const [name] = [...ofClient].reduce((a, b) => (b[1] > a[1] ? b : a))
-      return [client, RESOLVERS.find(row => row.name === name) as Resolver]
+      return [client, BY_NAME.get(name) as Resolver]
     }),
   )
 }
@@ -78,14 +77,15 @@ function usualResolvers(walks: readonly Walk[]): Map<AddressId, Resolver> {
 const TOOLS: ReadonlySet<string> = new Set(['dig', 'host', 'nslookup', 'busybox'])
 /** Their libraries have a way to ask for a name without its search list (Node's dns.resolve, dig without +search). */
 const MAY_NOT_SEARCH: ReadonlySet<string> = new Set(['dig', 'c-ares', 'netty'])
-const GLIBC = RESOLVERS.find(({ name }) => name === 'glibc') as Resolver
+const BY_NAME: ReadonlyMap<string, Resolver> = new Map(RESOLVERS.map(row => [row.name, row]))
+const GLIBC = BY_NAME.get('glibc') as Resolver
 
 function readingOf(walk: Walk, seen: Seen, votes: NdotsVotes, usual: Resolver | null, searches: boolean): Reading {
   const knowledge = seen.searchLists.of(walk.client, walk.asked)
   const list = listOf(walk, knowledge)
   const ndots = ndotsOf(walk, knowledge.given ? knowledge.ndotsMin : votes.of(walk))
   const doubts: Doubt[] = []
-  const own = walk.resolver === null ? null : (RESOLVERS.find(row => row.name === walk.resolver) ?? UNKNOWN_RESOLVER)
+  const own = walk.resolver === null ? null : (BY_NAME.get(walk.resolver) ?? UNKNOWN_RESOLVER)
   const resolver = own ?? usual ?? GLIBC
   if (own === null && usual === null) doubts.push('resolver')
   if (walk.base === null) doubts.push('name')
@@ -108,7 +108,9 @@ function readingOf(walk: Walk, seen: Seen, votes: NdotsVotes, usual: Resolver | 
     count = dots(base as string)
     otherDots = base === full ? dots(walk.base as string) : dots(full)
   }
-  const asked = [...list.map(suffix => suffixes.lastIndexOf(suffix)), suffixes.lastIndexOf(null)]
+  const asked: number[] = []
+  for (const suffix of list) asked.push(suffixes.lastIndexOf(suffix))
+  asked.push(suffixes.lastIndexOf(null))
   const isAsIs = suffixes.length === 1 && suffixes[0] === null
   const fixed =
     isAsIs && isFixed(walk, resolver, searches || !MAY_NOT_SEARCH.has(resolver.name) ? list : [], ndots, count)
@@ -144,13 +146,13 @@ const SINGLE = 0.1
 
 /** The ndots of each client, by what its walks show, so that one walk that was put together wrongly does not decide. */
 class NdotsVotes {
-  private readonly byClient = new Map<string, { searched: number[]; asIs: number[] }>()
+  private readonly byClient = new Map<number, { searched: number[]; asIs: number[] }>()
 
   constructor(walks: readonly Walk[]) {
     for (const walk of walks) {
-      const { suffixes, certain, lookups, dots } = walk
+      const { suffixes, certain, lookups, dots, client, asked: server } = walk
       if (!certain || !isAddressLookup(walk) || dots > MOST_NDOTS) continue
-      const key = `${walk.client} ${walk.asked}`
+      const key = client * 0x20_0000 + server
       const votes = this.byClient.get(key) ?? { searched: [], asIs: [] }
       this.byClient.set(key, votes)
       const { searched, asIs } = votes
@@ -161,7 +163,7 @@ class NdotsVotes {
 
   /** The smallest number that the fewest lookups contradict; null where no walk tells. */
   of({ client, asked }: Walk): number | null {
-    const votes = this.byClient.get(`${client} ${asked}`)
+    const votes = this.byClient.get(client * 0x20_0000 + asked)
     if (!votes) return null
     const { searched, asIs } = votes
     if (searched.length === 0) {

@@ -3,11 +3,11 @@
  * would have come of it. The answer to a candidate is taken from the same lookups where they asked for it, else from whoever did; where
  * nobody did it is assumed, and counted as such.
  */
-import type { AddressId, Outcome, Time } from '../model.ts'
+import { type AddressId, NONE, type Outcome, type Time } from '../model.ts'
 import type { Names } from '../wire/tables.ts'
 import { type Change, isDotted } from './change.ts'
 import type { KnownName } from './known-names.ts'
-import { type Reading, readingsOf, whoOf } from './readings.ts'
+import { type Reading, readingsOf } from './readings.ts'
 import type { Resolver } from './resolvers.ts'
 import type { SearchLists } from './searchlist.ts'
 import { SuffixCosts } from './suffix-costs.ts'
@@ -60,7 +60,7 @@ export class Replay {
   readonly readings: Reading[]
   readonly costs: SuffixCosts
   /** Queries that a client sends per leg of a candidate that is denied: 2 where it asks two servers at once. */
-  private readonly copies: ReadonlyMap<string, number>
+  private readonly copies: ReadonlyMap<number, number>
 
   constructor(seen: Seen) {
     this.seen = seen
@@ -71,20 +71,42 @@ export class Replay {
 
   run(change: Change): Replayed[] {
     const kept: Kept = new Map()
-    return this.readings.map(reading => {
-      const { walk } = reading
-      const order = this.orderOf(reading, change, kept)
-      if (order === null) return { reading, walk, steps: null, outcome: walk.outcome, answered: null }
-      const steps = this.walkOn(reading, order)
-      const answered = steps.find(({ outcome }) => outcome === 'answered') ?? null
-      return {
-        reading,
-        walk,
-        steps: change.autopath ? this.inServer(reading, steps) : steps,
-        outcome: answered || walk.outcome === 'answered' ? outcomeOf(steps, reading.resolver) : walk.outcome,
-        answered,
-      }
-    })
+    return this.readings.map(
+      reading =>
+        this.again(reading, change, kept) ?? {
+          reading,
+          walk: reading.walk,
+          steps: null,
+          outcome: reading.walk.outcome,
+          answered: null,
+        },
+    )
+  }
+
+  /** The walks that would be others. */
+  changed(change: Change): Replayed[] {
+    const kept: Kept = new Map()
+    const changed: Replayed[] = []
+    for (const reading of this.readings) {
+      const replayed = this.again(reading, change, kept)
+      if (replayed) changed.push(replayed)
+    }
+    return changed
+  }
+
+  private again(reading: Reading, change: Change, kept: Kept): Replayed | null {
+    const { walk } = reading
+    const order = this.orderOf(reading, change, kept)
+    if (order === null) return null
+    const steps = this.walkOn(reading, order)
+    const answered = steps.find(({ outcome }) => outcome === 'answered') ?? null
+    return {
+      reading,
+      walk,
+      steps: change.autopath ? this.inServer(reading, steps) : steps,
+      outcome: answered || walk.outcome === 'answered' ? outcomeOf(steps, reading.resolver) : walk.outcome,
+      answered,
+    }
   }
 
   /** The candidates that are asked for, until one stops the walk. */
@@ -140,9 +162,10 @@ export class Replay {
     const suffix = position === AS_IS ? null : list[position]
     const i = asked[position === AS_IS ? list.length : position]
     if (i >= 0) {
+      const id = walk.names[i] ?? NONE
       return {
-        name: nameOf(reading, suffix),
-        known: walk.names.length > 0 ? (this.seen.walks.names.byId.get(walk.names[i]) ?? null) : null,
+        name: id === NONE ? null : this.seen.names.text(id),
+        known: this.seen.walks.names.byId.get(id) ?? null,
         suffix,
         outcome: walk.outcomes[i],
         queries: walk.queries[i],
@@ -169,15 +192,9 @@ export class Replay {
     const id = name === null ? -1 : this.seen.names.find(name)
     const known = id < 0 ? null : (this.seen.walks.names.byId.get(id) ?? null)
     const usual = this.costs.of(suffix)
-    const queries = legs(walk.types) * walk.lookups * (this.copies.get(whoOf(walk)) ?? 1)
-    const own = {
-      queries: walk.totalQueries,
-      bytes: total(walk.bytes),
-      wait: total(walk.wait),
-      candidates: walk.lookups * walk.queries.length,
-    }
+    const queries = legs(walk.types) * walk.lookups * (this.copies.get(walk.who) ?? 1)
     // Where nobody asked for any name with this domain, the walk itself is the best guess.
-    const seen = known !== null && known.queries > 0 ? known : usual.queries > 0 ? usual : own
+    const seen = known !== null && known.queries > 0 ? known : usual.queries > 0 ? usual : ofItself(walk)
     // Query and response hold the name once each.
     const longer = seen === usual && name !== null ? 2 * (name.length - usual.letters / usual.queries) : 0
     return {
@@ -218,13 +235,13 @@ export class Replay {
 }
 
 /** In halves: a tool that walks for A and asks for AAAA at the end sends one query of two; a repeated query here and there does not count. */
-function copiesOf(walks: readonly Walk[]): Map<string, number> {
-  const sums = new Map<string, { queries: number; legs: number }>()
+function copiesOf(walks: readonly Walk[]): Map<number, number> {
+  const sums = new Map<number, { queries: number; legs: number }>()
   for (const walk of walks) {
     walk.outcomes.forEach((outcome, i) => {
       if (outcome !== 'nxdomain') return
-      const sum = sums.get(whoOf(walk)) ?? { queries: 0, legs: 0 }
-      sums.set(whoOf(walk), sum)
+      const sum = sums.get(walk.who) ?? { queries: 0, legs: 0 }
+      sums.set(walk.who, sum)
       sum.queries += walk.queries[i]
       sum.legs += walk.lookups * legs(walk.types)
     })
@@ -233,6 +250,13 @@ function copiesOf(walks: readonly Walk[]): Map<string, number> {
     [...sums].map(([who, { queries, legs }]) => [who, Math.max(0.5, Math.round((2 * queries) / legs) / 2)]),
   )
 }
+
+const ofItself = (walk: Walk) => ({
+  queries: walk.totalQueries,
+  bytes: total(walk.bytes),
+  wait: total(walk.wait),
+  candidates: walk.lookups * walk.queries.length,
+})
 
 const total = (sums: readonly number[]): number => sums.reduce((sum, n) => sum + n, 0)
 

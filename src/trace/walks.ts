@@ -31,6 +31,8 @@ export class Walk {
   /** The server's address as the client used it. */
   readonly asked: AddressId
   readonly resolver: string | null
+  /** Client and resolver as one number: a pod may run several. */
+  readonly who: number
   /** The name as the application gave it; null where only the form was kept. */
   base: string | null
   readonly dots: number
@@ -58,6 +60,7 @@ export class Walk {
     this.client = lookup.client
     this.asked = candidates[0].transactions[0].asked
     this.resolver = lookup.resolver
+    this.who = lookup.client * 32 + (RESOLVER_NUMBER.get(lookup.resolver) ?? 0)
     this.base = lookup.base
     this.dots = dots(lookup.base)
     this.certain = lookup.certain
