@@ -15,6 +15,8 @@ import { randomSource } from '../bench/random.js'
  * @property {(options: any, sinks: any) => Promise<any>} analyze
  * @property {(options: any, sink: (record: any) => void) => Promise<any[]>} messages
  * @property {(report: any, options: { width: number, color: boolean }) => string} reportText
+ * @property {typeof import('../src/report/what-if.ts').whatIfOf} whatIfOf
+ * @property {(whatIf: any, options: { width: number, color: boolean }) => string} whatIfText
  * @property {typeof import('../src/input/merge.ts').readCaptures} readCaptures
  * @property {typeof import('../src/wire/tables.ts').newTables} newTables
  * @property {typeof import('../src/wire/messages.ts').newMessages} newMessages
@@ -96,6 +98,8 @@ async function messagesOf(program, chunks) {
 async function analysis(program, bytes) {
   /** @type {any[]} */
   const lookups = []
+  /** @type {any[]} */
+  let replayed = []
   await succeeds(program, async () => {
     const report = await program.analyze(optionsFor([bytes]), {
       lookup: (/** @type {any} */ lookup) => {
@@ -103,8 +107,12 @@ async function analysis(program, bytes) {
         lookups.push(lookup)
       },
       hop: json,
+      finished: (/** @type {any} */ trace, /** @type {any} */ context) => {
+        replayed = CHANGES.map(change => program.whatIfOf(trace, context, change))
+      },
     })
     json(report)
+    for (const whatIf of replayed) whatIfHolds(program, whatIf, report)
     program.reportText(report, { width: 80, color: false })
     for (const capture of report.captures) countedOnce(capture)
     const { queries, needed, wasted, search, fanOut, retransmission, truncation, family } = report.waste
@@ -114,6 +122,28 @@ async function analysis(program, bytes) {
     const sum = lookups.reduce((n, lookup) => n + lookup.queries, 0)
     assert.equal(sum, queries, 'the lookups have all queries')
   })
+}
+
+const NO_CHANGE = { ndots: null, trailingDot: [], dropSuffix: [], autopath: false, nodeLocalCache: false }
+const CHANGES = [
+  NO_CHANGE,
+  { ...NO_CHANGE, ndots: 0 },
+  { ...NO_CHANGE, ndots: 15 },
+  { ...NO_CHANGE, autopath: true, nodeLocalCache: true },
+]
+
+/** @param {Program} program @param {any} whatIf @param {any} report */
+function whatIfHolds(program, whatIf, report) {
+  json(whatIf)
+  program.whatIfText(whatIf, { width: 80, color: false })
+  const { before, after, workloads } = whatIf
+  assert.equal(before.lookups, report.totals.lookups, 'the replay has all lookups')
+  assert.equal(before.queries, report.waste.queries, 'the replay has all queries')
+  assert.equal(after.lookups, before.lookups, 'a change makes no lookup')
+  assert.ok(after.queries >= 0 && after.waitMs >= 0, 'nothing costs less than nothing')
+  const sum = workloads.reduce((/** @type {number} */ n, /** @type {any} */ row) => n + row.before.queries, 0)
+  assert.equal(sum, before.queries, 'the workloads have all queries')
+  if (json(whatIf.change) === json(NO_CHANGE)) assert.deepEqual(after, before, 'no change changes nothing')
 }
 
 /** @param {any} capture */

@@ -25,12 +25,19 @@ const SAVED = 3
 
 /** What was built. @returns {Promise<import('./fuzz-case.js').Program>} */
 async function built() {
-  const [analyze, text, merge, tables, messages, issues, model] = await Promise.all(
-    ['analyze', 'report/text', 'input/merge', 'wire/tables', 'wire/messages', 'wire/issues', 'model'].map(
-      file => import(new URL(`../dist/${file}.js`, import.meta.url).href),
-    ),
-  )
-  return { ...analyze, ...text, ...merge, ...tables, ...messages, ...issues, ...model }
+  const files = [
+    'analyze',
+    'report/text',
+    'report/what-if',
+    'report/what-if-text',
+    'input/merge',
+    'wire/tables',
+    'wire/messages',
+    'wire/issues',
+    'model',
+  ]
+  const parts = await Promise.all(files.map(file => import(new URL(`../dist/${file}.js`, import.meta.url).href)))
+  return Object.assign({}, ...parts)
 }
 
 const SEEDS = ['samples', '../shared/corpora/captures', '../shared/captures', '../shared/hubble']

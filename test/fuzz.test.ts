@@ -7,6 +7,8 @@ import { analyze, messages } from '../src/analyze.ts'
 import { readCaptures } from '../src/input/merge.ts'
 import { UserError } from '../src/model.ts'
 import { reportText } from '../src/report/text.ts'
+import { whatIfOf } from '../src/report/what-if.ts'
+import { whatIfText } from '../src/report/what-if-text.ts'
 import { Issues } from '../src/wire/issues.ts'
 import { newMessages } from '../src/wire/messages.ts'
 import { newTables } from '../src/wire/tables.ts'
@@ -17,7 +19,18 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const FOUND = join(ROOT, 'test/fixtures/fuzz')
 const CASES = 40
 
-const program = { analyze, messages, reportText, readCaptures, newTables, newMessages, Issues, UserError }
+const program = {
+  analyze,
+  messages,
+  reportText,
+  whatIfOf,
+  whatIfText,
+  readCaptures,
+  newTables,
+  newMessages,
+  Issues,
+  UserError,
+}
 const samples = filesIn([join(ROOT, 'samples')])
 
 test.each([1, 2, 3])('damaged captures, round %d', { timeout: 60_000 }, async round => {

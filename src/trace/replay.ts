@@ -58,15 +58,25 @@ type Kept = Map<readonly string[], number[] | null>
 export class Replay {
   readonly seen: Seen
   readonly readings: Reading[]
-  readonly costs: SuffixCosts
+  private knownCosts: SuffixCosts | null = null
   /** Queries that a client sends per leg of a candidate that is denied: 2 where it asks two servers at once. */
-  private readonly copies: ReadonlyMap<number, number>
+  private knownCopies: ReadonlyMap<number, number> | null = null
 
   constructor(seen: Seen) {
     this.seen = seen
     this.readings = readingsOf(seen)
-    this.copies = copiesOf(seen.walks.list)
-    this.costs = new SuffixCosts(seen.walks.list, seen.walks.names, seen.names)
+  }
+
+  /** Made when the first candidate comes up that nobody asked for. */
+  get costs(): SuffixCosts {
+    const { walks, names } = this.seen
+    this.knownCosts ??= new SuffixCosts(walks.list, walks.names, names)
+    return this.knownCosts
+  }
+
+  private get copies(): ReadonlyMap<number, number> {
+    this.knownCopies ??= copiesOf(this.seen.walks.list)
+    return this.knownCopies
   }
 
   run(change: Change): Replayed[] {

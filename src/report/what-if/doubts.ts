@@ -83,6 +83,10 @@ export function doubtsOf(
     if (direct > 0 && readings.some(({ walk }) => nodeOf(walk.client) === ''))
       sentences.push('nodes of clients are not known (--resources tells them): taken as one node.')
   }
+  if (changed.length > 0)
+    sentences.push(
+      'queries are counted; waiting, and the load on CoreDNS and the upstream, are estimates: each candidate as it went on average, each cache as it served so far.',
+    )
   return sentences
 }
 
