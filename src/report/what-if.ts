@@ -21,6 +21,7 @@ export function whatIfOf(trace: Trace, context: RecordContext, change: Change): 
   const nodeOf = (client: AddressId): string => endpointOf(context, client, roleOf(context, client)).node ?? ''
   const byClient = effects(replay, replayed, change, nodeOf)
   const total = sumOf(byClient.values())
+  const lost = namesOf(replayed.filter(stops), workloadOf, r => whyNot(r, change))
   return {
     version: VERSION,
     captures: context.files,
@@ -35,7 +36,7 @@ export function whatIfOf(trace: Trace, context: RecordContext, change: Change): 
     before: total.before,
     after: total.after,
     workloads: workloadsOf(byClient, replayed, workloadOf),
-    stops: namesOf(replayed.filter(stops), workloadOf, r => whyNot(r, change)),
+    stops: lost,
     starts: namesOf(replayed.filter(starts), workloadOf, r => `${answeringName(r)} answers it`),
     otherAnswers: namesOf(
       replayed.filter(answersOtherwise),
@@ -43,7 +44,7 @@ export function whatIfOf(trace: Trace, context: RecordContext, change: Change): 
       r => `${answeringName(r)} would answer in place of ${answeredNow(r)}`,
     ),
     unknown: doubtsOf(replay, replayed, change, total, nodeOf),
-    advice: adviceFor(change),
+    advice: adviceFor(change, lost),
     patch: patchFor(change, replay, address => context.tables.addresses.text(address)),
     corefile: corefileFor(change, replay.seen.zone),
   }

@@ -1,7 +1,11 @@
 /** The change as something to paste: a patch of the workloads' pod template, lines of a Corefile. */
-import type { AddressId } from '../../model.ts'
+import { listed } from '../../findings/world.ts'
+import type { AddressId, NameEffect } from '../../model.ts'
 import { type Change, changedList } from '../../trace/change.ts'
 import type { Replay } from '../../trace/replay.ts'
+
+/** Names in a sentence. */
+const MOST = 3
 
 const HEAD = '# kubectl -n NAMESPACE patch deployment NAME --patch-file this.yaml'
 
@@ -90,8 +94,16 @@ ${cluster}:53 {
 }
 
 /** What to do beside pasting. */
-export function adviceFor({ trailingDot, nodeLocalCache, autopath }: Change): string[] {
+export function adviceFor(
+  { ndots, dropSuffix, trailingDot, nodeLocalCache, autopath }: Change,
+  stops: readonly NameEffect[],
+): string[] {
+  const losers = [...new Set(stops.flatMap(({ workloads }) => workloads))]
+  const names = [...new Set(stops.map(({ name }) => name))]
   return [
+    losers.length > 0 && (ndots !== null || dropSuffix.length > 0)
+      ? `Not for ${listed(losers, MOST)} while they ask for ${listed(names, MOST)}; -n and --pod compute the change for others alone.`
+      : '',
     ...trailingDot.map(
       name =>
         `Write "${name}." with a dot at its end where the application's settings name it; some TLS and HTTP clients do not like it.`,
