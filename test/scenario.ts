@@ -15,7 +15,8 @@
  * A line with a time is a query and what the server did: NXDOMAIN, NODATA, SERVFAIL, REFUSED, FORMERR, TC, "A 10.0.0.1 ...", "AAAA ...",
  * "CNAME name", "icmp", "drop" ("drop behind": behind the DNAT). Words before the type: sport, id (hex), client, server, opt (UDP size), cookie, ad, tcp, syn (milliseconds
  * since the SYN of its connection); behind the outcome: after (milliseconds, 2 without), ttl, size (bytes), cut (the capture holds a part of it),
- * aa, noaa, nora (flags that are set and not set), cname (in front of the addresses). "dnat" before the type is the address that serves it: both sides of the translation are seen. A line that begins with = is one lookup that must come out, in order of start, and no other.
+ * aa, noaa, nora (flags that are set and not set), cname (in front of the addresses). "dnat" before the type is the address that serves it:
+ * both sides of the translation are seen, "crossing" milliseconds apart. A line that begins with = is one lookup that must come out, in order of start, and no other.
  *
  * A line that begins with > is one hop, in order of start: "client server type name", and of it what is named: outcome, rcode, fromRole,
  * toRole, servedFrom, causedBy (which of these lines, counted from 1), lookup (which line with =), ... Where there is one, all are listed.
@@ -254,7 +255,8 @@ function rowsOf(line: string): Row[] {
   if (rest.includes('noaa')) response.flags &= ~AA
   if (rest.includes('nora')) response.flags &= ~RA
   if (served === undefined) return [query, response]
-  return [query, inside(query, 20e-6), inside(response, -20e-6), response]
+  const crossing = given.has('crossing') ? Number(given.get('crossing')) / 1000 : 20e-6
+  return [query, inside(query, crossing), inside(response, -20e-6), response]
 }
 
 function identitiesOf(nodes: Scenario['nodes'], policies: Scenario['policies']): Identities {

@@ -15,6 +15,8 @@ import type { Transactions } from './transactions.ts'
 
 /** Sightings of one packet within one capture lie closer than this: it only crosses a host's network stack. */
 const SIGHTING_WINDOW: Time = 2e6
+/** Unless it was held up on its way: the IP id tells that it is one packet. Shorter than a resolver's timer, all the same. */
+const DELAYED_WINDOW: Time = 4e9
 /** Two captures have two clocks. Within this the other capture's sighting is taken for the same packet. */
 const OTHER_CLOCK_WINDOW: Time = 1e9
 /** A query that is younger than this when the capture ends is not called unanswered. */
@@ -173,7 +175,7 @@ export class Matching {
     if (t.querySeenAt(vantage) && !this.hidesInterface(m.vantage[i])) return null
     const ipId = m.ipId[i]
     if (ipId > 0 && t.ipId > 0 && ipId !== t.ipId) return null
-    return isOneCrossing(time - t.lastQuery, m.file[i] === t.file, ipId > 0) ? t : null
+    return isOneCrossing(time - t.lastQuery, m.file[i] === t.file, ipId > 0 && ipId === t.ipId) ? t : null
   }
 
   private begin(m: Messages, i: number, time: Time, vantage: number): void {
@@ -298,11 +300,19 @@ export class Matching {
     if (
       t.rcode === m.rcode[i] &&
       t.responseSize === m.size[i] &&
-      gap < (m.file[i] === t.file && t.delivered ? SIGHTING_WINDOW : OTHER_CLOCK_WINDOW) &&
+      gap <
+        (m.file[i] === t.file && t.delivered && !this.isDelayed(t, m, i, seenHere)
+          ? SIGHTING_WINDOW
+          : OTHER_CLOCK_WINDOW) &&
       (!seenHere || this.hidesInterface(m.vantage[i]))
     ) {
       this.mergeResponse(t, m, i, time, vantage)
     } else t.duplicates++
+  }
+
+  /** Held up between two interfaces: nobody asked twice, so a later response at another interface is the same one. */
+  private isDelayed(t: Transaction, m: Messages, i: number, seenHere: boolean): boolean {
+    return !seenHere && t.retransmissions === 0 && !this.hidesInterface(m.vantage[i])
   }
 
   /**
@@ -428,7 +438,8 @@ const SIGHTING = 4
 function isOneCrossing(gap: Time, sameFile: boolean, sameIpId: boolean): boolean {
   const distance = Math.abs(gap)
   if (distance <= SIGHTING_WINDOW) return true
-  return !sameFile && distance <= (sameIpId ? OTHER_CLOCK_WINDOW : OTHER_CLOCK_WINDOW / 2)
+  if (sameFile) return sameIpId && distance <= DELAYED_WINDOW
+  return distance <= (sameIpId ? OTHER_CLOCK_WINDOW : OTHER_CLOCK_WINDOW / 2)
 }
 
 function fits(t: Transaction, m: Messages, i: number, server: number): boolean {
