@@ -124,6 +124,8 @@ export const DNS_MESSAGE = 0
 export const UNREACHABLE = 1
 /** A TCP reset on a DNS connection; from and to as the reset was sent. */
 export const TCP_RESET = 2
+/** A SYN to a DNS server that was sent again, because nothing answered it; from and to as it was sent. */
+export const TCP_SILENT = 3
 
 /** Messages.direction, as the Linux cooked header tells it. */
 export const UNKNOWN_DIRECTION = 0
@@ -203,7 +205,10 @@ export interface Messages {
   soa: Int32Array
   /** Smallest TTL of the answers, in a negative response the negative TTL (RFC 2308); NONE where there is none. */
   recordTtl: Int32Array
-  /** Nanoseconds from the SYN to this message, for the first query of a TCP connection whose SYN was captured; NaN elsewhere. */
+  /**
+   * Nanoseconds from the SYN to this message, for the first query of a TCP connection whose SYN was captured, and for the reset that
+   * answered the SYN itself; NaN elsewhere.
+   */
   sinceSyn: Float64Array
   /** The messages' bytes (no TCP length prefix): row i is bytes[start[i] .. start[i] + bytesLength[i]). Only with `keepBytes`. */
   bytes: Buffer

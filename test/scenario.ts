@@ -13,7 +13,8 @@
  *     ! warning ndots-waste count=160 clients=1
  *
  * A line with a time is a query and what the server did: NXDOMAIN, NODATA, SERVFAIL, REFUSED, FORMERR, TC, "A 10.0.0.1 ...", "AAAA ...",
- * "CNAME name", "icmp", "drop" ("drop behind": behind the DNAT). Words before the type: sport, id (hex), client, server, opt (UDP size), cookie, ad, tcp, syn (milliseconds
+ * "CNAME name", "icmp", "drop" ("drop behind": behind the DNAT), "unopened" (the SYN of its TCP
+ * connection is sent again). Words before the type: sport, id (hex), client, server, opt (UDP size), cookie, ad, tcp, syn (milliseconds
  * since the SYN of its connection); behind the outcome: after (milliseconds, 2 without), ttl, size (bytes), cut (the capture holds a part of it),
  * aa, noaa, nora (flags that are set and not set), cname (in front of the addresses). "dnat" before the type is the address that serves it:
  * both sides of the translation are seen, "crossing" milliseconds apart. A line that begins with = is one lookup that must come out, in order of start, and no other.
@@ -43,6 +44,7 @@ import {
   type HopRecord,
   type LookupRecord,
   NONE,
+  TCP_SILENT,
   UNREACHABLE,
 } from '../src/model.ts'
 import { hopRecord, lookupRecord, type RecordContext } from '../src/report/records.ts'
@@ -55,6 +57,8 @@ interface Row {
   time: number
   response: boolean
   icmp: boolean
+  /** No query: the SYN of its connection, sent again. */
+  syn: boolean
   client: string
   server: string
   port: number
@@ -190,6 +194,7 @@ function rowsOf(line: string): Row[] {
     time,
     response: false,
     icmp: false,
+    syn: false,
     client: given.get('client') ?? '10.244.0.11',
     server: given.get('server') ?? '10.96.0.10',
     port: Number(given.get('sport') ?? 40000),
@@ -226,6 +231,7 @@ function rowsOf(line: string): Row[] {
     flags: QR | RD | RA | (name.endsWith('.cluster.local') ? AA : 0),
     rcode: RCODES[outcome] ?? 0,
   }
+  if (outcome === 'unopened') return [{ ...query, syn: true, tcp: true }]
   if (outcome === 'icmp') return [query, { ...query, time: response.time, icmp: true }]
   if (outcome === 'NXDOMAIN' || outcome === 'NODATA') response.content = HAS_SOA
   if (outcome === 'TC') response.flags |= TC
@@ -316,7 +322,7 @@ export function traceScenario(
   m.length = 1
   rows.forEach((row, i) => {
     const fromClient = !row.response
-    m.kind[0] = row.icmp ? UNREACHABLE : DNS_MESSAGE
+    m.kind[0] = row.icmp ? UNREACHABLE : row.syn ? TCP_SILENT : DNS_MESSAGE
     m.seconds[0] = Math.floor(row.time)
     m.nanos[0] = Math.round((row.time - Math.floor(row.time)) * 1e9)
     m.frame[0] = i + 1

@@ -1,5 +1,6 @@
 /** DNS over TCP: segments out of order, twice, cut, missing, and what opens and ends a connection. */
 import { describe, expect, test } from 'vitest'
+import { TCP_SILENT } from '../src/model.ts'
 import { CLIENT, cooked, ethernet, ipv4, prefixed, query, response, SERVER, type TcpOptions, tcp } from './packets.ts'
 import { countedOnce, decoded, lines, SLL } from './wire-rows.ts'
 
@@ -185,6 +186,24 @@ describe('the ends', () => {
   test('a query in the SYN (RFC 7413)', () => {
     const fast = ask(-1, first, { flags: 'S', ack: 0 })
     expect(found([fast, synAck(), ask(0, first), ask(first.length, second)])).toBe('1:1 4:2')
+  })
+
+  test('a SYN that is sent again is a row of its own, once, and its frames are parts', () => {
+    const again = (milliseconds: number) => ({ bytes: syn(), milliseconds })
+    const { rows, capture } = decoded([again(0), again(1000), again(3000)])
+    expect(rows.map(row => [row.frame, row.kind])).toEqual([[2, TCP_SILENT]])
+    expect(capture).toMatchObject({ dnsFrames: 0, partFrames: 3, messages: 0 })
+  })
+
+  test('a copy of a SYN is no second one, nor is one that was answered', () => {
+    expect(decoded([syn(), { bytes: syn(), milliseconds: 2 }]).rows).toEqual([])
+    expect(decoded([syn(), synAck(), { bytes: syn(), milliseconds: 2000 }]).rows).toEqual([])
+  })
+
+  test('the reset that answers a SYN says how long after it', () => {
+    const refused = reply(-1, NOTHING, { flags: 'RA' })
+    expect(decoded([syn(), { bytes: refused, milliseconds: 1 }]).rows[0].sinceSyn).toBe(1e6)
+    expect(decoded([syn(), synAck(), { bytes: refused, milliseconds: 2 }]).rows[0].sinceSyn).toBeNaN()
   })
 
   test('a reset is a row of its own, once', () => {

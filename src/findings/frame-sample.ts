@@ -19,6 +19,12 @@ export class FrameSample {
     return true
   }
 
+  /** File, frame, file, frame ... */
+  addFrames(frames: readonly number[]): void {
+    for (let i = 0; i < frames.length && this.shown.length < MOST; i += 2)
+      this.shown.push(new Map([[frames[i], frames[i + 1]]]))
+  }
+
   addAll(other: FrameSample): void {
     for (const firsts of other.shown) if (this.shown.length < MOST) this.shown.push(firsts)
   }

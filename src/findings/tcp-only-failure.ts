@@ -26,7 +26,7 @@ export const tcpOnlyFailure: Rule = {
     'A server answers what comes over UDP, and leaves unanswered, or resets, what comes over TCP. Most lookups are fine, so monitoring is green; those whose answer is too large for UDP, and forwarders that insist on TCP (NodeLocal DNSCache with force_tcp), fail.',
   why: 'A NetworkPolicy, security group or firewall lets port 53 pass for UDP only; conntrack or NOTRACK rules are missing for TCP, for example after a restart of NodeLocal DNSCache; or the server does not listen on TCP.',
   todo: 'Allow TCP to port 53 wherever UDP is allowed. Look at the rules of the node (iptables -t raw) where the server is NodeLocal DNSCache, and test with dig +tcp.',
-  evidence: `Queries to one server, by transport: at least ${MIN_FAILED} over TCP, and ${MIN_SHARE * 100} % of them, got no answer or a reset, while over UDP ${MIN_UDP_ANSWERED * 100} % of ${MIN_UDP} or more were answered. Silent where the snap length cut messages.`,
+  evidence: `Queries to one server, by transport: at least ${MIN_FAILED} over TCP, and ${MIN_SHARE * 100} % of them, got no answer or a reset (connections whose SYN was sent again or refused count as one query each), while over UDP ${MIN_UDP_ANSWERED * 100} % of ${MIN_UDP} or more were answered. Silent where the snap length cut messages.`,
   links: [
     'https://datatracker.ietf.org/doc/html/rfc7766',
     'https://github.com/kubernetes/dns/issues/745',
@@ -41,6 +41,8 @@ interface Server {
   udpAnswered: number
   tcp: number
   tcpFailed: number
+  /** Of those, connections of which only the SYN got out. */
+  unopened: number
   clients: Set<AddressId>
   frames: FrameSample
 }
@@ -54,6 +56,7 @@ class TcpOnlyFailure implements Observer {
     udpAnswered: 0,
     tcp: 0,
     tcpFailed: 0,
+    unopened: 0,
     clients: new Set(),
     frames: new FrameSample(),
   }))
@@ -82,12 +85,21 @@ class TcpOnlyFailure implements Observer {
 
   conclude(): Draft[] {
     if (this.cut > MAX_CUT * this.hops) return []
+    for (const { client, server, silent, refused, frames } of this.world.trace.matching.unopened.list) {
+      const sum = this.servers.of(server)
+      if (!sum) continue
+      sum.tcp += silent + refused
+      sum.tcpFailed += silent + refused
+      sum.unopened += silent + refused
+      sum.clients.add(client)
+      sum.frames.addFrames(frames)
+    }
     return [...this.servers.map]
       .filter(([, s]) => s.tcpFailed >= MIN_FAILED && s.tcpFailed >= MIN_SHARE * s.tcp)
       .filter(([, s]) => s.udp >= MIN_UDP && s.udpAnswered >= MIN_UDP_ANSWERED * s.udp)
       .filter(([address]) => serverRole(this.world, address) !== 'unknown')
       .map(([address, s]) => ({
-        what: `${who(this.world, address)} left ${count(s.tcpFailed)} of ${plural(s.tcp, 'query', 'queries')} over TCP (${share(s.tcpFailed, s.tcp)}) without an answer; over UDP it answered ${count(s.udpAnswered)} of ${count(s.udp)}.`,
+        what: `${who(this.world, address)} left ${count(s.tcpFailed)} of ${plural(s.tcp, 'query', 'queries')} over TCP (${share(s.tcpFailed, s.tcp)}) without an answer${s.unopened > 0 ? `, ${count(s.unopened)} of them as the connection could not be opened` : ''}; over UDP it answered ${count(s.udpAnswered)} of ${count(s.udp)}.`,
         why: 'A policy or firewall lets UDP pass and not TCP, or the server does not listen there.',
         advice: 'Allow TCP to port 53 wherever UDP is allowed; on the node look at the rules for the address.',
         snippet: `dig +tcp @${this.world.tables.addresses.text(address)} kubernetes.io A

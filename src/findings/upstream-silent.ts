@@ -1,12 +1,12 @@
 /** upstream-silent: a server outside the cluster leaves queries unanswered. */
-import { type AddressId, NONE } from '../model.ts'
+import { type AddressId, NONE, type Time } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
 import type { Hop } from '../trace/trace.ts'
 import { ANSWERED, UNANSWERED, UNREACHED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
-import type { Draft, Observer, Rule } from './rule.ts'
+import type { Concluded, Draft, Observer, Rule } from './rule.ts'
 import { Tally } from './tally.ts'
-import { nameOf, serverRole, type World, who } from './world.ts'
+import { clockTime, isClusterDns, nameOf, serverRole, type World, who, whoAll } from './world.ts'
 
 /** A packet gets lost now and then. */
 const MIN_SILENT = 5
@@ -20,12 +20,12 @@ const MOST_DOMAINS = 1000
 export const upstreamSilent: Rule = {
   code: 'upstream-silent',
   severity: 'problem',
-  title: 'An upstream server does not answer',
+  title: 'The next server does not answer',
   means:
-    'Queries that left the cluster got no answer, or an ICMP message that the server cannot be reached. CoreDNS waits 2 s for each try, tries for 5 s and then answers SERVFAIL; by then most resolvers have asked again.',
+    'Queries that left the cluster, or that NodeLocal DNSCache sent on to CoreDNS, got no answer, or a message that the server cannot be reached, or their TCP connection could not even be opened ("dial tcp: i/o timeout" in the logs). The forwarder waits 2 s for each try, tries for 5 s and then answers SERVFAIL; by then most resolvers have asked again.',
   why: 'The upstream server is overloaded, throttles (clouds limit packets per second per interface), is filtered, or has itself nobody to ask: when all silent names lie below one domain, it is that domain whose servers do not answer, and the upstream only passes the silence on.',
   todo: 'Ask the server from the node for the same name. If everything is slow there too, it is the server or the way to it. If just one domain is silent, tell its owner; a shorter wait for it can be had with a server block of its own. Remove servers that are gone from the list behind "forward".',
-  evidence: `Queries to servers with the role upstream that were not answered although the capture went on, or that ICMP or a TCP reset ended. Silent below ${MIN_SILENT} such queries or ${MIN_SHARE * 100} % of those to this server, and where less than ${MIN_ANSWERED_OF_ALL * 100} % of all queries were answered: such a capture shows one direction only. A warning where at least ${ONE_DOMAIN * 100} % concern one domain and the server answers the rest.`,
+  evidence: `Queries to servers with the role upstream, and those of NodeLocal DNSCache to CoreDNS, that were not answered although the capture went on, or that ICMP or a TCP reset ended; a TCP connection whose SYN was sent again or refused counts as one query. Silent below ${MIN_SILENT} such queries or ${MIN_SHARE * 100} % of those to this server, and where less than ${MIN_ANSWERED_OF_ALL * 100} % of all queries were answered: such a capture shows one direction only. A warning where at least ${ONE_DOMAIN * 100} % concern one domain and the server answers the rest.`,
   links: [
     'https://coredns.io/plugins/forward/',
     'https://github.com/kubernetes/dns/issues/387',
@@ -38,6 +38,13 @@ export const upstreamSilent: Rule = {
 interface Server {
   queries: number
   silent: number
+  /** Of these, the queries that forwarders sent. */
+  forwarded: number
+  forwardedSilent: number
+  /** TCP connections that could not be opened. */
+  unopened: number
+  /** When a query first remained without an answer. */
+  first: Time
   unreachable: number
   domains: Map<string, number>
   askers: Set<AddressId>
@@ -52,6 +59,10 @@ class UpstreamSilent implements Observer {
   private readonly servers = new Tally<AddressId, Server>(() => ({
     queries: 0,
     silent: 0,
+    forwarded: 0,
+    forwardedSilent: 0,
+    unopened: 0,
+    first: Number.POSITIVE_INFINITY,
     unreachable: 0,
     domains: new Map(),
     askers: new Set(),
@@ -63,16 +74,19 @@ class UpstreamSilent implements Observer {
     this.world = world
   }
 
-  hop({ transaction: t, lookup }: Hop): void {
+  hop({ transaction: t, lookup, forwarder }: Hop): void {
     if (!lookup) return
     this.hops++
     if (t.state === ANSWERED) this.answered++
     const server = this.servers.of(t.server)
     if (!server) return
     server.queries++
+    if (forwarder) server.forwarded++
     if (t.state !== UNANSWERED && t.state !== UNREACHED) return
     if (t.state === UNREACHED) server.unreachable++
     server.silent++
+    if (forwarder) server.forwardedSilent++
+    if (t.start < server.first) server.first = t.start
     server.clients.add(lookup.client)
     server.askers.add(t.client)
     server.frames.add(t)
@@ -82,13 +96,42 @@ class UpstreamSilent implements Observer {
       server.domains.set(domain, (server.domains.get(domain) ?? 0) + 1)
   }
 
-  conclude(): Draft[] {
+  conclude(earlier: readonly Concluded[]): Draft[] {
     if (this.answered < MIN_ANSWERED_OF_ALL * this.hops) return []
+    this.addUnopened()
+    // All clients suffer, and that was told.
+    const isDown = earlier.some(({ code }) => code === 'coredns-unreachable')
     return [...this.servers.map]
-      .filter(([address, s]) => serverRole(this.world, address) === 'upstream' && s.silent >= MIN_SILENT)
+      .flatMap(([address, s]): [AddressId, Server][] => {
+        if (serverRole(this.world, address) === 'upstream') return [[address, s]]
+        // Of CoreDNS only what a cache in front of it asked: what pods ask is another finding's.
+        return isClusterDns(this.world, address) && !isDown
+          ? [[address, { ...s, queries: s.forwarded, silent: s.forwardedSilent }]]
+          : []
+      })
+      .filter(([, s]) => s.silent >= MIN_SILENT)
       .filter(([, s]) => s.silent >= MIN_SHARE * s.queries)
       .sort((a, b) => b[1].silent - a[1].silent)
       .map(([address, s]) => this.draft(address, s))
+  }
+
+  /** Connections that forwarders, and clients outside the cluster's DNS, could not open. */
+  private addUnopened(): void {
+    const { matching, forwarding } = this.world.trace
+    for (const { client, server, silent, refused, first, frames } of matching.unopened.list) {
+      const sum = this.servers.of(server)
+      if (!sum) continue
+      const connections = silent + refused
+      sum.queries += connections
+      sum.silent += connections
+      sum.unopened += connections
+      sum.first = Math.min(sum.first, first)
+      sum.askers.add(client)
+      sum.frames.addFrames(frames)
+      if (forwarding.forwardersAt(client).length === 0 && serverRole(this.world, client) !== 'coredns') continue
+      sum.forwarded += connections
+      sum.forwardedSilent += connections
+    }
   }
 
   private draft(address: AddressId, s: Server): Draft {
@@ -96,11 +139,14 @@ class UpstreamSilent implements Observer {
     const [domain, most] = [...s.domains].sort((a, b) => b[1] - a[1])[0] ?? ['', 0]
     const answersOthers = s.silent < s.queries
     const oneDomain = answersOthers && most >= ONE_DOMAIN * s.silent
-    const kind = s.unreachable > 0 ? `, ${count(s.unreachable)} of them with "unreachable"` : ''
+    const unreachable = s.unreachable > 0 ? `, ${count(s.unreachable)} of them with "unreachable"` : ''
+    const unopened = s.unopened > 0 ? `, ${plural(s.unopened, 'TCP connection')} could not be opened` : ''
+    const kind = `${unreachable}${unopened}`
+    const from = s.askers.size > 0 ? ` Asked by ${whoAll(this.world, s.askers)}` : ' Seen'
     const which = oneDomain ? `: ${count(most)} of these are names of ${domain}` : ''
     return {
       severity: oneDomain ? 'warning' : 'problem',
-      what: `${server} left ${count(s.silent)} of ${plural(s.queries, 'query', 'queries')} (${share(s.silent, s.queries)}) without an answer${kind}${which}.`,
+      what: `${server} left ${count(s.silent)} of ${plural(s.queries, 'query', 'queries')} (${share(s.silent, s.queries)}) without an answer${kind}${which}.${from}, first at ${clockTime(this.world, s.first)} UTC.`,
       why: oneDomain
         ? `It answers other names: the servers of ${domain} are silent, and ${server} passes the silence on. CoreDNS gives up after 5 s with SERVFAIL.`
         : 'CoreDNS waits 2 s for each try and gives up after 5 s with SERVFAIL.',

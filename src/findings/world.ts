@@ -1,5 +1,5 @@
 /** What a rule may know beside the lookups and hops that pass by: names, roles, search lists, sums. */
-import type { AddressId, NameId, Role } from '../model.ts'
+import type { AddressId, NameId, Role, Time } from '../model.ts'
 import type { Identities } from '../trace/identity.ts'
 import type { Trace } from '../trace/trace.ts'
 import type { Tables } from '../wire/tables.ts'
@@ -41,6 +41,12 @@ export const clientRole = (world: World, address: AddressId): Role => world.trac
 export const isClusterDns = (world: World, address: AddressId): boolean => {
   const role = serverRole(world, address)
   return role === 'coredns' || role === 'node-local-cache'
+}
+
+/** A time of the run as a clock shows it, in UTC. */
+export function clockTime(world: World, time: Time): string {
+  const seconds = (world.trace.matching.origin ?? 0) + Math.floor(time / 1e9)
+  return new Date(seconds * 1000).toISOString().slice(11, 19)
 }
 
 /** The cluster domain, e.g. cluster.local; null where nothing shows that there is a cluster at all. */

@@ -7,18 +7,24 @@
  * the client's address and port, SNAT the server's.
  */
 import { QR } from '../codes.ts'
-import { DNS_MESSAGE, type Messages, NAME_CUT, NONE, TCP, TCP_RESET, type Time, type VantageId } from '../model.ts'
+import {
+  DNS_MESSAGE,
+  type Messages,
+  NAME_CUT,
+  NONE,
+  TCP,
+  TCP_RESET,
+  TCP_SILENT,
+  type Time,
+  type VantageId,
+} from '../model.ts'
 import type { Tables } from '../wire/tables.ts'
+import { isOneCrossing, OTHER_CLOCK_WINDOW, SIGHTING_WINDOW } from './crossing.ts'
 import { OpenTable } from './open-table.ts'
 import { ANSWERED, CAPTURE_ENDED, OPEN, type Transaction, UNANSWERED, UNREACHED } from './transaction.ts'
 import type { Transactions } from './transactions.ts'
+import { Unopened } from './unopened.ts'
 
-/** Sightings of one packet within one capture lie closer than this: it only crosses a host's network stack. */
-const SIGHTING_WINDOW: Time = 2e6
-/** Unless it was held up on its way: the IP id tells that it is one packet. Shorter than a resolver's timer, all the same. */
-const DELAYED_WINDOW: Time = 4e9
-/** Two captures have two clocks. Within this the other capture's sighting is taken for the same packet. */
-const OTHER_CLOCK_WINDOW: Time = 1e9
 /** A query that is younger than this when the capture ends is not called unanswered. */
 const PATIENCE: Time = 2e9
 
@@ -44,6 +50,7 @@ export class Matching {
   /** Time of the latest message. */
   now: Time = 0
 
+  readonly unopened = new Unopened()
   private readonly table: OpenTable
   private readonly transactions: Transactions
   /** Queries and responses per file. */
@@ -296,23 +303,14 @@ export class Matching {
       return
     }
     const gap = Math.abs(time - t.end)
+    const isHidden = this.hidesInterface(m.vantage[i])
     const seenHere = t.responseSeenAt(vantage)
-    if (
-      t.rcode === m.rcode[i] &&
-      t.responseSize === m.size[i] &&
-      gap <
-        (m.file[i] === t.file && t.delivered && !this.isDelayed(t, m, i, seenHere)
-          ? SIGHTING_WINDOW
-          : OTHER_CLOCK_WINDOW) &&
-      (!seenHere || this.hidesInterface(m.vantage[i]))
-    ) {
+    const isSame = t.rcode === m.rcode[i] && t.responseSize === m.size[i] && (!seenHere || isHidden)
+    // Where nobody asked twice, a later response at another interface is the same one, held up in between.
+    const isSwift = m.file[i] === t.file && t.delivered && (seenHere || isHidden || t.retransmissions > 0)
+    if (isSame && gap < (isSwift ? SIGHTING_WINDOW : OTHER_CLOCK_WINDOW)) {
       this.mergeResponse(t, m, i, time, vantage)
     } else t.duplicates++
-  }
-
-  /** Held up between two interfaces: nobody asked twice, so a later response at another interface is the same one. */
-  private isDelayed(t: Transaction, m: Messages, i: number, seenHere: boolean): boolean {
-    return !seenHere && t.retransmissions === 0 && !this.hidesInterface(m.vantage[i])
   }
 
   /**
@@ -376,10 +374,12 @@ export class Matching {
   }
 
   private addError(m: Messages, i: number, time: Time): void {
-    if (m.kind[i] === TCP_RESET) {
-      this.reset(m, i, time)
-      return
-    }
+    if (m.kind[i] === TCP_RESET) this.reset(m, i, time)
+    else if (m.kind[i] === TCP_SILENT) this.unopened.addSilent(m, i, time)
+    else this.unreachable(m, i, time)
+  }
+
+  private unreachable(m: Messages, i: number, time: Time): void {
     const vantage = m.vantage[i] * 4 + m.direction[i]
     // An ICMP error may quote too little; without any id it is Hubble's word, and that has the question.
     const named = m.dnsId[i] !== NONE || m.qname[i] !== NONE
@@ -411,7 +411,9 @@ export class Matching {
       this.close(t, time)
       t.addFrame(m.file[i], m.frame[i])
     }
-    if (!found) this.counts.errorsAlone++
+    if (found) return
+    this.counts.errorsAlone++
+    if (!Number.isNaN(m.sinceSyn[i])) this.unopened.addRefused(m, i, time)
   }
 
   private close(t: Transaction, time: Time): void {
@@ -433,14 +435,6 @@ const NO_MATCH = 0
 const RETRANSMISSION = 1
 const SIGHTING_OTHER_SERVER = 2
 const SIGHTING = 4
-
-/** True if two sightings that far apart can be one packet on its way. */
-function isOneCrossing(gap: Time, sameFile: boolean, sameIpId: boolean): boolean {
-  const distance = Math.abs(gap)
-  if (distance <= SIGHTING_WINDOW) return true
-  if (sameFile) return sameIpId && distance <= DELAYED_WINDOW
-  return distance <= (sameIpId ? OTHER_CLOCK_WINDOW : OTHER_CLOCK_WINDOW / 2)
-}
 
 function fits(t: Transaction, m: Messages, i: number, server: number): boolean {
   if (t.transport !== m.transport[i]) return false

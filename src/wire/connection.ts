@@ -49,6 +49,8 @@ export interface Connection {
   /** Initial sequence number of the SYN, NaN where it was not seen. */
   synSequence: number
   reset: boolean
+  /** Its SYN was sent again, and that was told. */
+  silent: boolean
   finished: boolean
 }
 

@@ -6,7 +6,7 @@
  *      | source port | destination port | sequence | acknowledgement | words  | flags | window | checksum | urgent | options
  *      +-------------+------------------+----------+-----------------+--------+-------+--------+----------+--------+---------
  */
-import { NONE, TCP, TCP_RESET } from '../model.ts'
+import { NONE, TCP, TCP_RESET, TCP_SILENT } from '../model.ts'
 import { type Connection, face, newStream } from './connection.ts'
 import {
   type Decoder,
@@ -29,6 +29,9 @@ const FIN = 0x01
 const SYN = 0x02
 const RST = 0x04
 const ACK = 0x10
+
+/** A SYN is sent again after a second at the earliest (RFC 6298); copies at other interfaces come within a moment. */
+const SYN_TIMER = 0.9e9
 
 /** A connection that was silent for so long is forgotten. */
 export const CONNECTION_SECONDS = 300
@@ -96,7 +99,11 @@ function segment(decoder: Decoder, at: number, data: number, end: number, wireEn
   }
   // What stands behind a reset's header is text for people (RFC 9293 3.5.3).
   if ((flags & RST) !== 0) {
-    if (!connection.reset) makeBareRow(decoder, TCP_RESET, TCP)
+    if (!connection.reset) {
+      const row = makeBareRow(decoder, TCP_RESET, TCP)
+      // Nothing came from this side before: it is the SYN that was refused.
+      if (!own.started) decoder.messages.sinceSyn[row] = sinceSyn(decoder, connection)
+    }
     connection.reset = true
   } else if (wireEnd > data) {
     addSegment(decoder, connection, own, sequence, data, Math.max(data, end), wireEnd)
@@ -106,7 +113,10 @@ function segment(decoder: Decoder, at: number, data: number, end: number, wireEn
 
 /** A SYN: a new connection, which may have the ports of an old one. */
 function open(decoder: Decoder, connection: Connection, sequence: number): void {
-  if (connection.synSequence === sequence && !connection.reset) return
+  if (connection.synSequence === sequence && !connection.reset) {
+    if (!connection.silent) noteSilence(decoder, connection)
+    return
+  }
   closeStreams(decoder, connection)
   connection.fromA = newStream()
   connection.fromB = newStream()
@@ -114,8 +124,24 @@ function open(decoder: Decoder, connection: Connection, sequence: number): void 
   connection.synSeconds = decoder.seconds
   connection.synNanos = decoder.nanos
   connection.reset = false
+  connection.silent = false
   connection.finished = false
 }
+
+/** The SYN again: a copy of it at another interface, or its retransmission, as nothing came back. */
+function noteSilence(decoder: Decoder, connection: Connection): void {
+  const isFromA = connection.a === decoder.from && connection.aPort === decoder.fromPort
+  const other = isFromA ? connection.fromB : connection.fromA
+  if (other.started || !(sinceSyn(decoder, connection) >= SYN_TIMER)) return
+  connection.silent = true
+  makeBareRow(decoder, TCP_SILENT, TCP)
+  // The frame completes no message.
+  decoder.rows--
+}
+
+/** Nanoseconds since the connection's SYN; NaN where that was not seen, or a query has passed since. */
+const sinceSyn = (decoder: Decoder, { synSeconds, synNanos }: Connection): number =>
+  (decoder.seconds - synSeconds) * 1e9 + (decoder.nanos - synNanos)
 
 /** The connection of the segment at hand, a new one if need be. */
 function find(decoder: Decoder): Connection {
@@ -144,6 +170,7 @@ function find(decoder: Decoder): Connection {
     synNanos: 0,
     synSequence: Number.NaN,
     reset: false,
+    silent: false,
     finished: false,
   }
   decoder.connections.set(key, connection)
