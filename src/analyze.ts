@@ -15,6 +15,7 @@ import {
   type MessageRecord,
   type Messages,
   NONE,
+  type PodDns,
   type Report,
   type Role,
   type Time,
@@ -132,7 +133,8 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
   const trace: Trace = new Trace(tables, {
     clusterDomain: options.hints.clusterDomain,
     roles: roleHints(options, identities, tables),
-    searchList: await searchListHint(options),
+    resolvConf: options.hints.resolvConf === null ? null : await readResolvConf(options.hints.resolvConf),
+    pods: podHints(identities, tables),
     readAnswers: detailed ? answersOf : null,
     wanted: lookupFilter(options.filters, context),
     keepsRecords: lookups !== null || hops !== null || onlooker !== undefined,
@@ -278,8 +280,8 @@ function roleHints({ hints }: Options, identities: Identities, tables: Tables): 
   return [...fromFiles, ...given]
 }
 
-async function searchListHint({ hints }: Options): Promise<{ list: string[]; ndots: number } | null> {
-  if (hints.resolvConf === null) return null
-  const { search, ndots } = await readResolvConf(hints.resolvConf)
-  return { list: search, ndots }
+function podHints(identities: Identities, tables: Tables): { address: number; dns: PodDns }[] {
+  return [...identities].flatMap(([address, { dns }]) =>
+    dns ? [{ address: tables.addresses.internText(address), dns }] : [],
+  )
 }

@@ -218,6 +218,24 @@ export interface Messages {
   answers?: (string[] | null)[]
 }
 
+// -- What the user's files say of resolvers ------------------------------------------------------------------------------------
+
+/** What decides a pod's resolv.conf: dnsPolicy, dnsConfig and its namespace. */
+export interface PodDns {
+  policy: string
+  namespace: string
+  nameservers: string[]
+  searches: string[]
+  ndots: number | null
+}
+
+/** A resolv.conf(5). */
+export interface ResolvConf {
+  nameservers: string[]
+  search: string[]
+  ndots: number
+}
+
 // -- Transactions ------------------------------------------------------------------------------------------------------------
 
 export const OUTCOMES = [

@@ -24,7 +24,8 @@
  *
  * For findings: "walk" is a whole search by glibc, A and AAAA from one port, the domains of `list` (commas) denied one after the other
  * until the one in `at` or the name itself answers; AAAA is empty unless `v6` gives an address. The lines between repeat and end come again with later times, %i counts them from 0.
- * "node ADDRESS NAME" says on which node an address is, and "policy ADDRESS POLICY" its dnsPolicy, as --resources does.
+ * "node ADDRESS NAME" says on which node an address is, and "policy ADDRESS POLICY" its dnsPolicy, as --resources does; with its namespace
+ * and what of its dnsConfig there is (ndots, search with commas) it says what its resolv.conf should be. "conf DOMAINS ndots=N" is --resolv-conf.
  * "live" decides upon lookups as they come, as for a live pipe. A line that begins with ! is one finding that must come out, worst first, and no other;
  * one that begins with ~ is a text that one of them must say.
  */
@@ -44,6 +45,8 @@ import {
   type HopRecord,
   type LookupRecord,
   NONE,
+  type PodDns,
+  type ResolvConf,
   TCP_SILENT,
   UNREACHABLE,
 } from '../src/model.ts'
@@ -93,7 +96,8 @@ export interface Scenario {
   /** Address and node. */
   nodes: [address: string, node: string][]
   /** Address and dnsPolicy. */
-  policies: [address: string, policy: string][]
+  policies: [address: string, policy: string, ...words: string[]][]
+  conf: ResolvConf | null
   /** Decided upon as it comes, not at the end. */
   live: boolean
 }
@@ -111,6 +115,7 @@ export function readScenario(path: string): Scenario {
     says: [],
     nodes: [],
     policies: [],
+    conf: null,
     live: false,
   }
   const lines = repeated(readFileSync(path, 'utf8').split('\n')).flatMap(walked)
@@ -118,6 +123,7 @@ export function readScenario(path: string): Scenario {
     if (line.startsWith('#') && scenario.title === path) scenario.title = line.slice(1).trim()
     else if (line === 'live') scenario.live = true
     else if (line.startsWith('policy ')) scenario.policies.push(line.split(/\s+/).slice(1) as [string, string])
+    else if (line.startsWith('conf ')) scenario.conf = confOf(line.split(/\s+/).slice(1))
     else if (line.startsWith('node ')) scenario.nodes.push(line.split(/\s+/).slice(1) as [string, string])
     else if (line.startsWith('~')) scenario.says.push(line.slice(1).trim())
     else if (line.startsWith('!')) scenario.findings.push(line.slice(1).trim())
@@ -265,6 +271,26 @@ function rowsOf(line: string): Row[] {
   return [query, inside(query, crossing), inside(response, -20e-6), response]
 }
 
+const wordOf = (words: string[], key: string): string | null =>
+  words.find(word => word.startsWith(`${key}=`))?.slice(key.length + 1) ?? null
+
+function dnsOf(policy: string, words: string[]): PodDns {
+  const ndots = wordOf(words, 'ndots')
+  return {
+    policy,
+    namespace: wordOf(words, 'namespace') ?? 'default',
+    nameservers: [],
+    searches: wordOf(words, 'search')?.split(',') ?? [],
+    ndots: ndots === null ? null : Number(ndots),
+  }
+}
+
+const confOf = ([domains, ...words]: string[]): ResolvConf => ({
+  nameservers: [],
+  search: domains.split(','),
+  ndots: Number(wordOf(words, 'ndots') ?? 1),
+})
+
 function identitiesOf(nodes: Scenario['nodes'], policies: Scenario['policies']): Identities {
   const identities: Identities = new Map()
   const nobody = { namespace: null, pod: null, workload: null, node: null, name: null, role: null }
@@ -280,7 +306,7 @@ export const runScenario = (scenario: Scenario, begin: ((world: World) => Examin
 
 /** The same, with the trace that has read it all. */
 export function traceScenario(
-  { rows, nodes, policies, live }: Scenario,
+  { rows, nodes, policies, conf, live }: Scenario,
   begin: ((world: World) => Examination) | null = null,
 ): { trace: Trace; context: RecordContext; records: LookupRecord[]; hops: HopRecord[] } {
   const tables = newTables()
@@ -302,7 +328,13 @@ export function traceScenario(
   const trace: Trace = new Trace(tables, {
     clusterDomain: null,
     roles: policies.map(([address]) => ({ role: 'pod' as const, address: tables.addresses.internText(address) })),
-    searchList: null,
+    resolvConf: conf,
+    pods: policies
+      .filter(([, , ...words]) => words.length > 0)
+      .map(([address, policy, ...words]) => ({
+        address: tables.addresses.internText(address),
+        dns: dnsOf(policy, words),
+      })),
     readAnswers: null,
     wanted: () => true,
     keepsRecords: false,

@@ -22,6 +22,7 @@ import { nodePathFails } from './node-path-fails.ts'
 import { ppsNearCloudLimit } from './pps-near-cloud-limit.ts'
 import { proxyGap } from './proxy-gap.ts'
 import { replicaSkew } from './replica-skew.ts'
+import { resolvConfDiffers } from './resolv-conf-differs.ts'
 import type { Rule } from './rule.ts'
 import { searchAnsweredInstead } from './search-answered-instead.ts'
 import { searchLineTooLong } from './search-line-too-long.ts'
@@ -69,6 +70,7 @@ export const RULES: readonly Rule[] = [
   serviceNameWithoutDot,
   aaaaUseless,
   dnsPolicy,
+  resolvConfDiffers,
   digWithoutSearch,
   autopathSeen,
   stubDomains,

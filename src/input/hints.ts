@@ -3,7 +3,7 @@
  * needed; both make certain what is otherwise inferred. Formats: https://kubernetes.io/docs/reference/kubernetes-api/ and resolv.conf(5).
  */
 import { readFile } from 'node:fs/promises'
-import { type Role, UserError } from '../model.ts'
+import { type PodDns, type ResolvConf, type Role, UserError } from '../model.ts'
 
 /** One address of the cluster and whose it is. */
 export interface Resource {
@@ -16,12 +16,8 @@ export interface Resource {
   role: Role | null
   /** spec.dnsPolicy of a pod. */
   dnsPolicy?: string | undefined
-}
-
-export interface ResolvConf {
-  nameservers: string[]
-  search: string[]
-  ndots: number
+  /** What decides a pod's resolv.conf. */
+  dns?: PodDns
 }
 
 /** The fields that are read, all of them optional in a file that somebody may have cut. */
@@ -33,7 +29,14 @@ interface KubernetesObject {
     labels?: Record<string, string>
     ownerReferences?: { kind?: string; name?: string }[]
   }
-  spec?: { nodeName?: string; hostNetwork?: boolean; clusterIPs?: string[]; clusterIP?: string; dnsPolicy?: string }
+  spec?: {
+    nodeName?: string
+    hostNetwork?: boolean
+    clusterIPs?: string[]
+    clusterIP?: string
+    dnsPolicy?: string
+    dnsConfig?: { nameservers?: string[]; searches?: string[]; options?: { name?: string; value?: string }[] }
+  }
   status?: { podIP?: string; podIPs?: { ip?: string }[]; addresses?: { type?: string; address?: string }[] }
 }
 
@@ -73,6 +76,7 @@ function resourcesOf(object: KubernetesObject): Resource[] {
         name,
         role,
         dnsPolicy: spec?.dnsPolicy,
+        dns: dnsOf(object),
       }))
   }
   if (object.kind === 'Node') {
@@ -110,6 +114,24 @@ function workloadOf({ metadata }: KubernetesObject): string | null {
   return owner.kind === 'ReplicaSet' ? owner.name.replace(/-[a-z0-9]+$/, '') : owner.name
 }
 
+/** ClusterFirst is what the API server writes where nothing is said. */
+function dnsOf({ metadata, spec }: KubernetesObject): PodDns {
+  const { nameservers, searches, options } = spec?.dnsConfig ?? {}
+  const ndots = options?.find(({ name }) => name === 'ndots')?.value
+  return {
+    policy: spec?.dnsPolicy ?? 'ClusterFirst',
+    namespace: metadata?.namespace ?? 'default',
+    nameservers: nameservers ?? [],
+    searches: (searches ?? []).map(domainOf).filter(Boolean),
+    ndots: ndots !== undefined && /^\d+$/.test(ndots) ? Math.min(MOST_NDOTS, Number(ndots)) : null,
+  }
+}
+
+const domainOf = (text: string): string => text.replace(/\.$/, '').toLowerCase()
+
+/** resolv.conf(5) */
+const MOST_NDOTS = 15
+
 /** Reads a resolv.conf; the last search (or domain) line holds, ndots is 1 where nothing is said. */
 export async function readResolvConf(path: string): Promise<ResolvConf> {
   const conf: ResolvConf = { nameservers: [], search: [], ndots: 1 }
@@ -119,11 +141,10 @@ export async function readResolvConf(path: string): Promise<ResolvConf> {
       .trim()
       .split(/\s+/)
     if (keyword === 'nameserver') conf.nameservers.push(...values)
-    if (keyword === 'search' || keyword === 'domain')
-      conf.search = values.map(domain => domain.replace(/\.$/, '').toLowerCase()).filter(Boolean)
+    if (keyword === 'search' || keyword === 'domain') conf.search = values.map(domainOf).filter(Boolean)
     if (keyword !== 'options') continue
     const ndots = values.map(value => /^ndots:(\d+)$/.exec(value)?.[1]).find(Boolean)
-    if (ndots) conf.ndots = Math.min(15, Number(ndots))
+    if (ndots) conf.ndots = Math.min(MOST_NDOTS, Number(ndots))
   }
   return conf
 }

@@ -1,5 +1,5 @@
 /** Who has an address according to the user's files: pods, services and nodes by name. */
-import type { Role } from '../model.ts'
+import type { PodDns, Role } from '../model.ts'
 
 export interface Identity {
   namespace: string | null
@@ -12,6 +12,8 @@ export interface Identity {
   role: Role | null
   /** spec.dnsPolicy of the pod; left out where nobody says. */
   dnsPolicy?: string | undefined
+  /** What decides the pod's resolv.conf; left out where nobody says. */
+  dns?: PodDns
 }
 
 /** By address as text. */

@@ -5,7 +5,7 @@
 import type { AddressId } from '../model.ts'
 import type { Seen } from './replay.ts'
 import { RESOLVERS, type Resolver, UNKNOWN_RESOLVER } from './resolvers.ts'
-import type { SearchKnowledge } from './search-knowledge.ts'
+import { ndotsGiven, type SearchKnowledge } from './search-knowledge.ts'
 import { dots, withoutSuffix } from './suffix.ts'
 import { AS_IS, candidateOrder, ONLY_AS_IS } from './walk.ts'
 import { ASKED_A, ASKED_AAAA, type Walk } from './walks.ts'
@@ -83,7 +83,7 @@ const GLIBC = BY_NAME.get('glibc') as Resolver
 function readingOf(walk: Walk, seen: Seen, votes: NdotsVotes, usual: Resolver | null, searches: boolean): Reading {
   const knowledge = seen.searchLists.of(walk.client, walk.asked)
   const list = listOf(walk, knowledge)
-  const ndots = ndotsOf(walk, knowledge.given ? knowledge.ndotsMin : votes.of(walk))
+  const ndots = ndotsOf(walk, ndotsGiven(knowledge) ?? votes.of(walk))
   const doubts: Doubt[] = []
   const own = walk.resolver === null ? null : (BY_NAME.get(walk.resolver) ?? UNKNOWN_RESOLVER)
   const resolver = own ?? usual ?? GLIBC

@@ -1,21 +1,26 @@
 /** What is known of a client's resolv.conf, and how the pods of a cluster complete each other's (rule I5). */
+import { agreed, type Expected } from './expected.ts'
 import type { Ndots } from './ndots.ts'
 import { namespaceOf } from './suffix.ts'
 
 /** What was learned of one client. */
-export interface SearchKnowledge extends Ndots {
+export interface SearchKnowledge {
   /** In order; empty while nothing is known. */
   list: string[]
   /** Where each domain stands in the list, "" (as-is) behind the last. */
   position: Map<string, number>
+  /** ndots is at least, at most; null where nothing tells. */
+  ndotsMin: number | null
+  ndotsMax: number | null
   /** Walks of at least two candidates that were seen. */
   walks: number
   /** Queries that were looked at: many without a list are those of a client that does not search. */
   queries: number
   /** The last domain was seen to be followed by the as-is name: nothing stands behind it. */
   complete: boolean
-  /** True where a file given by the user says so. */
-  given: boolean
+  /** What the user's files say; null where they say nothing. Where `contradicted` what was learned holds all the same. */
+  expected: Expected | null
+  contradicted: boolean
 }
 
 export const NOTHING_KNOWN: SearchKnowledge = {
@@ -23,16 +28,54 @@ export const NOTHING_KNOWN: SearchKnowledge = {
   position: new Map([['', 0]]),
   ndotsMin: null,
   ndotsMax: null,
-  asIsFirst: 0,
   walks: 0,
   queries: 0,
   complete: false,
-  given: false,
+  expected: null,
+  contradicted: false,
 }
 
 export function setPositions(knowledge: SearchKnowledge): void {
   knowledge.position = new Map(knowledge.list.map((suffix, i) => [suffix, i]))
   knowledge.position.set('', knowledge.list.length)
+}
+
+/** True if walks do not contradict this ndots. */
+const allows = ({ ndotsMin, ndotsMax }: Ndots, n: number): boolean =>
+  !(ndotsMin !== null && ndotsMin > n) && !(ndotsMax !== null && ndotsMax < n)
+
+/** The bounds that walks show, or the number that the user's files say, where the walks do not contradict it. */
+export function setBounds(knowledge: SearchKnowledge, ndots: Ndots): void {
+  const n = knowledge.expected?.ndots ?? null
+  const holds = n !== null && allows(ndots, n)
+  knowledge.ndotsMin = holds ? n : ndots.ndotsMin
+  knowledge.ndotsMax = holds ? n : ndots.ndotsMax
+}
+
+/** The ndots that the user's files say, where walks do not contradict it; else null. */
+export function ndotsGiven({ expected, ndotsMin, ndotsMax }: SearchKnowledge): number | null {
+  return expected !== null && expected.ndots === ndotsMin && ndotsMin === ndotsMax ? ndotsMin : null
+}
+
+/** What the user's files say makes certain what was learned, unless walks contradict it. */
+export function holdAgainst(
+  knowledge: SearchKnowledge,
+  learned: string[],
+  ndots: Ndots,
+  expected: Expected,
+  nodeDomains: string[] | null,
+): void {
+  const { complete } = knowledge
+  // Where the name as it is follows the last domain that was seen, nodes add no more.
+  let list = agreed(learned, expected.list, complete ? [] : nodeDomains)
+  if (list !== null && complete && learned.at(-1) !== list.at(-1)) list = null
+  // A resolv.conf is one pod's: a client with another ndots has another one.
+  if (expected.isOfAnother && expected.ndots !== null && !allows(ndots, expected.ndots)) list = null
+  knowledge.expected = expected
+  knowledge.contradicted = list === null
+  knowledge.list = list ?? learned
+  setPositions(knowledge)
+  setBounds(knowledge, ndots)
 }
 
 /**
@@ -43,7 +86,7 @@ export function shareTail(all: readonly SearchKnowledge[]): void {
   const tail = commonTail(all)
   if (tail.length === 0) return
   for (const knowledge of all) {
-    if (knowledge.given || knowledge.list.length === 0) continue
+    if (knowledge.list.length === 0 || (knowledge.expected && !knowledge.contradicted)) continue
     const [first, ...others] = knowledge.list
     if (namespaceOf(first) && others.length < tail.length && others.at(-1) === tail.at(-1) && isPartOf(others, tail)) {
       // Both ends and some between: the rest of its walks went where the capture does not look (another CoreDNS pod).

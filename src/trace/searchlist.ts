@@ -3,13 +3,22 @@
  * with the next search domain. Rules I1 to I6 of the grouping rules that ARCHITECTURE.md describes.
  */
 import { A, AAAA, NOERROR, NXDOMAIN } from '../codes.ts'
-import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
+import { type AddressId, type NameId, NONE, type PodDns, type ResolvConf, type Time } from '../model.ts'
 import type { Names } from '../wire/tables.ts'
 import { Denials } from './denials.ts'
-import { isLong, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
-import { NOTHING_KNOWN, type SearchKnowledge, setPositions, shareTail } from './search-knowledge.ts'
+import { expectedOfConf, expectedOfPod, nodeDomainsOf } from './expected.ts'
+import { NamePairs, type SearchStep } from './name-pairs.ts'
+import { isLong, type Ndots, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
+import {
+  holdAgainst,
+  NOTHING_KNOWN,
+  type SearchKnowledge,
+  setBounds,
+  setPositions,
+  shareTail,
+} from './search-knowledge.ts'
 import { merged, type Observation, type Observations, observationOf, pathOf } from './search-path.ts'
-import { behind, commonBase, dots, endsWithSuffix, namespaceOf } from './suffix.ts'
+import { dots, endsWithSuffix, namespaceOf } from './suffix.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
 
 /** The next candidate follows its predecessor's answer within this (a stub resolver needs microseconds, a starved pod more). */
@@ -30,6 +39,10 @@ interface Learner {
   client: Client
   asked: AddressId
   steps: Observations
+  /** What its walks tell, ... */
+  learned: string[]
+  ndots: Ndots
+  /** ... and what holds with what the user's files say. */
   knowledge: SearchKnowledge
   /** There are steps since its list was made, ... */
   stale: boolean
@@ -53,24 +66,24 @@ interface Client {
   unled: { qname: NameId; qtype: number; start: Time }
   /** Long names that were asked for both families and that no step led to. */
   longNames: Set<string>
+  /** A pod by the user's files: one resolv.conf. */
+  pod: PodDns | null
+  /** Asked for a name behind the first search domain of the resolv.conf that the user gave. */
+  asksInConf: boolean
+}
+
+/** What the user's files say of resolvers. */
+export interface Files {
+  zone: string | null
+  resolvConf: ResolvConf | null
+  pods: ReadonlyMap<AddressId, PodDns>
 }
 
 /**
  * The walks of this client go from server to server (rotate, a first server that is dead, copies to all): it is one resolv.conf with
  * several servers. The processes of a node cross only where two happen to ask the same at once.
  */
-const crosses = ({ stayed, crossed }: Client): boolean => crossed * 2 > stayed
-
-/** Two names of which the second may be asked because the first was denied. */
-interface Pair {
-  before: NameId
-  name: NameId
-  /** Their common base and what each has behind it; null where the one does not lead to the other. */
-  step: { base: string; baseDots: number; from: string; to: string } | null
-}
-
-/** Pairs of names that are remembered, a power of two: a walk takes the same steps each time. */
-const PAIRS = 4096
+const crosses = ({ pod, stayed, crossed }: Client): boolean => pod !== null || crossed * 2 > stayed
 
 /**
  * Knowledge is kept per client and server: behind a node's address sit processes with different resolv.conf, and the server that each
@@ -79,17 +92,23 @@ const PAIRS = 4096
 export class SearchLists {
   private readonly learners = new Map<number, Learner>()
   private readonly byClient = new Map<AddressId, Client>()
-  private readonly pairs = new Array<Pair | undefined>(PAIRS)
+  private readonly pairs: NamePairs
   /** Whose list may have changed. */
   private changed: Learner[] = []
   /** The learner that was asked for last. */
   private last: Learner | null = null
   private allSuffixes: string[] | null = null
   private readonly names: Names
-  private givenToAll: { list: string[]; ndots: number | null } | null = null
+  private readonly files: Files
+  /** The user's files may say something of a client that is new. */
+  private isNew = false
+  /** The cluster domain where a pod of a known namespace asked for a service of its own. */
+  private zoneOfNames: string | null = null
 
-  constructor(names: Names) {
+  constructor(names: Names, files: Files) {
     this.names = names
+    this.pairs = new NamePairs(names)
+    this.files = files
   }
 
   /** Looks at a client's transactions in order of start, before they are grouped. */
@@ -98,6 +117,11 @@ export class SearchLists {
     const { client } = learner
     if (t.nameCut || t.qname < 0) return
     learner.knowledge.queries++
+    if (client.pod !== null) this.noteZone(t, client.pod)
+    else if (this.files.resolvConf !== null && !client.asksInConf) {
+      const [first] = this.files.resolvConf.search
+      client.asksInConf = first !== undefined && endsWithSuffix(this.names.text(t.qname), first)
+    }
     const { led, denials } = client
     const at = this.predecessor(denials, t)
     const isLed = at !== NONE || isSameCandidate(client, t)
@@ -109,11 +133,21 @@ export class SearchLists {
     else denials.add(t, head, null, '')
   }
 
+  /** A pod that asks for a service of its own namespace shows the cluster domain; as the first candidate, so without more behind it. */
+  private noteZone(t: Transaction, { namespace }: PodDns): void {
+    const name = this.names.text(t.qname)
+    const mark = `.${namespace}.svc.`
+    const at = name.lastIndexOf(mark)
+    if (at < 0) return
+    const zone = name.slice(at + mark.length)
+    if (this.zoneOfNames === null || zone.length < this.zoneOfNames.length) this.zoneOfNames = zone
+  }
+
   /** The step from the denied name at that place to this query, and what it tells. */
   private follow(asked: Learner, at: number, t: Transaction): void {
     const { client } = asked
     const { denials, led } = client
-    const step = this.pairOf(denials.qname[at], t.qname).step as NonNullable<Pair['step']>
+    const step = this.pairs.stepOf(denials.qname[at], t.qname) as SearchStep
     const stays = denials.asked[at] === t.asked
     if (stays) client.stayed++
     else client.crossed++
@@ -129,14 +163,13 @@ export class SearchLists {
     led.qname = t.qname
     led.start = t.start
     led.silent = Number.isNaN(t.end)
-    const { knowledge } = learner
-    if (knowledge.given) return
+    const { ndots } = learner
     // The base was searched before it was asked as it is: it has fewer dots than ndots.
-    if (step.from !== '' && by.inWalk && !((knowledge.ndotsMin ?? 0) > step.baseDots)) {
-      if (!denials.has(qname => this.names.text(qname) === step.base)) noteSearchedFirst(knowledge, step.baseDots)
+    if (step.from !== '' && by.inWalk && !((ndots.ndotsMin ?? 0) > step.baseDots)) {
+      if (!denials.has(qname => this.names.text(qname) === step.base)) noteSearchedFirst(ndots, step.baseDots)
     }
     if (step.from === '' && step.baseDots > 0 && this.beginsAsIs(denials, at, t, step.base))
-      noteAsIsFirst(knowledge, step.baseDots)
+      noteAsIsFirst(ndots, step.baseDots)
   }
 
   /** True where a step from the name as it is begins a walk: at once, by the same resolver, and not after a walk that ended with it. */
@@ -167,18 +200,9 @@ export class SearchLists {
     for (let at = denials.latest(head); at !== NONE; at = denials.latest(head, at)) {
       if (denials.qname[at] === t.qname) return NONE
       const gap = t.start - denials.end[at]
-      if (gap >= -STEP_SLACK && gap <= STEP_GAP && this.pairOf(denials.qname[at], t.qname).step !== null) return at
+      if (gap >= -STEP_SLACK && gap <= STEP_GAP && this.pairs.stepOf(denials.qname[at], t.qname) !== null) return at
     }
     return NONE
-  }
-
-  private pairOf(before: NameId, name: NameId): Pair {
-    const slot = (Math.imul(before, 0x9e37_79b1) ^ Math.imul(name, 0x85eb_ca6b)) >>> (32 - Math.log2(PAIRS))
-    const known = this.pairs[slot]
-    if (known !== undefined && known.before === before && known.name === name) return known
-    const pair = { before, name, step: stepOf(this.names.text(before), this.names.text(name)) }
-    this.pairs[slot] = pair
-    return pair
   }
 
   private mark(learner: Learner): void {
@@ -190,7 +214,7 @@ export class SearchLists {
   /** Makes the lists of all observations so far; in between of those that may have changed them. */
   learn(atEnd: boolean): void {
     if (atEnd) for (const learner of this.every()) if (learner.stale) this.mark(learner)
-    if (this.changed.length === 0) return
+    if (this.changed.length === 0 && !this.isNew) return
     const clients = new Set<Client>()
     for (const learner of this.changed) {
       learner.changed = learner.stale = false
@@ -199,13 +223,32 @@ export class SearchLists {
     }
     for (const client of clients) learnWhole(client)
     this.changed = []
+    this.isNew = false
     this.allSuffixes = null
+    this.weighFiles()
     shareTail([...this.byClient.values()].flatMap(holding).map(({ knowledge }) => knowledge))
   }
 
-  /** What the user's file says of all clients; overrides what is learned. */
-  give(list: string[], ndots: number | null): void {
-    this.givenToAll = { list, ndots }
+  /** Holds what was learned against what the user's files say. */
+  private weighFiles(): void {
+    const { resolvConf, pods } = this.files
+    if (resolvConf === null && pods.size === 0) return
+    const zone = this.files.zone ?? this.zone ?? this.zoneOfNames
+    const lists = resolvConf ? [resolvConf.search] : [...this.every()].map(({ learned }) => learned)
+    const nodeDomains = nodeDomainsOf(lists, zone)
+    for (const client of this.byClient.values()) {
+      const all = [...client.atServer, client.crossings]
+      const learnedNothing = all.every(({ learned }) => learned.length === 0)
+      for (const learner of all) {
+        const isLikeConf = resolvConf !== null && (learnedNothing ? client.asksInConf : learner.learned.length > 0)
+        const expected = client.pod
+          ? expectedOfPod(client.pod, zone)
+          : isLikeConf
+            ? expectedOfConf(resolvConf, learner.learned)
+            : null
+        if (expected) holdAgainst(learner.knowledge, learner.learned, learner.ndots, expected, nodeDomains)
+      }
+    }
   }
 
   /** What is known of a client when it asks one server; where that is nothing, what is known of it at all. */
@@ -229,11 +272,11 @@ export class SearchLists {
   /** A finished walk tells of ndots: its base's dots were fewer than ndots (searched first), or at least as many (as-is first). */
   noteWalk(client: AddressId, asked: AddressId, base: string, searchedFirst: boolean): void {
     const learner = this.learnerOf(client, asked)
-    for (const { knowledge } of [learner, learner.client.crossings]) {
+    for (const { knowledge, ndots } of [learner, learner.client.crossings]) {
       knowledge.walks++
-      if (knowledge.given) continue
-      if (searchedFirst) noteSearchedFirst(knowledge, dots(base))
-      else noteAsIsFirst(knowledge, dots(base))
+      if (searchedFirst) noteSearchedFirst(ndots, dots(base))
+      else noteAsIsFirst(ndots, dots(base))
+      setBounds(knowledge, ndots)
     }
   }
 
@@ -303,27 +346,30 @@ export class SearchLists {
       led: { by: null, base: '', qname: NONE, start: 0, silent: false },
       unled: { qname: NONE, qtype: NONE, start: 0 },
       longNames: new Set(),
+      pod: this.files.pods.get(address) ?? null,
+      asksInConf: false,
     }
+    this.isNew ||= client.pod !== null || this.files.resolvConf !== null
     client.crossings = this.newLearner(client, NONE)
     this.byClient.set(address, client)
     return client
   }
 
   private newLearner(client: Client, asked: AddressId): Learner {
-    const { list, ndots } = this.givenToAll ?? { list: [], ndots: null }
+    const ndots: Ndots = { ndotsMin: null, ndotsMax: null, asIsFirst: 0 }
     const knowledge: SearchKnowledge = {
-      list,
+      list: [],
       position: new Map(),
-      ndotsMin: ndots,
-      ndotsMax: ndots,
-      asIsFirst: 0,
+      ndotsMin: null,
+      ndotsMax: null,
       walks: 0,
       queries: 0,
       complete: false,
-      given: this.givenToAll !== null,
+      expected: null,
+      contradicted: false,
     }
     setPositions(knowledge)
-    return { client, asked, steps: new Map(), knowledge, stale: false, changed: false }
+    return { client, asked, steps: new Map(), learned: [], ndots, knowledge, stale: false, changed: false }
   }
 
   private note(learner: Learner, from: string, to: string, base: string): Observation {
@@ -341,26 +387,6 @@ export class SearchLists {
 /** NXDOMAIN, or NOERROR without any record. */
 const isNegative = (t: Transaction): boolean => t.rcode === NXDOMAIN || (t.rcode === NOERROR && t.answerCount === 0)
 
-function stepOf(before: string, name: string): Pair['step'] {
-  const length = commonBase(before, name)
-  if (length === 0) return null
-  const from = behind(before, length)
-  const to = behind(name, length)
-  if (!isStep(from, to)) return null
-  const base = name.slice(0, length)
-  return { base, baseDots: dots(base), from, to }
-}
-
-/**
- * Not every pair of names with a common head is a step: domains of one label (com, org) are top-level domains of two different names
- * unless one side is the bare name.
- */
-function isStep(from: string, to: string): boolean {
-  if (from === to) return false
-  if (from !== '' && to !== '' && !from.includes('.') && !to.includes('.')) return false
-  return true
-}
-
 /** Where what is known of a client stands: at each of its servers, or once for all. */
 const holding = (client: Client): Learner[] => (crosses(client) ? [client.crossings] : client.atServer)
 
@@ -372,22 +398,26 @@ function isSameCandidate({ led }: Client, t: Transaction): boolean {
 /** True if the name is the base with something behind it. */
 const endsBehind = (name: string, base: string): boolean => name.length > base.length && name.startsWith(`${base}.`)
 
-function makeList({ knowledge }: Learner, steps: Observations): void {
-  if (knowledge.given) return
-  knowledge.list = pathOf(steps)
-  knowledge.complete = steps.get(knowledge.list.at(-1) ?? '')?.has('') ?? false
+function makeList(learner: Learner, steps: Observations): void {
+  const { knowledge, ndots } = learner
+  const list = pathOf(steps)
+  learner.learned = list
+  knowledge.list = list
+  knowledge.complete = steps.get(list.at(-1) ?? '')?.has('') ?? false
   setPositions(knowledge)
+  setBounds(knowledge, ndots)
 }
 
 /** What the client showed at all, and what its long names say. */
 function learnWhole(client: Client): void {
   const { crossings, atServer, longNames } = client
   if (crosses(client)) {
+    for (const { ndots } of atServer) noteNdots(crossings.ndots, ndots)
     makeList(crossings, merged([crossings, ...atServer].map(({ steps }) => steps)))
-    for (const { knowledge } of atServer) if (!knowledge.given) noteNdots(crossings.knowledge, knowledge)
   }
-  for (const { knowledge } of holding(client)) {
-    if (knowledge.given || knowledge.list.length === 0) continue
-    for (const name of longNames) if (!endsWithSuffix(name, knowledge.list[0])) noteAsIsFirst(knowledge, dots(name))
+  for (const { knowledge, learned, ndots } of holding(client)) {
+    if (learned.length === 0) continue
+    for (const name of longNames) if (!endsWithSuffix(name, learned[0])) noteAsIsFirst(ndots, dots(name))
+    setBounds(knowledge, ndots)
   }
 }

@@ -2,7 +2,7 @@
  * The stage between messages and the report. Transactions are held back a little, so that what a batch teaches (search lists, who
  * forwards for whom, roles) is known before its first transaction is linked and grouped; then lookups and hops leave as they are closed.
  */
-import type { AddressId, Messages, Role, ServedFrom, Time } from '../model.ts'
+import type { AddressId, Messages, PodDns, ResolvConf, Role, ServedFrom, Time } from '../model.ts'
 import type { Tables } from '../wire/tables.ts'
 import { Autopath } from './autopath.ts'
 import { Endpoints } from './endpoints.ts'
@@ -57,8 +57,9 @@ export interface Hop {
 export interface TraceOptions {
   clusterDomain: string | null
   roles: { role: Role; address: AddressId }[]
-  /** What the user's file says of every client's resolv.conf. */
-  searchList: { list: string[]; ndots: number | null } | null
+  /** What the user's files say: of the resolv.conf of all pods, and of single pods. */
+  resolvConf: ResolvConf | null
+  pods: { address: AddressId; dns: PodDns }[]
   /** Answers as text, for those who will read them. */
   readAnswers: ((m: Messages, i: number) => string[]) | null
   /** False for a lookup that the user's filters leave out; its hops are left out too. */
@@ -101,7 +102,11 @@ export class Trace {
     this.options = options
     this.transactions = new Transactions(!options.keepsRecords)
     this.matching = new Matching(tables, this.transactions, t => this.queue.push(t), options.readAnswers)
-    this.searchLists = new SearchLists(tables.names)
+    this.searchLists = new SearchLists(tables.names, {
+      zone: options.clusterDomain,
+      resolvConf: options.resolvConf,
+      pods: new Map(options.pods.map(({ address, dns }) => [address, dns])),
+    })
     this.profiles = new Profiles(tables.addresses)
     this.forwarding = new Forwarding(tables.names, this.profiles, this.transactions)
     this.endpoints = new Endpoints(tables, this.searchLists, this.forwarding, options.clusterDomain)
@@ -110,7 +115,6 @@ export class Trace {
     this.sharing = new Sharing(this.forwarding, this.serving)
     this.grouping = new Grouping(tables.names, this.searchLists, this.profiles, lookup => this.closeLookup(lookup))
     for (const { role, address } of options.roles) this.endpoints.hint(address, role)
-    if (options.searchList) this.searchLists.give(options.searchList.list, options.searchList.ndots)
   }
 
   /** Somebody follows a live capture: nothing is held back longer than `hold`, on the capture's clock. */
