@@ -59,7 +59,7 @@ class Autopath implements Observer {
 
   lookup(lookup: Lookup): void {
     lookup.candidates.forEach(({ transactions }, i) => {
-      if (lookup.suffixes[i] === null) return
+      if (lookup.suffixes[i] === null || transactions.every(t => t.cname === NONE)) return
       const rewritten = transactions.filter(t => this.isRewritten(t, lookup.suffixes[i] as string))
       if (rewritten.length === 0) return
       this.answers += rewritten.length

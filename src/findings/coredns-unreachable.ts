@@ -8,7 +8,7 @@ import { kept } from '../trace/transactions.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { Tally } from './tally.ts'
-import { clientRole, isClusterDns, nameOf, serverRole, type World, whoAll } from './world.ts'
+import { clientRole, isClusterDns, serverRole, type World, whoAll } from './world.ts'
 
 /** A CoreDNS pod that is replaced makes a few lookups fail for a moment; this many are more than a moment. */
 const MIN_LOOKUPS = 5
@@ -122,7 +122,7 @@ class CorednsUnreachable implements Observer {
   }
 
   private isService(t: Transaction): boolean {
-    return t.qname !== NONE && nameOf(this.world, t.qname).includes('.svc.')
+    return t.qname !== NONE && this.world.tables.names.isService(t.qname)
   }
 
   private noteAnswer(t: Transaction): void {

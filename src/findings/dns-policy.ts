@@ -8,7 +8,7 @@ import { kept } from '../trace/transactions.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { Tally } from './tally.ts'
-import { clientRole, isClusterDns, nameOf, serverRole, type World, who, whoAll, zoneOf } from './world.ts'
+import { clientRole, isClusterDns, serverRole, type World, who, whoAll, zoneOf } from './world.ts'
 
 /** One lookup by hand (dig @server) is no policy. */
 const MIN_QUERIES = 4
@@ -54,7 +54,7 @@ interface Way {
 
 class DnsPolicy implements Observer {
   private readonly world: World
-  private readonly ways = new Tally<string, Way>(() => ({
+  private readonly ways = new Tally<number, Way>(() => ({
     client: NONE,
     server: NONE,
     queries: 0,
@@ -71,7 +71,7 @@ class DnsPolicy implements Observer {
   lookup(lookup: Lookup): void {
     const searchesCluster = lookup.suffixes.some(suffix => suffix?.includes('.svc.'))
     for (const t of transactionsOf(lookup)) {
-      const way = this.ways.of(`${t.client} ${t.server}`)
+      const way = this.ways.of(t.client * 0x200000 + t.server)
       if (!way) return
       way.client = t.client
       way.server = t.server
@@ -83,7 +83,7 @@ class DnsPolicy implements Observer {
         t.state === ANSWERED &&
         t.rcode === NXDOMAIN &&
         t.qname !== NONE &&
-        nameOf(this.world, t.qname).includes('.svc.')
+        this.world.tables.names.isService(t.qname)
       )
         way.denied++
     }

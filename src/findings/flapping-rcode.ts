@@ -51,6 +51,9 @@ class FlappingRcode implements Observer {
     frames: new FrameSample(),
   }))
 
+  /** By name: some server answered it, so that there may be a series. */
+  private readonly answered: boolean[] = []
+
   constructor(world: World) {
     this.world = world
   }
@@ -58,6 +61,7 @@ class FlappingRcode implements Observer {
   hop({ transaction: t, lookup }: Hop): void {
     if (!lookup || t.state !== ANSWERED || t.qname === NONE) return
     if (t.qtype !== A && t.qtype !== AAAA) return
+    if (t.rcode === NXDOMAIN && !this.answered[t.qname]) return
     const key = (t.qname * 2 + (t.qtype === A ? 0 : 1)) * 0x200000 + t.server
     // Most names are only ever denied; a name is followed from its first answer with data.
     if (t.rcode === NXDOMAIN) {
@@ -70,6 +74,7 @@ class FlappingRcode implements Observer {
     if (t.rcode !== NOERROR || !hasAnswer(t)) return
     const series = this.series.of(key)
     if (!series) return
+    this.answered[t.qname] = true
     series.name = t.qname
     series.server = t.server
     if (series.denied && series.denied.end < t.end) {

@@ -64,8 +64,8 @@ class HotClient implements Observer {
     client.queries += waste.queries
     client.first = Math.min(client.first, lookup.start)
     client.last = Math.max(client.last, lookup.latest)
-    if (client.names.size < MOST_NAMES || client.names.has(lookup.base))
-      client.names.set(lookup.base, (client.names.get(lookup.base) ?? 0) + 1)
+    const lookups = client.names.get(lookup.base) ?? 0
+    if (lookups > 0 || client.names.size < MOST_NAMES) client.names.set(lookup.base, lookups + 1)
     client.frames.add(lookup.candidates[0].transactions[0])
   }
 

@@ -7,7 +7,7 @@ import { ANSWERED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { Tally } from './tally.ts'
-import { isClusterDns, nameOf, type World, whoAll } from './world.ts'
+import { isClusterDns, type World, whoAll } from './world.ts'
 
 /** Answers of each kind: fewer may be an odd server in between. */
 const MIN_ANSWERS = 3
@@ -74,7 +74,7 @@ class KubeDns implements Observer {
     // CoreDNS gives no authority together with RA, so in its clusters no name is looked at.
     if (t.responseFlags & AA) {
       if (server.questions.has(t.qname)) server.authoritative++
-      else if (server.questions.size < MOST_QUESTIONS && nameOf(this.world, t.qname).includes('.svc.')) {
+      else if (server.questions.size < MOST_QUESTIONS && this.world.tables.names.isService(t.qname)) {
         server.authoritative++
         server.questions.add(t.qname)
       }

@@ -6,6 +6,9 @@ export class Tally<Key, Sum> {
   readonly map = new Map<Key, Sum>()
   private readonly begin: () => Sum
   private readonly most: number
+  /** What is closed together is told one after the other, so the key is mostly that of the last time. */
+  private lastKey: Key | undefined = undefined
+  private lastSum: Sum | null = null
 
   /** `most`: where a sum is large. */
   constructor(begin: () => Sum, most = MOST_KEYS) {
@@ -15,12 +18,15 @@ export class Tally<Key, Sum> {
 
   /** The key's sum; null where the table is full and the key new. */
   of(key: Key): Sum | null {
+    if (key === this.lastKey) return this.lastSum
     let sum = this.map.get(key)
     if (sum === undefined) {
       if (this.map.size >= this.most) return null
       sum = this.begin()
       this.map.set(key, sum)
     }
+    this.lastKey = key
+    this.lastSum = sum
     return sum
   }
 }

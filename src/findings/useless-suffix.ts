@@ -70,17 +70,23 @@ class UselessSuffix implements Observer {
       const suffix = this.suffixes.of(domain)
       if (!suffix) return
       const { transactions } = lookup.candidates[i]
-      const got = (rcode: number): boolean => transactions.some(t => t.state === ANSWERED && t.rcode === rcode)
-      if (got(NOERROR)) suffix.hits++
-      else if (got(NXDOMAIN)) {
+      let hit = false
+      let denied = false
+      let end = Number.NaN
+      for (const t of transactions) {
+        suffix.queries += 1 + t.retransmissions
+        if (t.state === ANSWERED && t.rcode === NOERROR) hit = true
+        else if (t.state === ANSWERED && t.rcode === NXDOMAIN) denied = true
+        if (!Number.isNaN(t.end) && !(t.end <= end)) end = t.end
+      }
+      if (hit) suffix.hits++
+      else if (denied) {
         suffix.misses++
         suffix.frames.add(transactions[0])
         if (suffix.names.size < MOST_NAMES) suffix.names.add(lookup.base)
         suffix.clients.add(lookup.client)
       }
-      suffix.queries += transactions.reduce((n, t) => n + 1 + t.retransmissions, 0)
-      const ends = transactions.map(t => t.end).filter(end => !Number.isNaN(end))
-      if (ends.length > 0) suffix.wait += Math.max(...ends) - transactions[0].start
+      if (!Number.isNaN(end)) suffix.wait += end - transactions[0].start
     })
   }
 

@@ -22,6 +22,9 @@ export interface Lookup {
   settledBase: number
   closesAt: Time
 
+  /** All of its candidates, once somebody asked for them when it was closed: `transactionsOf`. */
+  transactions: Transaction[] | null
+
   // Known when it is closed (outcome.ts, resolvers.ts, waste.ts).
   /** The name as the application gave it. */
   base: string
@@ -64,6 +67,7 @@ export function newLookup(number: number, t: Transaction, name: string): Lookup 
     latest: t.start,
     settledBase: 0,
     closesAt: Number.NaN,
+    transactions: null,
     base: name,
     certain: true,
     alternatives: [],
@@ -80,10 +84,14 @@ export function newLookup(number: number, t: Transaction, name: string): Lookup 
   }
 }
 
-/** All transactions of a lookup, candidate by candidate. */
-export function transactionsOf({ candidates }: Lookup): readonly Transaction[] {
-  if (candidates.length === 1) return candidates[0].transactions
-  const all: Transaction[] = []
-  for (const { transactions } of candidates) for (const t of transactions) all.push(t)
-  return all
+/** All transactions of a lookup that is closed, candidate by candidate. */
+export function transactionsOf(lookup: Lookup): readonly Transaction[] {
+  if (lookup.transactions !== null) return lookup.transactions
+  const { candidates } = lookup
+  if (candidates.length === 1) lookup.transactions = candidates[0].transactions
+  else {
+    lookup.transactions = []
+    for (const { transactions } of candidates) for (const t of transactions) lookup.transactions.push(t)
+  }
+  return lookup.transactions
 }

@@ -1,13 +1,11 @@
 /**
- * What a lookup came to: its name, its deciding candidate, its outcome as the resolver reports it, and how long the application
+ * What a lookup came to: its deciding candidate, its outcome as the resolver reports it, and how long the application
  * waited, the stub's own last timer included. Definitions: "The numbers" in ARCHITECTURE.md.
  */
 import { A, AAAA, NOERROR, NXDOMAIN, REFUSED, SERVFAIL, TC } from '../codes.ts'
 import { CONTENT_CUT, HAS_ASKED_TYPE, type Outcome, TCP, type Time } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import type { Resolver } from './resolvers.ts'
-import type { SearchKnowledge } from './search-knowledge.ts'
-import { behind, commonBase, endsWithSuffix, withoutSuffix } from './suffix.ts'
 import { ANSWERED, CAPTURE_ENDED, OPEN, type Transaction, UNREACHED } from './transaction.ts'
 
 /** What came of one transaction. */
@@ -104,69 +102,6 @@ function isAmong(transactions: Transaction[], n: number, qtype: number): boolean
 /** A lookup has no "unreachable": the socket says "connection refused". */
 const asLookupOutcome = (outcome: Outcome): Outcome =>
   outcome === 'unreachable' ? 'refused' : outcome === 'truncated' ? 'other' : outcome
-
-// -- The name ---------------------------------------------------------------------------------------------------------------------
-
-/** At most as many as a reader can weigh. */
-const MAX_ALTERNATIVES = 6
-
-/** A client that asked so often and never walked has no search list, or does not use it. */
-const ENOUGH_QUERIES = 12
-
-/** Sets base, suffixes, certain and alternatives. */
-export function nameLookup(lookup: Lookup, knowledge: SearchKnowledge): void {
-  const names = lookup.candidates.map(c => c.name)
-  lookup.searchList = knowledge.list
-  if (names.length > 1) {
-    let base = baseByList(names, knowledge)
-    if (base === null) {
-      base = names[0].slice(0, commonBase(names[0], names[1]))
-      for (const name of names.slice(2)) base = base.slice(0, commonBase(base, name) || base.length)
-    }
-    lookup.base = base
-    lookup.suffixes = names.map(name => behind(name, (base as string).length) || null)
-    return
-  }
-  const name = names[0]
-  const first = knowledge.list[0]
-  if (first !== undefined && endsWithSuffix(name, first)) {
-    // A hit at the first search domain looks like the full name asked with a trailing dot.
-    lookup.base = withoutSuffix(name, first)
-    lookup.suffixes = [first]
-    lookup.certain = false
-    lookup.alternatives = [name]
-  } else if (first === undefined && /\.[^.]+\.svc\./.test(name)) {
-    // Nothing is known of this client's list, but the name has the shape of a service's: the pod's own namespace comes first.
-    const at = name.lastIndexOf('.', name.indexOf('.svc.') - 1)
-    if (knowledge.queries >= ENOUGH_QUERIES) {
-      lookup.base = name
-      lookup.suffixes = [null]
-      lookup.certain = false
-      lookup.alternatives = [name.slice(0, at), name.slice(0, name.indexOf('.svc.'))]
-      return
-    }
-    lookup.base = name.slice(0, at)
-    lookup.suffixes = [name.slice(at + 1)]
-    lookup.certain = false
-    lookup.alternatives = [name, name.slice(0, name.indexOf('.svc.'))].slice(0, MAX_ALTERNATIVES)
-  } else {
-    lookup.base = name
-    lookup.suffixes = [null]
-  }
-}
-
-/** The base that makes every name a candidate of the learned list; null where there is none. */
-function baseByList(names: string[], { list, position }: SearchKnowledge): string | null {
-  for (const suffix of [...list, '']) {
-    if (suffix !== '' && !endsWithSuffix(names[0], suffix)) continue
-    const base = withoutSuffix(names[0], suffix)
-    if (
-      names.every(name => name === base || (name.startsWith(`${base}.`) && position.has(name.slice(base.length + 1))))
-    )
-      return base
-  }
-  return null
-}
 
 // -- Deciding candidate, outcome, wait -------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,8 @@ import { Forwarding } from './forwarding.ts'
 import { Grouping } from './grouping.ts'
 import { type Lookup, transactionsOf } from './lookup.ts'
 import { Matching } from './matching.ts'
-import { decide, nameLookup } from './outcome.ts'
+import { Namings } from './naming.ts'
+import { decide } from './outcome.ts'
 import { Profiles } from './profiles.ts'
 import { habitsOf, resolverOf } from './resolvers.ts'
 import { SearchLists } from './searchlist.ts'
@@ -83,6 +84,7 @@ export class Trace {
   readonly walks = new Walks()
   private readonly grouping: Grouping
   private readonly transactions: Transactions
+  private readonly namings = new Namings()
   private readonly options: TraceOptions
   /** From `decided` on they wait. */
   private queue: Transaction[] = []
@@ -217,7 +219,7 @@ export class Trace {
     const knowledge = this.searchLists.of(lookup.client, asked)
     const resolver = resolverOf(habitsOf(lookup, this.profiles.clockShare(lookup.client)))
     lookup.resolver = resolver.name || null
-    nameLookup(lookup, knowledge)
+    this.namings.name(lookup, knowledge)
     if (lookup.candidates.length > 1)
       this.searchLists.noteWalk(lookup.client, asked, lookup.base, lookup.suffixes[0] !== null)
     lookup.ndots = { min: knowledge.ndotsMin, max: knowledge.ndotsMax }

@@ -105,6 +105,7 @@ export class Names {
   private readonly texts: string[] = []
   private readonly heads: number[] = []
   private readonly headIds = new Map<string, number>()
+  private readonly services: boolean[] = []
 
   /** The id of an uncompressed wire name at [start, end), its final zero byte included or not. */
   internWire(bytes: Buffer, start: number, end: number): NameId {
@@ -173,6 +174,14 @@ export class Names {
     }
     this.heads[id] = head
     return head
+  }
+
+  /** True if ".svc." stands in the name: it is meant for a service of the cluster. */
+  isService(id: NameId): boolean {
+    const known = this.services[id]
+    if (known !== undefined) return known
+    while (this.services.length <= id) this.services.push(this.texts[this.services.length].includes('.svc.'))
+    return this.services[id]
   }
 
   get size(): number {
