@@ -4,6 +4,9 @@
  */
 import { Transaction } from './transaction.ts'
 
+/** More holders than ever let go; a small integer, as fields of other numbers are slow. */
+const FOR_EVER = 1 << 29
+
 /** More than this are left to the garbage collector: a burst is over. */
 const MAX_SPARE = 50_000
 
@@ -32,6 +35,6 @@ export class Transactions {
 
 /** The transaction itself, which will not be used again: somebody keeps it beyond the call. */
 export function kept(t: Transaction): Transaction {
-  t.holders = Number.POSITIVE_INFINITY
+  t.holders = FOR_EVER
   return t
 }
