@@ -115,6 +115,9 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
     get searchLists() {
       return trace.searchLists
     },
+    get places() {
+      return trace.places
+    },
     identities,
   }
   const { lookup: lookupSink, hop: hopSink } = sinks

@@ -328,6 +328,28 @@ export interface LookupRecord {
   frames: FrameRef[]
 }
 
+/** A query that got no answer, or a response that did not arrive, and where it disappeared as far as the captures tell. */
+export interface LossRecord {
+  /** Which of the hop's queries, counted from 1. */
+  try: number
+  what: 'query' | 'response'
+  /** The last capture on its way that saw it. */
+  seenIn: string
+  /** The next one, which did not; null where none was taken further on, or where it was lost inside a server. */
+  notSeenIn: string | null
+  /** The service address behind whose translation (DNAT) the same capture did not see it. */
+  behind: string | null
+  /** The server that got it and did nothing with it. */
+  inside: string | null
+  /** The server that it did not reach although it came to the server's node: the capture holds fewer copies of it than usual. */
+  inFrontOf: string | null
+}
+
+/** Losses of one kind at one place. */
+export interface LossRow extends Omit<LossRecord, 'try'> {
+  count: number
+}
+
 /** `dnstrail hops -o ndjson`, one a line: a transaction after its sightings are merged. */
 export interface HopRecord {
   id: string
@@ -345,10 +367,21 @@ export interface HopRecord {
   waitMs: number | null
   serverMs: number | null
   ownMs: number | null
+  /**
+   * Where the wait went, all four or none: null unless the query and the response were seen at both ends. The network in both directions;
+   * the server while it waited for nobody; the hops that it caused and waited for; what nothing explains (a query before was lost).
+   */
+  networkMs: number | null
+  serverOwnMs: number | null
+  hopsMs: number | null
+  unexplainedMs: number | null
   retransmissions: number
   /** When the query was sent again, in milliseconds after `start`. */
   resentMs: number[]
   servedFrom: ServedFrom | null
+  /** What came in place of a response: "icmp" (unreachable) or "reset" (TCP). */
+  refusedBy: 'icmp' | 'reset' | null
+  losses: LossRecord[]
   sightings: number
   frames: FrameRef[]
 }
@@ -397,6 +430,11 @@ export interface EndpointRow extends EndpointRecord {
   served: number
 }
 
+export interface CacheShare {
+  answers: number
+  hits: number
+}
+
 /** Latency per hop: from a role to a role (`server` null), or to one server address of that role. */
 export interface EdgeRow {
   from: Role
@@ -411,9 +449,13 @@ export interface EdgeRow {
   unanswered: number
   wait: Quantiles
   own: Quantiles
+  /** The network's part of the wait; without samples unless both ends were captured. */
+  network: Quantiles
   rcodes: Record<string, number>
   /** Served from cache; null where the far side was not captured. */
   cacheHits: number | null
+  /** The same apart for answers that name something and answers that do not, with how many there were; null as above. */
+  cache: { positive: CacheShare; negative: CacheShare } | null
   retransmissions: number
   tcp: number
 }
@@ -490,6 +532,8 @@ export interface Report {
   }
   /** Single changes of the pods' configuration that would save queries: those that break nothing first, then by what they save. */
   changes: ChangeRow[]
+  /** Where queries and responses were lost, most first. */
+  losses: LossRow[]
   /** The slowest lookups, slowest first. */
   slowest: LookupRecord[]
   /** Service address -> addresses that served it (DNAT pairs seen). */

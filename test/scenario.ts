@@ -20,7 +20,7 @@
  * both sides of the translation are seen, "crossing" milliseconds apart. A line that begins with = is one lookup that must come out, in order of start, and no other.
  *
  * A line that begins with > is one hop, in order of start: "client server type name", and of it what is named: outcome, rcode, fromRole,
- * toRole, servedFrom, causedBy (which of these lines, counted from 1), lookup (which line with =), ... Where there is one, all are listed.
+ * toRole, servedFrom, causedBy (which of these lines, counted from 1), lost (query or response, and where), lookup (which line with =), ... Where there is one, all are listed.
  *
  * For findings: "walk" is a whole search by glibc, A and AAAA from one port, the domains of `list` (commas) denied one after the other
  * until the one in `at` or the name itself answers; AAAA is empty unless `v6` gives an address. The lines between repeat and end come again with later times, %i counts them from 0.
@@ -323,6 +323,9 @@ export function traceScenario(
     get searchLists() {
       return trace.searchLists
     },
+    get places() {
+      return trace.places
+    },
     identities: identitiesOf(nodes, policies),
   }
   const trace: Trace = new Trace(tables, {
@@ -427,6 +430,13 @@ export function describeHop(hop: HopRecord, hops: HopRecord[], lookups: LookupRe
     fromRole: hop.from.role,
     toRole: hop.to.role,
     asked: hop.to.asked,
+    lost: hop.losses
+      .map(({ what, behind, inside, inFrontOf }) =>
+        [what, behind && `behind:${behind}`, inside && `inside:${inside}`, inFrontOf && `inFrontOf:${inFrontOf}`]
+          .filter(Boolean)
+          .join(':'),
+      )
+      .join(','),
   }
   const told = details.map(detail => {
     const key = detail.split('=')[0]

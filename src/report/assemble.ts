@@ -24,7 +24,7 @@ import { changesOf } from './changes.ts'
 import { flowRemarks } from './flow-remarks.ts'
 import { flowSums } from './flows.ts'
 import { qualityOf } from './quality.ts'
-import { endpointOf, type RecordContext, timeText } from './records.ts'
+import { endpointOf, lossRecord, type RecordContext, timeText } from './records.ts'
 
 /** Rows of a table of the worst. */
 const TOP = 20
@@ -76,6 +76,13 @@ export function assemble(parts: Parts): Report {
     edges: edgesOf(trace, context, sums),
     waste: wasteOf(trace, context, sums),
     changes: changesOf(trace, context),
+    losses: [...sums.losses.values()]
+      .sort((a, b) => b.count - a.count)
+      .slice(0, TOP)
+      .map(({ count, ...loss }) => {
+        const { try: _, ...place } = lossRecord(context, { ...loss, try: 1 })
+        return { ...place, count }
+      }),
     slowest,
     translations: translationsOf(trace, context),
     flows: flowSums(flows.conversations, context),
@@ -215,16 +222,21 @@ const edgeRank = (trace: Trace, edge: EdgeSum): number =>
 function edgeRow(context: RecordContext, from: Role, to: Role, server: string | null, edges: EdgeSum[]): EdgeRow {
   const wait = new Histogram()
   const own = new Histogram()
+  const network = new Histogram()
   const rcodes = new Map<number, number>()
   const byAsker = new Map<AddressId, number>()
   for (const edge of edges) {
     wait.merge(edge.wait)
     own.merge(edge.own)
+    network.merge(edge.network)
     for (const [rcode, n] of edge.rcodes) rcodes.set(rcode, (rcodes.get(rcode) ?? 0) + n)
     byAsker.set(edge.from, (byAsker.get(edge.from) ?? 0) + edge.count)
   }
   const isForwarder = to === 'node-local-cache' || to === 'coredns'
   const known = sum(edges, edge => edge.cacheKnown)
+  const hits = sum(edges, edge => edge.cacheHits)
+  const negative = { answers: sum(edges, edge => edge.negativeKnown), hits: sum(edges, edge => edge.negativeHits) }
+  const positive = { answers: known - negative.answers, hits: hits - negative.hits }
   return {
     from,
     to,
@@ -238,8 +250,10 @@ function edgeRow(context: RecordContext, from: Role, to: Role, server: string | 
     unanswered: sum(edges, edge => edge.unanswered),
     wait: quantiles(wait),
     own: quantiles(own),
+    network: quantiles(network),
     rcodes: Object.fromEntries([...rcodes].sort((a, b) => b[1] - a[1]).map(([rcode, n]) => [rcodeName(rcode), n])),
-    cacheHits: isForwarder && known > 0 ? sum(edges, edge => edge.cacheHits) : null,
+    cacheHits: isForwarder && known > 0 ? hits : null,
+    cache: isForwarder && known > 0 ? { positive, negative } : null,
     retransmissions: sum(edges, edge => edge.retransmissions),
     tcp: sum(edges, edge => edge.tcp),
   }

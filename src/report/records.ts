@@ -6,6 +6,7 @@ import {
   type FrameRef,
   type HopRecord,
   type LookupRecord,
+  type LossRecord,
   NONE,
   type Role,
   TCP,
@@ -14,13 +15,16 @@ import {
 import type { Endpoints } from '../trace/endpoints.ts'
 import type { Identities } from '../trace/identity.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
+import { type Loss, lossesOf } from '../trace/losses.ts'
 import { candidateOutcome, outcomeOf } from '../trace/outcome.ts'
+import type { Places } from '../trace/places.ts'
 import { RESOLVERS, UNKNOWN_RESOLVER } from '../trace/resolvers.ts'
 import type { SearchLists } from '../trace/searchlist.ts'
+import { spentOf } from '../trace/spent.ts'
 import { namespaceOf } from '../trace/suffix.ts'
 import type { Inward } from '../trace/sums.ts'
 import type { Hop } from '../trace/trace.ts'
-import { serverTimeOf, type Transaction, waitOf } from '../trace/transaction.ts'
+import { serverTimeOf, type Transaction, UNREACHED, waitOf } from '../trace/transaction.ts'
 import type { LookupWasteSums } from '../trace/waste.ts'
 import type { Tables } from '../wire/tables.ts'
 
@@ -32,6 +36,7 @@ export interface RecordContext {
   origin: () => number
   endpoints: Endpoints
   searchLists: SearchLists
+  places: Places
   identities: Identities
 }
 
@@ -127,6 +132,7 @@ function answersOf(lookup: Lookup): string[] {
 export function hopRecord(context: RecordContext, hop: Hop): HopRecord {
   const { endpoints, tables } = context
   const t = hop.transaction
+  const spent = spentOf(t, context.places)
   const translated = t.seen !== t.client || t.seenPort !== t.clientPort
   const fromRole = hop.forwarder ? endpoints.serverRole(hop.from).role : endpoints.clientRole(t.client).role
   return {
@@ -153,13 +159,29 @@ export function hopRecord(context: RecordContext, hop: Hop): HopRecord {
     waitMs: rounded(waitOf(t)),
     serverMs: rounded(serverTimeOf(t)),
     ownMs: rounded(hop.ownMs),
+    networkMs: spent && msOf(spent.network),
+    serverOwnMs: spent && msOf(spent.server),
+    hopsMs: spent && msOf(spent.hops),
+    unexplainedMs: spent && msOf(spent.unexplained),
     retransmissions: t.retransmissions,
     resentMs: (t.resent ?? []).map(time => rounded((time - t.start) / 1e6) as number),
     servedFrom: hop.servedFrom,
+    refusedBy: t.state !== UNREACHED ? null : t.wasReset ? 'reset' : 'icmp',
+    losses: lossesOf(t, context.places, endpoints).map(loss => lossRecord(context, loss)),
     sightings: t.sightings,
     frames: framesOf(context, t),
   }
 }
+
+export const lossRecord = ({ files, tables }: RecordContext, loss: Loss): LossRecord => ({
+  try: loss.try,
+  what: loss.what,
+  seenIn: files[loss.seenIn],
+  notSeenIn: loss.notSeenIn === null ? null : files[loss.notSeenIn],
+  behind: loss.behind === null ? null : tables.addresses.text(loss.behind),
+  inside: loss.inside === null ? null : tables.addresses.text(loss.inside),
+  inFrontOf: loss.inFrontOf === null ? null : tables.addresses.text(loss.inFrontOf),
+})
 
 function framesOf({ files }: RecordContext, { frames }: Transaction): FrameRef[] {
   const refs: FrameRef[] = []

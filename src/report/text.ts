@@ -6,6 +6,7 @@ import { findings } from './text/findings.ts'
 import { flows } from './text/flows.ts'
 import { issues } from './text/issues.ts'
 import { latency } from './text/latency.ts'
+import { losses } from './text/losses.ts'
 import { more } from './text/more.ts'
 import type { Page } from './text/page.ts'
 import { path } from './text/path.ts'
@@ -20,6 +21,7 @@ const SECTIONS: readonly ((report: Report, page: Page) => string[])[] = [
   captured,
   path,
   totals,
+  losses,
   flows,
   wasteTable,
   latency,

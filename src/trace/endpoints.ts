@@ -164,6 +164,11 @@ export class Endpoints {
     return this.clientRoles.get(address) ?? NOTHING
   }
 
+  /** The addresses that served what was asked of this one (DNAT). */
+  serversBehind(address: AddressId): AddressId[] {
+    return [...(this.doings.get(address)?.translatedTo.keys() ?? [])]
+  }
+
   /** Every address with what it did, and the DNAT pairs. */
   get list(): { address: AddressId; asked: number; served: number; translatedTo: Map<AddressId, number> }[] {
     return [...this.doings].map(([address, d]) => ({

@@ -113,7 +113,10 @@ export class Forwarding {
     const { enclosing } = t
     t.enclosing = null
     if (enclosing === null || t.infrastructure) return false
-    return attach(t, chooseCause(this.possible(enclosing, t), t))
+    const cause = chooseCause(this.possible(enclosing, t), t)
+    // What a forwarder still tries for an answer that nobody waits for any more is its own affair.
+    if (cause?.isTold) t.infrastructure = true
+    return !t.infrastructure && attach(t, cause)
   }
 
   /**

@@ -19,6 +19,7 @@ import {
   type VantageId,
 } from '../model.ts'
 import type { Tables } from '../wire/tables.ts'
+import { Arrivals } from './arrivals.ts'
 import { isOneCrossing, OTHER_CLOCK_WINDOW, SIGHTING_WINDOW } from './crossing.ts'
 import { OpenTable } from './open-table.ts'
 import { ANSWERED, CAPTURE_ENDED, OPEN, type Transaction, UNANSWERED, UNREACHED } from './transaction.ts'
@@ -27,9 +28,6 @@ import { Unopened } from './unopened.ts'
 
 /** A query that is younger than this when the capture ends is not called unanswered. */
 const PATIENCE: Time = 2e9
-
-/** A capture with fewer responses than this share of its queries shows one direction only. */
-const BOTH_DIRECTIONS = 0.5
 
 const LINUX_SLL = 113
 
@@ -53,9 +51,7 @@ export class Matching {
   readonly unopened = new Unopened()
   private readonly table: OpenTable
   private readonly transactions: Transactions
-  /** Queries and responses per file. */
-  private readonly queriesIn: number[] = []
-  private readonly responsesIn: number[] = []
+  readonly arrivals = new Arrivals()
   private made = 0
   private readonly tables: Tables
   private readonly readAnswers: ((m: Messages, i: number) => string[]) | null
@@ -100,8 +96,7 @@ export class Matching {
    * one. Asked when all sightings are in.
    */
   lostResponse(t: Transaction): boolean {
-    if (t.state !== ANSWERED || t.delivered) return false
-    return (this.responsesIn[t.file] ?? 0) > BOTH_DIRECTIONS * (this.queriesIn[t.file] ?? 0)
+    return t.state === ANSWERED && !t.delivered && this.arrivals.showsBothDirections(t.file)
   }
 
   /** No more messages: what is open is unanswered, or the capture ended before it could be. */
@@ -115,7 +110,7 @@ export class Matching {
   // -- Queries --------------------------------------------------------------------------------------------------------------
 
   private addQuery(m: Messages, i: number, time: Time): void {
-    this.queriesIn[m.file[i]] = (this.queriesIn[m.file[i]] ?? 0) + 1
+    this.arrivals.addQuery(m.file[i])
     const vantage = m.vantage[i] * 4 + m.direction[i]
     let best: Transaction | null = null
     let bestFit = NO_MATCH
@@ -257,6 +252,8 @@ export class Matching {
       t.firstTranslated = t.translated
     }
     t.translated = m.to[i] !== t.asked || m.from[i] !== t.client
+    if (t.triesAt) t.triesAt.push(t.framesLength)
+    else t.triesAt = [t.framesLength]
     t.retransmissions++
     if (t.resent) t.resent.push(time)
     else t.resent = [time]
@@ -271,7 +268,7 @@ export class Matching {
   // -- Responses and errors --------------------------------------------------------------------------------------------------
 
   private addResponse(m: Messages, i: number, time: Time): void {
-    this.responsesIn[m.file[i]] = (this.responsesIn[m.file[i]] ?? 0) + 1
+    this.arrivals.addResponse(m, i)
     const vantage = m.vantage[i] * 4 + m.direction[i]
     const t = this.find(m.to[i], m.toPort[i], m, i, m.from[i], vantage)
     if (t === null) {
@@ -284,6 +281,7 @@ export class Matching {
       t.delivered = m.file[i] === t.file
       t.addResponseVantage(vantage)
       t.sightings++
+      t.responseFrom = t.framesLength
       t.addFrame(m.file[i], m.frame[i])
       t.rcode = m.rcode[i]
       t.responseFlags = m.flags[i]
@@ -294,7 +292,8 @@ export class Matching {
       t.cname = m.cname[i]
       t.soa = m.soa[i]
       t.recordTtl = m.recordTtl[i]
-      t.responseTtl = m.ttl[i]
+      t.responseTtl = t.responseTopTtl = m.ttl[i]
+      t.responseFile = m.file[i]
       if (t.nameCut && m.qname[i] !== NONE && !(m.state[i] & NAME_CUT)) {
         t.qname = m.qname[i]
         t.nameCut = false
@@ -342,6 +341,10 @@ export class Matching {
     if (time > t.end) t.end = time
     if (time < t.responseAtServer) t.responseAtServer = time
     if (m.ttl[i] < t.responseTtl) t.responseTtl = m.ttl[i]
+    if (m.ttl[i] > t.responseTopTtl) {
+      t.responseTopTtl = m.ttl[i]
+      t.responseFile = m.file[i]
+    }
   }
 
   /** The transaction that a response (or an error about a query) belongs to: open ones first, then the latest, which the table has first. */
@@ -408,6 +411,7 @@ export class Matching {
       if (!down && !up) continue
       found = true
       t.state = UNREACHED
+      t.wasReset = true
       this.close(t, time)
       t.addFrame(m.file[i], m.frame[i])
     }

@@ -16,8 +16,8 @@ const SLOT: Time = 10e9
 
 const spanSums = (): Sums => new Sums(MOST_KEYS, 0)
 
-function addHop(sums: Sums, { transaction, from, forwarder, ownMs, fromCache, lookup }: Hop): void {
-  if (lookup !== null) sums.addHop(transaction, from, forwarder, ownMs, fromCache)
+function addHop(sums: Sums, hop: Hop): void {
+  if (hop.lookup !== null) sums.addHop(hop.transaction, hop.from, hop.forwarder, hop)
 }
 
 export class Recent {

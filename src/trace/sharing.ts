@@ -37,7 +37,7 @@ export class Sharing {
       if (t.effects || t.qname === NONE) continue
       const query = asked.get(questionOf(t))?.find(query => this.waitedFor(t, query))
       if (!query) continue
-      query.causes?.push(t)
+      query.causes?.push(kept(t))
       // Its first asker may be told before the others are.
       t.effects = [kept(query)]
     }

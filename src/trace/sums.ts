@@ -4,6 +4,7 @@
  */
 import { type AddressId, NONE, OUTCOMES, type Outcome, TCP } from '../model.ts'
 import { type Lookup, transactionsOf } from './lookup.ts'
+import type { Loss } from './losses.ts'
 import { outcomeOf } from './outcome.ts'
 import { Histogram } from './quantiles.ts'
 import type { Transaction } from './transaction.ts'
@@ -14,6 +15,8 @@ import { type LookupWasteSums, noWaste } from './waste.ts'
 /** Rows of a table of sums; the smaller half is dropped when it is full, so what is shown, the top, stays right. */
 const MAX_KEYS = 20_000
 const SLOWEST = 10
+/** Places at which something was lost. */
+const MOST_PLACES = 1000
 
 /** Hops from one asker to one server. */
 export interface EdgeSum {
@@ -26,12 +29,28 @@ export interface EdgeSum {
   unanswered: number
   wait: Histogram
   own: Histogram
+  /** The network's part of the wait, where both ends were captured. */
+  network: Histogram
   rcodes: Map<number, number>
-  cacheHits: number
-  /** Hops of which it is known whether they were served from a cache. */
+  /** Answers of which it is known whether they came from a cache, and those that did; of these, answers that name nothing. */
   cacheKnown: number
+  cacheHits: number
+  negativeKnown: number
+  negativeHits: number
   retransmissions: number
   tcp: number
+}
+
+/** Losses of one kind at one place. */
+export interface LossSum extends Omit<Loss, 'try'> {
+  count: number
+}
+
+/** What was found out about a hop beside its transaction; null where it is not known. */
+export interface KnownOfHop {
+  ownMs: number | null
+  networkMs: number | null
+  fromCache: boolean | null
 }
 
 export interface KeyedWaste {
@@ -71,6 +90,8 @@ export class Sums {
   readonly bySuffix = new Map<string, KeyedWaste>()
   readonly byResolver = new Map<string, KeyedWaste>()
   readonly slowest: Lookup[] = []
+  /** By kind and place. */
+  readonly losses = new Map<string, LossSum>()
   private readonly mostKeys: number
   private readonly mostSlow: number
 
@@ -115,7 +136,8 @@ export class Sums {
     addWaste(keyed.sums, waste)
   }
 
-  addHop(t: Transaction, from: AddressId, forwarder: boolean, ownMs: number | null, fromCache: boolean | null): void {
+  addHop(t: Transaction, from: AddressId, forwarder: boolean, known: KnownOfHop): void {
+    const { ownMs, networkMs, fromCache } = known
     this.transactions++
     const edge = this.edgeOf(from, t.server, forwarder)
     edge.count++
@@ -127,9 +149,13 @@ export class Sums {
     if (wait !== null && outcome !== 'unreachable') edge.wait.add(wait)
     if (ownMs !== null && outcome !== 'unreachable') edge.own.add(ownMs)
     if (t.rcode !== NONE) edge.rcodes.set(t.rcode, (edge.rcodes.get(t.rcode) ?? 0) + 1)
+    if (networkMs !== null && outcome !== 'unreachable') edge.network.add(networkMs)
     if (fromCache !== null) {
+      const isNegative = outcome !== 'answered'
       edge.cacheKnown++
+      if (isNegative) edge.negativeKnown++
       if (fromCache) edge.cacheHits++
+      if (fromCache && isNegative) edge.negativeHits++
     }
   }
 
@@ -168,6 +194,13 @@ export class Sums {
     for (const [key, keyed] of more.byResolver) joinKeyed(keyOf(this.byResolver, key, this.mostKeys), keyed)
   }
 
+  addLoss({ try: _, ...place }: Loss): void {
+    const key = Object.values(place).join(' ')
+    const known = this.losses.get(key)
+    if (known) known.count++
+    else if (this.losses.size < MOST_PLACES) this.losses.set(key, { ...place, count: 1 })
+  }
+
   private addSlow(lookup: Lookup): void {
     if (Number.isNaN(lookup.wait)) return
     const { slowest, mostSlow } = this
@@ -193,9 +226,12 @@ const newEdge = (from: AddressId, forwarder: boolean, to: AddressId): EdgeSum =>
   unanswered: 0,
   wait: new Histogram(),
   own: new Histogram(),
+  network: new Histogram(),
   rcodes: new Map(),
-  cacheHits: 0,
   cacheKnown: 0,
+  cacheHits: 0,
+  negativeKnown: 0,
+  negativeHits: 0,
   retransmissions: 0,
   tcp: 0,
 })
@@ -205,9 +241,12 @@ function joinEdge(into: EdgeSum, more: EdgeSum): void {
   into.unanswered += more.unanswered
   into.wait.merge(more.wait)
   into.own.merge(more.own)
+  into.network.merge(more.network)
   for (const [rcode, n] of more.rcodes) into.rcodes.set(rcode, (into.rcodes.get(rcode) ?? 0) + n)
   into.cacheHits += more.cacheHits
   into.cacheKnown += more.cacheKnown
+  into.negativeKnown += more.negativeKnown
+  into.negativeHits += more.negativeHits
   into.retransmissions += more.retransmissions
   into.tcp += more.tcp
 }

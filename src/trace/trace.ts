@@ -9,15 +9,17 @@ import { Endpoints } from './endpoints.ts'
 import { Forwarding } from './forwarding.ts'
 import { Grouping } from './grouping.ts'
 import { type Lookup, transactionsOf } from './lookup.ts'
+import { lossesOf } from './losses.ts'
 import { Matching } from './matching.ts'
 import { Namings } from './naming.ts'
 import { decide } from './outcome.ts'
+import { Places } from './places.ts'
 import { Profiles } from './profiles.ts'
 import { habitsOf, resolverOf } from './resolvers.ts'
 import { SearchLists } from './searchlist.ts'
 import { Serving } from './serving.ts'
 import { Sharing } from './sharing.ts'
-import { Spans } from './spans.ts'
+import { networkOf, ownTimeOf } from './spent.ts'
 import { type Inward, Sums } from './sums.ts'
 import { OPEN, RESPONSE_LOST, type Transaction, UNANSWERED } from './transaction.ts'
 import { Transactions } from './transactions.ts'
@@ -50,6 +52,8 @@ export interface Hop {
   from: AddressId
   forwarder: boolean
   ownMs: number | null
+  /** The network's part of the wait; null unless both ends were captured. */
+  networkMs: number | null
   servedFrom: ServedFrom | null
   /** Whether a forwarder had it in its cache; null where nobody can tell. */
   fromCache: boolean | null
@@ -80,6 +84,7 @@ export class Trace {
   readonly forwarding: Forwarding
   readonly endpoints: Endpoints
   readonly profiles: Profiles
+  readonly places: Places
   readonly sums = new Sums()
   readonly walks = new Walks()
   private readonly grouping: Grouping
@@ -112,6 +117,7 @@ export class Trace {
     this.profiles = new Profiles(tables.addresses)
     this.forwarding = new Forwarding(tables.names, this.profiles, this.transactions)
     this.endpoints = new Endpoints(tables, this.searchLists, this.forwarding, options.clusterDomain)
+    this.places = new Places(this.matching.arrivals, this.endpoints)
     this.autopath = new Autopath(tables.names, this.forwarding)
     this.serving = new Serving(tables.names, this.endpoints)
     this.sharing = new Sharing(this.forwarding, this.serving)
@@ -173,6 +179,7 @@ export class Trace {
       if (t.causes === null && (t.infrastructure || t.nameCut)) this.alone.push(t)
     }
     this.serving.observe(batch)
+    this.places.observe(batch)
     this.decideRoles(batch.length, all)
     this.sharing.link(batch)
     for (const t of batch) if (t.causes === null && !t.infrastructure && !t.nameCut) this.grouping.add(t)
@@ -260,6 +267,7 @@ export class Trace {
   /** A transaction and all that it caused have been told. */
   private release(t: Transaction): void {
     if (t.effects) for (const effect of t.effects) if (isFirst(t, effect)) this.release(effect)
+    t.isTold = true
     this.transactions.release(t)
   }
 
@@ -303,9 +311,14 @@ export class Trace {
     // Where a forwarder's own queries are not in the capture, nobody can tell what it had in its cache.
     const isVisible = servedFrom !== null && this.serving.isVisible(t.server)
     const fromCache = isVisible ? servedFrom === 'cache' || servedFrom === 'stale' : null
-    this.sums.addHop(t, from, cause !== undefined, ownMs, fromCache)
     if (lookup) this.walks.addHop(t, this.endpoints.serverRole(t.server).role)
-    this.options.hop?.({ transaction: t, lookup, from, forwarder: cause !== undefined, ownMs, servedFrom, fromCache })
+    if (t.retransmissions > 0 || t.state === UNANSWERED || t.state === RESPONSE_LOST)
+      for (const loss of lossesOf(t, this.places, this.endpoints)) this.sums.addLoss(loss)
+    const networkMs = networkOf(t, this.places)
+    const forwarder = cause !== undefined
+    const hop: Hop = { transaction: t, lookup, from, forwarder, ownMs, networkMs, servedFrom, fromCache }
+    this.sums.addHop(t, from, forwarder, hop)
+    this.options.hop?.(hop)
     if (t.effects) for (const effect of t.effects) if (isFirst(t, effect)) this.closeHops(effect, lookup)
   }
 
@@ -322,6 +335,7 @@ export class Trace {
           from: t.client,
           forwarder: false,
           ownMs: null,
+          networkMs: null,
           servedFrom: null,
           fromCache: null,
         })
@@ -334,17 +348,3 @@ export class Trace {
 
 /** A query that several waited for counts once, with the first of them. */
 const isFirst = (cause: Transaction, effect: Transaction): boolean => effect.causes?.[0] === cause
-
-/** The wait less the union of the intervals of the hops that were waited for; refreshes, which end later, are left out. */
-function ownTimeOf(t: Transaction): number | null {
-  if (Number.isNaN(t.end)) return null
-  if (t.effects === null) return (t.end - t.start) / 1e6
-  spans.clear()
-  for (const effect of t.effects) {
-    const end = Number.isNaN(effect.end) ? t.end : effect.end
-    if (end <= t.end + 1e6) spans.add(effect.start, end)
-  }
-  return (t.end - t.start - spans.covered(t.start, t.end)) / 1e6
-}
-
-const spans = new Spans()

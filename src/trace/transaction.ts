@@ -76,6 +76,9 @@ export class Transaction {
   recordTtl = NONE
   /** Smallest TTL of the response's sightings; 0 without. */
   responseTtl = 0
+  /** The largest, and the file in which it was seen: the one nearest to the server. */
+  responseTopTtl = 0
+  responseFile = NONE
   answers: string[] | null = null
 
   // How often.
@@ -101,6 +104,12 @@ export class Transaction {
   private moreFrames: number[] | null = null
   /** How many entries of `frames` are of the first try; 0 while there was no other. */
   framesOfFirstTry = 0
+  /** How many entries of `frames` there were when each further query was sent; null without. */
+  triesAt: number[] | null = null
+  /** The entry of `frames` at which the response's begin; NONE without one. */
+  responseFrom = NONE
+  /** What came in the response's place was a TCP reset, not ICMP. */
+  wasReset = false
   /** The current query was seen behind a translation of its addresses, and so was the first one. */
   translated = false
   firstTranslated = false
@@ -129,6 +138,8 @@ export class Transaction {
   keyName: NameId = NONE
   nextOfName: Transaction | null = null
   aliasKey = NONE
+  /** Its lookup is closed, and what it caused is told. */
+  isTold = false
   /** It stands in the table's list of what is open. */
   isListed = false
 
@@ -155,7 +166,8 @@ export class Transaction {
     this.cname = NONE
     this.soa = NONE
     this.recordTtl = NONE
-    this.responseTtl = 0
+    this.responseTtl = this.responseTopTtl = 0
+    this.responseFile = NONE
     this.answers = null
     this.retransmissions = 0
     this.resent = null
@@ -169,6 +181,10 @@ export class Transaction {
     this.secondFrame = NONE
     this.moreFrames = null
     this.framesOfFirstTry = 0
+    this.triesAt = null
+    this.responseFrom = NONE
+    this.wasReset = false
+    this.isTold = false
     this.causes = null
     this.effects = null
     this.enclosing = null
@@ -205,6 +221,18 @@ export class Transaction {
     const { moreFrames } = this
     if (moreFrames) for (let i = 0; i < moreFrames.length; i += 2) if (moreFrames[i] !== file) return moreFrames[i]
     return NONE
+  }
+
+  /** The file of the i-th sighting, counted from 0. */
+  fileAt(i: number): number {
+    return i === 0 ? this.firstFile : i === 1 ? this.secondFile : (this.moreFrames as number[])[2 * i - 4]
+  }
+
+  seenIn(file: number): boolean {
+    if (this.firstFile === file || this.secondFile === file) return true
+    const { moreFrames } = this
+    if (moreFrames) for (let i = 0; i < moreFrames.length; i += 2) if (moreFrames[i] === file) return true
+    return false
   }
 
   /** How many entries `frames` has. */

@@ -3,6 +3,7 @@ import type { LookupRecord } from '../../model.ts'
 import { WASTE_KINDS } from '../../model.ts'
 import { bytes, count, dateAndTime, duration, plural, timeOfDay } from '../../quantities.ts'
 import { wasted } from '../lookup-columns.ts'
+import { lossSentences } from '../losses.ts'
 import { labelled, type Page, wrap } from '../text/page.ts'
 import { BROKEN_OUTCOMES, OUTCOME_WORDS, ROLE_WORDS, WASTE_WORDS, who } from '../words.ts'
 import type { Shown } from './choice.ts'
@@ -22,6 +23,7 @@ export function head(shown: Shown, page: Page): string[] {
     ...labelled('Answers', answers(lookup), page),
     ...labelled('Search', search(lookup), page),
     ...labelled('Silence', silenceSentences(shown), page),
+    ...labelled('Lost', lossSentences(hops), page),
     ...labelled('Waste', waste(lookup), page),
     ...labelled('Servers', serverSentences(hops), page),
   ]

@@ -1,0 +1,29 @@
+/** Where messages were lost, in words: in the report for all of them, in the picture of one lookup for each. */
+import type { HopRecord, LossRecord } from '../model.ts'
+import { ROLE_WORDS } from './words.ts'
+
+/** "between node-a.pcap and node-b.pcap": behind "a query was lost". `server`: what to call one that kept silent. */
+export function placeOfLoss(
+  loss: Omit<LossRecord, 'try'>,
+  server: (address: string) => string = address => address,
+): string {
+  if (loss.inside !== null) return `inside ${server(loss.inside)}, which got it (${loss.seenIn})`
+  if (loss.inFrontOf !== null) return `in front of ${server(loss.inFrontOf)}, on its node (${loss.seenIn})`
+  if (loss.behind !== null) return `before the translation of ${loss.behind} (${loss.seenIn})`
+  if (loss.notSeenIn !== null) return `between ${loss.seenIn} and ${loss.notSeenIn}`
+  return `behind ${loss.seenIn}, where nothing was captured`
+}
+
+/** One sentence for each loss, and for each refusal. */
+export function lossSentences(hops: readonly HopRecord[]): string[] {
+  return hops.flatMap(({ id, losses, refusedBy, retransmissions, to }) => {
+    const name = (address: string) => (to.role === 'unknown' ? address : `${ROLE_WORDS[to.role]} ${address}`)
+    const sentences = losses.map(loss => {
+      const which = retransmissions > 0 ? ` ${loss.try} of ${retransmissions + 1}` : ''
+      return `${id}'s ${loss.what}${which} was lost ${placeOfLoss(loss, name)}`
+    })
+    if (refusedBy === 'icmp') sentences.push(`${id} was answered by ICMP: unreachable`)
+    if (refusedBy === 'reset') sentences.push(`${id} was answered by a TCP reset`)
+    return sentences
+  })
+}
