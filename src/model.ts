@@ -587,6 +587,10 @@ export interface FlowRow {
   conversations: number
   /** Those to which nothing came back; null where the log shows no replies at all. */
   unanswered: number | null
+  /** Those over TCP that the server refused or broke off (RST). */
+  reset: number | null
+  /** Events by TCP's flags, which tell how far connections came; null for UDP. */
+  tcpFlags: { syn: number; synAck: number; fin: number; rst: number } | null
   drops: { reason: string; packets: number; nodes: string[] }[]
 }
 

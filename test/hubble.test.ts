@@ -153,6 +153,47 @@ describe('one lookup, hop by hop', () => {
     expect(reportText(report, { width: 80, color: false })).toMatch(/dropped 2: POLICY_DENIED at node-b/)
   })
 
+  test('without the proxy, over TCP: how far connections came', async () => {
+    const packet = (port: number, reply: boolean, flags: string[], pod = 'web-0') =>
+      flowLine({
+        time: `2026-11-21T09:00:0${port % 10}Z`,
+        verdict: 'FORWARDED',
+        IP: { source: reply ? '10.8.3.5' : '10.8.1.22', destination: reply ? '10.8.1.22' : '10.8.3.5' },
+        l4: {
+          TCP: {
+            source_port: reply ? 53 : port,
+            destination_port: reply ? port : 53,
+            flags: Object.fromEntries(flags.map(flag => [flag, true])),
+          },
+        },
+        [reply ? 'destination' : 'source']: { identity: 4002, namespace: 'shop', pod_name: pod },
+        event_type: { type: 4 },
+        is_reply: reply,
+      })
+    const log = [
+      packet(40_001, false, ['SYN']),
+      packet(40_001, true, ['ACK', 'RST']),
+      packet(40_002, false, ['SYN']),
+      packet(40_009, false, ['SYN']),
+      packet(40_009, true, ['SYN', 'ACK']),
+      packet(40_009, false, ['ACK', 'FIN']),
+    ].join('\n')
+    const { report } = await analyzed(written('tcp.jsonl', Buffer.from(log)))
+    expect(report.flows?.pairs).toMatchObject([
+      {
+        clientName: 'shop/web-0',
+        transport: 'tcp',
+        conversations: 3,
+        unanswered: 1,
+        reset: 1,
+        tcpFlags: { syn: 3, synAck: 1, fin: 1, rst: 1 },
+      },
+    ])
+    const text = reportText(report, { width: 80, color: false })
+    expect(text).toMatch(/silent +reset/)
+    expect(text).toContain('SYN seen 3 times, SYN ACK 1 time, RST 1 time')
+  })
+
   test('no answer from upstream', async () => {
     const { report, lookups, hops } = await analyzed(fixture('upstream-timeout'))
     expect(lookups.map(lookup => [lookup.name, lookup.outcome, lookup.waitMs, lookup.queries])).toEqual([

@@ -5,6 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { expect, test } from 'vitest'
 import type { Options } from '../src/analyze.ts'
 import { compare } from '../src/compare.ts'
+import type { FlowSums } from '../src/model.ts'
 import { whatIfOf } from '../src/report/what-if.ts'
 import { NO_CHANGE } from '../src/trace/change.ts'
 import { EMPTY_REPORT, FINDING, GLANCE, HOP, lookup, MESSAGE, REPORT } from './fixtures/report.ts'
@@ -49,12 +50,24 @@ const { comparison: COMPARISON } = await compare(
   optionsFor('samples/04-upstreams-disagree.pcap'),
 )
 
+const pair = { client: '10.8.1.21', clientName: 'shop/cart', server: '10.8.3.5', serverName: null, events: 9 }
+const drops = [{ reason: 'POLICY_DENIED', packets: 2, nodes: ['node-a'] }]
+const tcpFlags = { syn: 3, synAck: 2, fin: 1, rst: 1 }
+const FLOWS: FlowSums = {
+  events: 18,
+  pairs: [
+    { ...pair, transport: 'tcp', conversations: 3, unanswered: 1, reset: 1, tcpFlags, drops },
+    { ...pair, transport: 'udp', conversations: 3, unanswered: null, reset: null, tcpFlags: null, drops: [] },
+  ],
+}
+
 test.each([
   [
     'report',
     { ...REPORT, findings: [FINDING], translations: [{ asked: '10.96.0.10', served: '10.244.1.5', count: 93 }] },
   ],
   ['report', EMPTY_REPORT],
+  ['report', { ...REPORT, flows: FLOWS }],
   ['lookup', lookup({ id: 'L1' })],
   ['lookup', lookup({ id: 'L1', end: null, waitMs: null, resolver: null, outcome: 'capture-ended' })],
   ['hop', HOP],

@@ -15,6 +15,12 @@ const SILENCE: Time = 30e9
 /** A conversation that is younger than this when the log ends may still be answered. */
 const PATIENCE: Time = 2e9
 
+/** PortFlow.flags */
+export const SYN = 1
+export const ACK = 2
+export const RST = 4
+export const FIN = 8
+
 /** What one flow on port 53 tells. */
 export interface PortFlow {
   client: AddressId
@@ -22,6 +28,8 @@ export interface PortFlow {
   server: AddressId
   transport: number
   reply: boolean
+  /** Of TCP: the bits below; 0 where nothing tells. */
+  flags: number
   /** False where Cilium does not know the connection: the proxy's own packets, the host's, the overlay's. */
   tracked: boolean
   /** "POLICY_DENIED", ...; null where nothing was dropped. */
@@ -48,6 +56,10 @@ export interface Pair {
   /** Conversations of which a packet of the client was seen, and those of them that nothing came back to. */
   asked: number
   unanswered: number
+  /** Conversations over TCP that the server refused or broke off. */
+  reset: number
+  /** Events with these flags: how far connections came. */
+  flags: { syn: number; synAck: number; fin: number; rst: number }
   /** By reason. */
   dropped: Map<string, Drops>
 }
@@ -56,6 +68,7 @@ interface Conversation {
   pair: Pair
   asked: boolean
   answered: boolean
+  reset: boolean
   dropped: boolean
   begun: Time
   last: Time
@@ -76,6 +89,7 @@ export class Conversations {
     pair.events++
     if (flow.time > this.now) this.now = flow.time
     if (flow.dropped !== null) addDrop(pair, flow.dropped, flow)
+    if (flow.flags !== 0) addFlags(pair, flow.flags)
     // Without a port (socket load balancing) or a known connection nothing can be expected to come back.
     if (flow.clientPort !== 0 && (flow.tracked || flow.dropped !== null)) this.follow(flow, pair)
     this.sweep()
@@ -94,19 +108,29 @@ export class Conversations {
     let conversation = this.open.get(key)
     if (conversation === undefined) {
       // A server's address may be the service's before translation and the pod's behind it: the port is what stays.
-      conversation = { pair, asked: false, answered: false, dropped: false, begun: flow.time, last: flow.time }
+      conversation = {
+        pair,
+        asked: false,
+        answered: false,
+        reset: false,
+        dropped: false,
+        begun: flow.time,
+        last: flow.time,
+      }
       this.open.set(key, conversation)
     }
     conversation.last = Math.max(conversation.last, flow.time)
     if (flow.dropped !== null) conversation.dropped = true
+    if (flow.reply && flow.flags & RST) conversation.reset = true
     if (flow.reply) conversation.answered = true
     else conversation.asked = true
   }
 
   private close(conversation: Conversation): void {
-    const { pair, asked, answered, dropped, begun } = conversation
+    const { pair, asked, answered, reset, dropped, begun } = conversation
     if (!asked) return
     pair.asked++
+    if (reset) pair.reset++
     if (!answered && !dropped && this.now - begun > PATIENCE) pair.unanswered++
   }
 
@@ -126,11 +150,19 @@ export class Conversations {
     const key = `${client} ${server} ${transport}`
     let pair = this.byPair.get(key)
     if (pair === undefined) {
-      pair = { client, server, transport, events: 0, asked: 0, unanswered: 0, dropped: new Map() }
+      const flags = { syn: 0, synAck: 0, fin: 0, rst: 0 }
+      pair = { client, server, transport, events: 0, asked: 0, unanswered: 0, reset: 0, flags, dropped: new Map() }
       if (this.byPair.size < MOST_PAIRS) this.byPair.set(key, pair)
     }
     return pair
   }
+}
+
+function addFlags({ flags }: Pair, bits: number): void {
+  if ((bits & (SYN | ACK)) === (SYN | ACK)) flags.synAck++
+  else if (bits & SYN) flags.syn++
+  if (bits & FIN) flags.fin++
+  if (bits & RST) flags.rst++
 }
 
 function addDrop(pair: Pair, reason: string, flow: PortFlow): void {

@@ -10,7 +10,7 @@ import type { Issues } from '../wire/issues.ts'
 import { newMessages } from '../wire/messages.ts'
 import type { Tables } from '../wire/tables.ts'
 import { nameOf } from './chunks.ts'
-import { Conversations } from './hubble-conversations.ts'
+import { ACK, Conversations, FIN, RST, SYN } from './hubble-conversations.ts'
 import { HubbleIdentities, type NamedAddress } from './hubble-identity.ts'
 import { countOf, type Fields, fieldsOf, isFields, type Moment, momentOf, noteMoment, textOf } from './hubble-json.ts'
 import { LONGEST_LINE, OTHER_FLOW } from './hubble-lines.ts'
@@ -296,6 +296,7 @@ export class HubbleDecoder implements FrameDecoder {
       server: record.to,
       transport: record.transport,
       reply: false,
+      flags: 0,
       tracked: true,
       dropped,
       verdictOnly: false,
@@ -321,6 +322,7 @@ export class HubbleDecoder implements FrameDecoder {
       server: reply ? source : destination,
       transport: ends.transport,
       reply,
+      flags: flagsOf(fieldsOf(fieldsOf(flow.l4).TCP).flags),
       tracked: typeof flow.is_reply === 'boolean',
       dropped: dropped ? reasonOf(flow) : null,
       verdictOnly: fieldsOf(flow.event_type).type === POLICY_VERDICT,
@@ -354,6 +356,11 @@ export class HubbleDecoder implements FrameDecoder {
 
 /** "kind-kind/kind-worker" is the node kind-worker of the cluster kind-kind. */
 const shortName = (node: string | null): string | null => (node === null ? null : node.slice(node.lastIndexOf('/') + 1))
+
+function flagsOf(value: unknown): number {
+  const flags = fieldsOf(value)
+  return (flags.SYN ? SYN : 0) | (flags.ACK ? ACK : 0) | (flags.RST ? RST : 0) | (flags.FIN ? FIN : 0)
+}
 
 function reasonOf(flow: Fields): string {
   const described = textOf(flow.drop_reason_desc)

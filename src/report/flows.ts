@@ -23,6 +23,8 @@ export function flowSums(conversations: Conversations, context: RecordContext): 
       events: pair.events,
       conversations: pair.asked,
       unanswered: repliesShown ? pair.unanswered : null,
+      reset: pair.transport === TCP && repliesShown ? pair.reset : null,
+      tcpFlags: pair.transport === TCP ? pair.flags : null,
       drops: [...pair.dropped].map(([reason, { drops, verdicts, nodes }]): FlowRow['drops'][number] => ({
         reason,
         // A denied packet is told twice, as a verdict and as a drop; filters may leave one of them.

@@ -1,6 +1,6 @@
 /** Packets on port 53 of which flows tell without names: who talks to whom, what was not answered, what was dropped and why. */
 import type { FlowRow, Report } from '../../model.ts'
-import { count } from '../../quantities.ts'
+import { count, plural } from '../../quantities.ts'
 import type { Column } from '../columns.ts'
 import { tableLines } from '../table.ts'
 import { note, type Page, textWidth, wrap } from './page.ts'
@@ -27,6 +27,14 @@ const COLUMNS: readonly Column<FlowRow>[] = [
     color: f => (f.unanswered ? 'bad' : null),
   },
   {
+    key: 'reset',
+    title: 'reset',
+    value: f => f.reset,
+    text: f => count(f.reset),
+    align: 'right',
+    color: f => (f.reset ? 'bad' : null),
+  },
+  {
     key: 'dropped',
     title: 'dropped',
     value: f => packetsOf(f) || null,
@@ -42,15 +50,19 @@ const VISIBILITY = 'https://docs.cilium.io/en/stable/observability/visibility/'
 export function flows({ flows, totals }: Report, page: Page): string[] {
   if (flows === null) return []
   // Where the proxy tells of every query, only what it cannot tell is worth a table.
-  const telling = totals.messages === 0 ? flows.pairs : flows.pairs.filter(f => f.drops.length > 0 || f.unanswered)
+  const telling =
+    totals.messages === 0 ? flows.pairs : flows.pairs.filter(f => f.drops.length > 0 || f.unanswered || f.reset)
   if (telling.length === 0) return []
   const lines = tableLines(
-    COLUMNS,
+    telling.some(f => f.reset) ? COLUMNS : COLUMNS.filter(({ key }) => key !== 'reset'),
     telling.slice(0, MOST_ROWS).map(row => ({ row })),
     page.width,
     page.paint,
   )
-  lines.push(...dropSentences(telling.slice(0, MOST_ROWS), page))
+  lines.push(
+    ...dropSentences(telling.slice(0, MOST_ROWS), page),
+    ...handshakeSentences(telling.slice(0, MOST_ROWS), page),
+  )
   if (telling.length > MOST_ROWS) lines.push(`  and ${telling.length - MOST_ROWS} more`)
   if (totals.messages === 0) {
     lines.push(
@@ -64,6 +76,18 @@ export function flows({ flows, totals }: Report, page: Page): string[] {
 }
 
 const packetsOf = ({ drops }: FlowRow): number => drops.reduce((n, drop) => n + drop.packets, 0)
+
+/** Where connections were asked for and the server's answer to that was not seen, or was a reset. */
+function handshakeSentences(rows: FlowRow[], page: Page): string[] {
+  return rows.flatMap(({ client, clientName, server, serverName, tcpFlags, unanswered, reset }) => {
+    if (tcpFlags === null || tcpFlags.syn === 0 || (tcpFlags.synAck > 0 && !reset) || (!unanswered && !reset)) return []
+    const { syn, synAck, rst } = tcpFlags
+    const seen = `SYN seen ${times(syn)}, SYN ACK ${times(synAck)}, RST ${times(rst)}`
+    return wrap(`  TCP, ${clientName ?? client} to ${serverName ?? server}: ${seen}`, textWidth(page), '    ')
+  })
+}
+
+const times = (n: number): string => (n === 0 ? 'never' : plural(n, 'time'))
 
 /** Who lost what, why and where. */
 function dropSentences(rows: FlowRow[], page: Page): string[] {
