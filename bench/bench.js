@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * npm run bench [-- --frames 1M,4M --shape pod,any --runs 5 --only dnstrail,tcpdump]
+ * npm run bench [-- --frames 1M,4M --shape pod,any,flows --runs 5 --only dnstrail,tcpdump]
  *
  * Measures dnstrail beside the tools that people have, in one run, taking turns, on captures from generate.js. Prints medians. The
  * captures are kept in the system's temporary folder and used again; they go away with --clean.
@@ -15,6 +15,9 @@ import { DEFAULTS, generate, SHAPES } from './generate.js'
 
 const CACHE = join(tmpdir(), 'dnstrail-bench')
 const OUR_CLI = fileURLToPath(new URL('../bin/dnstrail.js', import.meta.url))
+const FLOWS_BENCH = fileURLToPath(new URL('./flows.js', import.meta.url))
+/** The shape that is no capture of packets. */
+const FLOWS = 'flows'
 const GNU_TIME = '/usr/bin/time'
 /** tshark takes about a minute for 4 M frames: above this many frames it runs `SLOW_RUNS` times only. */
 const SLOW_ABOVE = 1_000_000
@@ -248,7 +251,7 @@ function machine(tools) {
 const { values } = parseArgs({
   options: {
     frames: { type: 'string', default: '1M' },
-    shape: { type: 'string', default: 'pod' },
+    shape: { type: 'string', default: `pod,${FLOWS}` },
     runs: { type: 'string', default: '5' },
     only: { type: 'string', default: '' },
     seed: { type: 'string', default: String(DEFAULTS.seed) },
@@ -264,7 +267,7 @@ if (values.help) {
   process.stdout.write(`npm run bench -- [options]
 
   --frames N[,N...]   frames of the capture: 1M (default), 4M, 20M, 500k
-  --shape S[,S...]    ${SHAPES.join(', ')} (default pod)
+  --shape S[,S...]    ${SHAPES.join(', ')} of packets, and ${FLOWS}: logs of Hubble flows (default pod,${FLOWS})
   --runs N            runs of each tool (default 5)
   --only NAME[,...]   tools whose name begins with one of these
   --pods, --names, --rate, --seed   of the generator (${DEFAULTS.pods}, ${DEFAULTS.names}, ${DEFAULTS.rate} lookups/s, ${DEFAULTS.seed})
@@ -281,7 +284,8 @@ const only = values.only.split(',').filter(name => name !== '')
 const tools = TOOLS.filter(tool => only.length === 0 || only.some(name => tool.name.startsWith(name)))
 const runs = Number(values.runs)
 const sizes = values.frames.split(',').map(count)
-const shapes = values.shape.split(',')
+const shapes = values.shape.split(',').filter(shape => shape !== FLOWS)
+const withFlows = values.shape.split(',').includes(FLOWS)
 for (const shape of shapes) if (!SHAPES.includes(shape)) throw new Error(`no such shape: ${shape}`)
 
 process.stdout.write(`${machine(tools)}\n`)
@@ -316,4 +320,10 @@ for (const shape of shapes) {
     }
   }
   if (growth.length > 2) process.stdout.write(`\n${shape}: how dnstrail grows\n\n${table(growth)}\n`)
+}
+
+// Flow logs are lines, not frames, and other tools read them.
+if (withFlows) {
+  process.stdout.write('\nHubble flows\n\n')
+  spawnSync(process.execPath, [FLOWS_BENCH, '--runs', String(Math.min(runs, 3))], { stdio: 'inherit' })
 }

@@ -2,6 +2,7 @@
  * How fast flow logs are read, beside JSON.parse of the same bytes in the same process, and beside jq where it is installed. Two logs: one
  * line in ten is a DNS record, and every line is.
  *
+ *     npm run bench -- --shape flows
  *     npm run build && node bench/flows.js [--megabytes 250] [--runs 3]
  */
 import { spawnSync } from 'node:child_process'
@@ -98,7 +99,11 @@ function line(time, dns, reply, client, server, query) {
     event_type: { type: dns ? 129 : 4 },
     traffic_direction: 'EGRESS',
     is_reply: reply,
-    Summary: dns ? `DNS Query ${query} A` : 'TCP Flags: ACK',
+    Summary: dns
+      ? reply
+        ? `DNS Answer "10.96.7.7" TTL: 30 (Proxy ${query} A)`
+        : `DNS Query ${query} A`
+      : 'TCP Flags: ACK',
   }
   return JSON.stringify({ flow, node_name: 'bench/node-a', time })
 }

@@ -351,6 +351,23 @@ describe('lines', () => {
     expect(capture).toMatchObject({ frames: 5, otherFrames: 3, lines: { 'DNS records': 2, 'other flows': 3 } })
   })
 
+  test.each([
+    ...readdirSync(FIXTURES).map(name => join(FIXTURES, name)),
+    ...(existsSync(REAL) ? readdirSync(join(REAL, 'captures')).map(name => join(REAL, 'captures', name)) : []),
+  ])('%s: a line that is read where it lies tells what JSON.parse would', async file => {
+    const text = readFileSync(file, 'utf8')
+    // With a blank in it a line is not in Hubble's own form.
+    const parsed = await analyzed(
+      written('with-blanks.jsonl', Buffer.from(text.replaceAll(/^\{"flow":/gm, '{"flow": '))),
+    )
+    const scanned = await analyzed(written('as-it-is.jsonl', Buffer.from(text)))
+    const comparable = ({ report, lookups, hops }: Analyzed) =>
+      JSON.stringify({ report: { ...report, captures: report.captures[0]?.lines }, lookups, hops })
+        .replaceAll(/"file":"[^"]*"/g, '')
+        .replaceAll(/(with-blanks|as-it-is)\.jsonl/g, '')
+    expect(comparable(scanned)).toBe(comparable(parsed))
+  })
+
   test('how far the log reaches does not depend on the size of chunks, whatever line is damaged', async () => {
     const other = (second: number) =>
       flowLine({

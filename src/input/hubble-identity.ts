@@ -39,10 +39,26 @@ const MOST_ADDRESSES = 100_000
 export class HubbleIdentities {
   /** What was last told of each address, as one text that changes when its owner does. */
   private readonly known = new Map<string, string>()
+  /** How often something was learned. */
+  changes = 0
   private readonly told: (named: NamedAddress) => void
 
   constructor(told: (named: NamedAddress) => void) {
     this.told = told
+  }
+
+  /** Whether `observe` would learn nothing. `ownNode`: the node that the address is on, where this flow tells it. */
+  isKnown(
+    address: string,
+    pod: string | null,
+    service: string | null,
+    identity: number,
+    ownNode: string | null,
+  ): boolean {
+    const before = this.known.get(address)
+    if (before === undefined) return false
+    // The other node does not know where the pod runs; what its own node said stands.
+    return before === `${pod} ${service} ${identity} ${ownNode}` || (ownNode === null && before.startsWith(`${pod} `))
   }
 
   /** Looks at one end of a flow. `node` observed it; `local`: this end is on that node in any case. */
@@ -52,13 +68,10 @@ export class HubbleIdentities {
     const identity = countOf(end.identity)
     // An endpoint has its id on its own node only.
     const ownNode = local || end.ID !== undefined ? node : null
-    const key = `${pod} ${serviceName} ${identity} ${ownNode}`
-    const before = this.known.get(address)
-    if (before === key) return
+    if (this.isKnown(address, pod, serviceName, identity, ownNode)) return
     if (this.known.size >= MOST_ADDRESSES) this.known.clear()
-    // The other node does not know where the pod runs; what its own node said stands.
-    if (before !== undefined && ownNode === null && before.startsWith(`${pod} `)) return
-    this.known.set(address, key)
+    this.changes++
+    this.known.set(address, `${pod} ${serviceName} ${identity} ${ownNode}`)
     const named = nameOf(address, end, identity, textOf(service.namespace), serviceName, ownNode)
     if (named) this.told(named)
   }

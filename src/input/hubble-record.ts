@@ -20,7 +20,7 @@ import type { Tables } from '../wire/tables.ts'
 import { countOf, type Fields, fieldsOf, integerOf, type Moment, textOf, textsOf } from './hubble-json.ts'
 
 /** A message that waits for its place in time. */
-export interface DnsRecord extends Moment {
+export interface DnsRecord extends Moment, DnsPart {
   kind: number
   frame: number
   vantage: number
@@ -29,16 +29,6 @@ export interface DnsRecord extends Moment {
   to: number
   fromPort: number
   toPort: number
-  flags: number
-  rcode: number
-  answerCount: number
-  qname: number
-  qtype: number
-  content: number
-  addresses: number
-  cname: number
-  recordTtl: number
-  answers: string[] | null
 }
 
 const TYPE_NUMBERS = new Map(Object.entries(TYPES).map(([number, name]) => [name, Number(number)]))
@@ -70,6 +60,38 @@ export function endsOf(flow: Fields): Ends | null {
   }
 }
 
+/** What the DNS of a record says; the same for every record with the same bytes. */
+export interface DnsPart {
+  flags: number
+  rcode: number
+  answerCount: number
+  qname: number
+  qtype: number
+  content: number
+  addresses: number
+  cname: number
+  recordTtl: number
+  answers: string[] | null
+}
+
+export function dnsPart(dns: Fields, response: boolean, extensions: unknown, names: Tables['names']): DnsPart {
+  const query = textOf(dns.query)
+  const part: DnsPart = {
+    flags: response ? QR : 0,
+    rcode: NONE,
+    answerCount: 0,
+    qname: query === null ? NONE : names.internText(ownForm(query)),
+    qtype: typeOf(textsOf(dns.qtypes)[0]),
+    content: 0,
+    addresses: 0,
+    cname: NONE,
+    recordTtl: NONE,
+    answers: null,
+  }
+  if (response) addAnswer(part, extensions, dns, names)
+  return part
+}
+
 /** Null where the addresses are none. */
 export function dnsRecord(
   flow: Fields,
@@ -79,62 +101,68 @@ export function dnsRecord(
   vantage: number,
   { addresses, names }: Tables,
 ): DnsRecord | null {
-  const l7 = fieldsOf(flow.l7)
-  const dns = fieldsOf(l7.dns)
+  const { dns, type } = fieldsOf(flow.l7)
   const from = addresses.internText(ends.source)
   const to = addresses.internText(ends.destination)
   if (from === NONE || to === NONE) return null
-  const response = l7.type === 'RESPONSE'
-  const query = textOf(dns.query)
-  const qtype = typeOf(textsOf(dns.qtypes)[0])
-  const record: DnsRecord = {
-    seconds: moment.seconds,
-    nanos: moment.nanos,
-    kind: DNS_MESSAGE,
-    frame,
-    vantage,
-    transport: ends.transport,
-    from,
-    to,
-    fromPort: ends.sourcePort,
-    toPort: ends.destinationPort,
-    flags: response ? QR : 0,
-    rcode: NONE,
-    answerCount: 0,
-    qname: query === null ? NONE : names.internText(ownForm(query)),
-    qtype,
-    content: 0,
-    addresses: 0,
-    cname: NONE,
-    recordTtl: NONE,
-    answers: null,
-  }
-  if (response) addAnswer(record, flow, dns, names)
-  return record
+  const part = dnsPart(fieldsOf(dns), type === 'RESPONSE', flow.extensions, names)
+  return recordOf(part, moment, frame, vantage, ends.transport, from, to, ends)
 }
 
-function addAnswer(record: DnsRecord, flow: Fields, dns: Fields, names: Tables['names']): void {
+export const recordOf = (
+  part: DnsPart,
+  { seconds, nanos }: Moment,
+  frame: number,
+  vantage: number,
+  transport: number,
+  from: number,
+  to: number,
+  { sourcePort, destinationPort }: { sourcePort: number; destinationPort: number },
+): DnsRecord => ({
+  seconds,
+  nanos,
+  kind: DNS_MESSAGE,
+  frame,
+  vantage,
+  transport,
+  from,
+  to,
+  fromPort: sourcePort,
+  toPort: destinationPort,
+  flags: part.flags,
+  rcode: part.rcode,
+  answerCount: part.answerCount,
+  qname: part.qname,
+  qtype: part.qtype,
+  content: part.content,
+  addresses: part.addresses,
+  cname: part.cname,
+  recordTtl: part.recordTtl,
+  answers: part.answers,
+})
+
+function addAnswer(part: DnsPart, extensions: unknown, dns: Fields, names: Tables['names']): void {
   const ips = textsOf(dns.ips)
   const cnames = textsOf(dns.cnames).map(ownForm)
   const types = textsOf(dns.rrtypes)
-  record.rcode = countOf(dns.rcode)
+  part.rcode = countOf(dns.rcode)
   // Retina tells no types, but how many records there were.
-  const told = countOf(fieldsOf(fieldsOf(flow.extensions).value).num_responses)
-  record.answerCount = types.length || Math.max(ips.length + cnames.length, told)
+  const told = countOf(fieldsOf(fieldsOf(extensions).value).num_responses)
+  part.answerCount = types.length || Math.max(ips.length + cnames.length, told)
   const v6 = ips.filter(ip => ip.includes(':')).length
-  const { qtype } = record
-  record.addresses = qtype === A ? ips.length - v6 : qtype === AAAA ? v6 : 0
-  if (ips.length > v6) record.content |= HAS_A
-  if (v6 > 0) record.content |= HAS_AAAA
-  if (cnames.length > 0) record.content |= HAS_CNAME
-  const asked = types.length > 0 ? types.some(type => typeOf(type) === qtype) : record.answerCount > cnames.length
-  if (asked && qtype !== A && qtype !== AAAA) record.content |= HAS_ASKED_TYPE
-  if (cnames.length > 0) record.cname = names.internText(cnames[0])
+  const { qtype } = part
+  part.addresses = qtype === A ? ips.length - v6 : qtype === AAAA ? v6 : 0
+  if (ips.length > v6) part.content |= HAS_A
+  if (v6 > 0) part.content |= HAS_AAAA
+  if (cnames.length > 0) part.content |= HAS_CNAME
+  const asked = types.length > 0 ? types.some(type => typeOf(type) === qtype) : part.answerCount > cnames.length
+  if (asked && qtype !== A && qtype !== AAAA) part.content |= HAS_ASKED_TYPE
+  if (cnames.length > 0) part.cname = names.internText(cnames[0])
   const ttl = integerOf(dns.ttl)
   // Absent is zero for the proxy of Cilium; others do not tell it at all.
   if (ips.length + cnames.length > 0 && ttl !== NO_TTL)
-    record.recordTtl = ttl ?? (textOf(dns.observation_source) === null ? NONE : 0)
-  if (record.rcode === NOERROR && record.answerCount > 0) record.answers = [...cnames, ...ips]
+    part.recordTtl = ttl ?? (textOf(dns.observation_source) === null ? NONE : 0)
+  if (part.rcode === NOERROR && part.answerCount > 0) part.answers = [...cnames, ...ips]
 }
 
 /** The proxy's word that a query went nowhere: as if the network had refused it. */

@@ -15,6 +15,7 @@ import { HubbleIdentities, type NamedAddress } from './hubble-identity.ts'
 import { countOf, type Fields, fieldsOf, isFields, type Moment, momentOf, noteMoment, textOf } from './hubble-json.ts'
 import { LONGEST_LINE, OTHER_FLOW } from './hubble-lines.ts'
 import { append, type DnsRecord, dnsRecord, type Ends, endsOf, isSameEvent, refusal } from './hubble-record.ts'
+import { ScannedRecords, shortName } from './hubble-scanned.ts'
 import { HubbleText, TEXT_HEAD, TEXT_PIECE, TEXT_STATUS } from './hubble-text.ts'
 import { OrderWindow } from './hubble-window.ts'
 import { BLANK, NO_JSON, PIECE, Wrapping } from './hubble-wrapping.ts'
@@ -73,6 +74,7 @@ export class HubbleDecoder implements FrameDecoder {
   private readonly window: OrderWindow<DnsRecord>
   private readonly wrapping = new Wrapping()
   private readonly text = new HubbleText()
+  private readonly scanned: ScannedRecords
   /** Vantage by node. */
   private readonly vantages = new Map<string | null, number>()
   /** Lines that only Hubble writes. */
@@ -82,6 +84,7 @@ export class HubbleDecoder implements FrameDecoder {
     this.options = options
     this.sinks = options.flows ?? { learn: () => undefined, conversations: new Conversations() }
     this.identities = new HubbleIdentities(this.sinks.learn)
+    this.scanned = new ScannedRecords(options.tables, this.identities, node => this.vantageOf(node))
     this.messages.answers = []
     this.window = new OrderWindow(record => append(this.messages, record, options.file))
     options.capture.lines ??= {}
@@ -122,6 +125,15 @@ export class HubbleDecoder implements FrameDecoder {
 
   private read(frame: Frame): Verdict {
     const { bytes, start, end, wireLength, number } = frame
+    if (wireLength === end - start && !this.wrapping.isOpen) {
+      const { scanned } = this
+      const record = scanned.read(bytes, start, end, number)
+      if (record !== null) {
+        this.recognised++
+        noteMoment(this.options.capture, scanned.moment)
+        return this.place(record, scanned.type, scanned.verdict, scanned.node)
+      }
+    }
     if (wireLength > LONGEST_LINE) return this.issue('line-too-long', number)
     const line = bytes.toString('utf8', start, end)
     if (line.includes('\ufffd')) this.issue('line-encoding', number)
@@ -222,7 +234,8 @@ export class HubbleDecoder implements FrameDecoder {
     this.recognised++
     const moment = momentOf(flow.time) ?? outer
     if (moment !== null) noteMoment(this.options.capture, moment)
-    const node = shortName(textOf(flow.node_name) ?? outerNode)
+    const nodeName = textOf(flow.node_name) ?? outerNode
+    const node = nodeName === null ? null : shortName(nodeName)
     const dns = fieldsOf(flow.l7).dns
     const ends = endsOf(flow)
     const onPort53 = ends !== null && (ends.sourcePort === DNS_PORT || ends.destinationPort === DNS_PORT)
@@ -262,8 +275,12 @@ export class HubbleDecoder implements FrameDecoder {
     if (record === null || (type !== 'REQUEST' && type !== 'RESPONSE') || textOf(dns.query) === null)
       return this.unusable('flow-fields', 'flows without time or addresses', number)
     this.learn(flow, ends, node, type === 'REQUEST')
+    return this.place(record, type, flow.verdict, node)
+  }
+
+  /** Puts the record where it belongs in time, and says what became of it. */
+  private place(record: DnsRecord, type: 'REQUEST' | 'RESPONSE', verdict: unknown, node: string | null): Verdict {
     if (this.window.holds(record, isSameEvent)) return ['partFrames', 'DNS records told twice']
-    const { verdict } = flow
     // The answer was reported before it could not be handed to the client.
     if (type === 'RESPONSE' && verdict === 'ERROR') return ['partFrames', 'DNS answers not delivered']
     if (type === 'RESPONSE') {
@@ -353,9 +370,6 @@ export class HubbleDecoder implements FrameDecoder {
     return vantage
   }
 }
-
-/** "kind-kind/kind-worker" is the node kind-worker of the cluster kind-kind. */
-const shortName = (node: string | null): string | null => (node === null ? null : node.slice(node.lastIndexOf('/') + 1))
 
 function flagsOf(value: unknown): number {
   const flags = fieldsOf(value)
