@@ -1,6 +1,8 @@
 /** compare: the test of chance itself, what comes of samples of the repository, and two recordings of one workload. */
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { randomSource } from '../bench/random.js'
 import { run as cli } from '../src/cli.ts'
 import type { Comparison } from '../src/model.ts'
 import { chanceOf, isBeyondChance, ratioOf, type Sample } from '../src/report/compare/chance.ts'
@@ -113,6 +115,25 @@ describe('chance', () => {
   })
 })
 
+test('of comparisons of equals, at most one of twenty says that something differs', () => {
+  const next = randomSource(7)
+  const uniform = (): number => (next() % 1_000_000) / 1_000_000
+  /** A minute in 40 stretches: bursts of lookups, and some stretches in which more of them fail. */
+  const minute = (): Sample[] =>
+    Array.from({ length: 40 }, () => {
+      const x = 5 + Math.floor(uniform() ** 2 * 40)
+      const rate = uniform() < 0.15 ? 0.25 : 0.03
+      return { y: Array.from({ length: x }, () => uniform() < rate).filter(Boolean).length, x }
+    })
+  const comparisons = 300
+  let wrong = 0
+  for (let i = 0; i < comparisons; i++) {
+    const chances = Array.from({ length: 12 }, () => chance(minute(), minute()))
+    if (isBeyondChance(chances).some(Boolean)) wrong++
+  }
+  expect(wrong / comparisons).toBeLessThanOrEqual(0.06)
+})
+
 test('stretches of time stay few, whatever the length of the capture', () => {
   const blocks = new Blocks()
   for (let i = 0; i < 10_000; i++)
@@ -178,6 +199,13 @@ test('the text holds at 80 columns', async () => {
   const { out } = await dnstrail(`compare ${HEALTHY} ${BROKEN}`)
   expect(out.split('\n').filter(line => line.length > 80)).toEqual([])
   expect(out).toContain('came')
+})
+
+test('the README shows what it prints', async () => {
+  const shown = /<!-- compare -->\n```text\n\$ bin\/dnstrail\.js (.*)\n\n([\s\S]*?)```\n<!-- \/compare -->/.exec(
+    readFileSync('README.md', 'utf8'),
+  )!
+  expect((await dnstrail(shown[1])).out).toBe(shown[2])
 })
 
 // -- Real packets -------------------------------------------------------------------------------------------------------------------
