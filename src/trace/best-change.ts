@@ -1,7 +1,6 @@
 /** Single changes of the pods' configuration, tried one after the other on the walks of the capture: what each would save and break. */
 import type { Time } from '../model.ts'
 import { type Change, NO_CHANGE } from './change.ts'
-import { isFailure } from './load.ts'
 import type { Replay } from './replay.ts'
 import { mayExistOutside } from './special-names.ts'
 
@@ -37,16 +36,18 @@ function changesOf({ readings, seen }: Replay): Change[] {
   const suffixes = new Map<string, number>()
   const names = new Map<string, number>()
   for (const { walk, base } of readings) {
-    walk.suffixes.forEach((suffix, i) => {
-      if (suffix === null) return
-      const isOwn = seen.zone !== null && suffix.endsWith(seen.zone)
-      const cost = walk.outcomes[i] === 'answered' ? 0 : walk.queries[i]
-      if (!isOwn) suffixes.set(suffix, (suffixes.get(suffix) ?? 0) + cost)
-      // A dot helps a name that is found as it is.
-      if (base !== null && walk.suffixes.at(-1) === null && walk.outcome === 'answered')
-        names.set(base, (names.get(base) ?? 0) + cost)
-    })
+    let wasted = 0
+    for (let i = 0; i < walk.suffixes.length; i++) {
+      const suffix = walk.suffixes[i]
+      if (suffix === null || walk.outcomes[i] === 'answered') continue
+      wasted += walk.queries[i]
+      suffixes.set(suffix, (suffixes.get(suffix) ?? 0) + walk.queries[i])
+    }
+    // A dot helps a name that is found as it is.
+    if (wasted > 0 && base !== null && walk.suffixes.at(-1) === null && walk.outcome === 'answered')
+      names.set(base, (names.get(base) ?? 0) + wasted)
   }
+  for (const suffix of suffixes.keys()) if (seen.zone !== null && suffix.endsWith(seen.zone)) suffixes.delete(suffix)
   const most = (sums: Map<string, number>, n: number): string[] =>
     [...sums]
       .sort((a, b) => b[1] - a[1])
@@ -63,22 +64,19 @@ function trialOf(replay: Replay, change: Change): Trial {
   const trial = { change, queries: 0, bytes: 0, wait: 0 }
   const stops = new Set<string>()
   const outside = new Set<string>()
-  for (const { reading, walk, steps, outcome } of replay.changed(change)) {
-    if (steps === null) continue
+  replay.eachChanged(change, ({ walk, base }, sums) => {
     for (let i = 0; i < walk.queries.length; i++) {
       trial.queries += walk.queries[i]
       trial.bytes += walk.bytes[i]
       trial.wait += walk.wait[i]
     }
-    for (const step of steps) {
-      trial.queries -= step.queries
-      trial.bytes -= step.bytes
-      trial.wait -= step.wait
-    }
-    if (walk.outcome !== 'answered') continue
-    const name = reading.base ?? '(a name that was not kept)'
-    if (isFailure(outcome) || outcome === 'nodata') stops.add(name)
-    else if (steps.some(step => step.assumed && step.suffix === null && mayExistOutside(name))) outside.add(name)
-  }
+    trial.queries -= sums.queries
+    trial.bytes -= sums.bytes
+    trial.wait -= sums.wait
+    if (walk.outcome !== 'answered') return
+    const name = base ?? '(a name that was not kept)'
+    if (!sums.answered) stops.add(name)
+    else if (sums.asIsAssumed && mayExistOutside(name)) outside.add(name)
+  })
   return { ...trial, stops: [...stops], outside: [...outside] }
 }

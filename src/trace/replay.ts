@@ -52,6 +52,16 @@ export interface Replayed {
   answered: Step | null
 }
 
+/** What a changed walk costs, over all its lookups. */
+export interface ChangedSums {
+  queries: number
+  bytes: number
+  wait: Time
+  answered: boolean
+  /** The as-is name was never asked for in this capture. */
+  asIsAssumed: boolean
+}
+
 /** Of each search list, the positions that stay; null where all do. */
 type Kept = Map<readonly string[], number[] | null>
 
@@ -93,15 +103,41 @@ export class Replay {
     )
   }
 
-  /** The walks that would be others. */
-  changed(change: Change): Replayed[] {
+  /** The sums of every walk that would be another, in one object that is used again: for many changes at the end of a long capture. */
+  eachChanged(change: Change, visit: (reading: Reading, sums: ChangedSums) => void): void {
     const kept: Kept = new Map()
-    const changed: Replayed[] = []
+    const sums: ChangedSums = { queries: 0, bytes: 0, wait: 0, answered: false, asIsAssumed: false }
     for (const reading of this.readings) {
-      const replayed = this.again(reading, change, kept)
-      if (replayed) changed.push(replayed)
+      const order = this.orderOf(reading, change, kept)
+      if (order === null) continue
+      sums.queries = sums.bytes = sums.wait = 0
+      sums.answered = sums.asIsAssumed = false
+      let at = 0
+      while (at < order.length) {
+        const outcome = this.addStep(reading, order[at], sums)
+        if (outcome === 'answered') sums.answered = true
+        at = nextAt(order, at, outcome, reading)
+      }
+      visit(reading, sums)
     }
-    return changed
+  }
+
+  /** As stepAt, without a step for what the walk itself asked for. */
+  private addStep(reading: Reading, position: number, sums: ChangedSums): Outcome {
+    const { walk, list, asked } = reading
+    const i = asked[position === AS_IS ? list.length : position]
+    if (i >= 0) {
+      sums.queries += walk.queries[i]
+      sums.bytes += walk.bytes[i]
+      sums.wait += walk.wait[i]
+      return walk.outcomes[i]
+    }
+    const step = this.stepAt(reading, position)
+    sums.queries += step.queries
+    sums.bytes += step.bytes
+    sums.wait += step.wait
+    if (step.assumed && position === AS_IS) sums.asIsAssumed = true
+    return step.outcome
   }
 
   private again(reading: Reading, change: Change, kept: Kept): Replayed | null {
@@ -126,11 +162,7 @@ export class Replay {
     while (at < order.length) {
       const step = this.stepAt(reading, order[at])
       steps.push(step)
-      const next = afterOutcome(step.outcome, reading.resolver)
-      if (next === 'stop') break
-      // The rest of the list is left out; an as-is name that was asked first is not asked again.
-      at = next === 'as-is' ? Math.max(at + 1, order.indexOf(AS_IS)) : at + 1
-      if (next === 'as-is' && order[at] !== AS_IS) break
+      at = nextAt(order, at, step.outcome, reading)
     }
     return steps
   }
@@ -259,6 +291,16 @@ function copiesOf(walks: readonly Walk[]): Map<number, number> {
   return new Map(
     [...sums].map(([who, { queries, legs }]) => [who, Math.max(0.5, Math.round((2 * queries) / legs) / 2)]),
   )
+}
+
+/** Where the walk goes on after a candidate: behind the end where it stops. */
+function nextAt(order: readonly number[], at: number, outcome: Outcome, { resolver }: Reading): number {
+  const next = afterOutcome(outcome, resolver)
+  if (next === 'next') return at + 1
+  if (next === 'stop') return order.length
+  // The rest of the list is left out; an as-is name that was asked first is not asked again.
+  const asIs = order.indexOf(AS_IS)
+  return asIs > at ? asIs : order.length
 }
 
 const ofItself = (walk: Walk) => ({
