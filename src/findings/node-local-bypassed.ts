@@ -25,7 +25,7 @@ export const nodeLocalBypassed: Rule = {
     'https://docs.cilium.io/en/stable/network/kubernetes/local-redirect-policy/#node-local-dns-cache',
     'https://github.com/cilium/cilium/issues/43080',
   ],
-  shownBy: ['test/findings/node-local-bypassed.txt', 'recording 13-nodelocal-late-interception'],
+  shownBy: ['test/findings/node-local-bypassed.txt', 'recordings 09-vxlan and 13-nodelocal-late-interception'],
   begin: world => new NodeLocalBypassed(world),
 }
 

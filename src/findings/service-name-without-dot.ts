@@ -25,7 +25,7 @@ export const serviceNameWithoutDot: Rule = {
     'https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#namespaces-of-services',
     'https://github.com/kubernetes/kubernetes/issues/125883',
   ],
-  shownBy: ['test/findings/service-name-without-dot.txt', 'recordings 03, 10, 14'],
+  shownBy: ['test/findings/service-name-without-dot.txt', 'recordings 03, 10, 12, 14'],
   begin: world => new ServiceNameWithoutDot(world),
 }
 

@@ -41,7 +41,7 @@ export const stubDomains: Rule = {
     'https://kubernetes.io/docs/tasks/administer-cluster/dns-custom-nameservers/',
     'https://coredns.io/plugins/forward/',
   ],
-  shownBy: ['test/findings/stub-domains.txt', 'recording 12-dnspolicy'],
+  shownBy: ['test/findings/stub-domains.txt'],
   begin: world => new StubDomains(world),
 }
 
