@@ -5,7 +5,7 @@
 import { A, AAAA } from '../codes.ts'
 import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
 import type { Addresses } from '../wire/tables.ts'
-import { isClockPair } from './resolvers.ts'
+import { isClockPair } from './habits.ts'
 import type { Transaction } from './transaction.ts'
 
 /** Legs of one candidate leave within this. */

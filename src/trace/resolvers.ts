@@ -2,14 +2,14 @@
  * The stub resolvers as rows of data: how each shows on the wire, what each outcome does to its walk, and its timers. The first row
  * that fits names the resolver; where none fits it is null. Each row links the source that it was read from.
  */
-import { A, AAAA, AD, MX } from '../codes.ts'
-import { EDNS_COOKIE, NONE, type Time } from '../model.ts'
-import type { Candidate, Lookup } from './lookup.ts'
-import { ANSWERED, type Transaction } from './transaction.ts'
+import type { Time } from '../model.ts'
+import type { Habits } from './habits.ts'
 
 export interface Resolver {
   name: string
-  fits: (habits: Habits) => boolean
+  /** How packets show it, in words and as a test; null where they do not. */
+  shows: string
+  fits: ((habits: Habits) => boolean) | null
   /** Both families must have been answered: one NXDOMAIN makes the name missing, one silence makes the lookup fail (musl). */
   needsBothLegs: boolean
   /** The walk ends at a candidate without addresses and without NXDOMAIN. */
@@ -17,8 +17,18 @@ export interface Resolver {
   stopsAtServfail: boolean
   /** Silence at a candidate: the walk ends, jumps to the as-is name, or goes on. */
   afterSilence: 'stop' | 'as-is' | 'next'
-  /** What follows the as-is name where it has ndots dots or more: the search list, or nothing. "any dot": ndots plays no part. */
-  afterEnoughDots: 'list' | 'nothing' | 'any dot'
+  /**
+   * What follows the as-is name where it has ndots dots or more: the search list, or nothing. "any dot": ndots plays no part, a name with a
+   * dot is asked as it is, one without is only searched; "any dot, list": and the first is searched after that.
+   */
+  afterEnoughDots: 'list' | 'nothing' | 'any dot' | 'any dot, list'
+  /** A and AAAA at the same time, one after the other, or AAAA (or A) only for a name that A (or AAAA) found or did not find. */
+  legs: 'together' | 'in turn' | 'AAAA of the winner' | 'AAAA after nothing' | 'one type'
+  /** Which queries leave from one port. */
+  socket: 'candidate' | 'query' | 'walk'
+  /** Queries for a candidate at one silent server, and what a repetition keeps. */
+  tries: number | null
+  repeats: 'id and port' | 'id' | 'nothing' | null
   /** Nanoseconds from the last query that was not answered to the end of waiting for it; null where it is not known. */
   timeout: Time | null
   /** True where `timeout` counts from the candidate's first query, is twice the time between tries, and errors are waited out too (musl). */
@@ -26,61 +36,39 @@ export interface Resolver {
   source: string
 }
 
-/** What a lookup shows of its resolver. */
-export interface Habits {
-  /** UDP size of the OPT record, null without one. */
-  edns: number | null
-  cookie: boolean
-  ad: boolean
-  /** Candidates asked. */
-  candidates: number
-  /** Some candidate was asked for A and AAAA. */
-  twoLegs: boolean
-  legsShareSocket: boolean
-  /** Some second leg left before the first was answered: a slow client may answer for the others. */
-  legsTogether: boolean
-  /** Every candidate was asked for both families. */
-  legsWalkTogether: boolean
-  /** One source port for several candidates. */
-  walkSharesSocket: boolean
-  /** Another candidate was asked before the one before it was answered. */
-  candidatesTogether: boolean
-  /** Pairs of ids of A and AAAA as musl makes them from its clock, of all pairs. */
-  clockIds: number
-  idPairs: number
-  /** The share of the client's pairs of ids that only a clock explains. */
-  clientClockShare: number
-  /** The first query was for A. */
-  startsWithA: boolean
-  asksMx: boolean
-  otherTypes: boolean
-  /** An unanswered query was sent again after half of 5 s (musl, BusyBox). */
-  resendsHalfway: boolean
-}
-
 const SECOND = 1e9
 
 export const RESOLVERS: Resolver[] = [
   {
     name: 'dig',
-    fits: h => h.edns !== null && h.ad && h.edns !== 1200,
+    shows: 'OPT 1232 with AD and a cookie, one type, one candidate at a time',
+    fits: h => h.edns !== null && h.ad && h.edns !== 1200 && (h.cookie || !h.twoLegs),
     needsBothLegs: false,
     stopsAtNodata: true,
     stopsAtServfail: true,
     afterSilence: 'stop',
     afterEnoughDots: 'nothing',
+    legs: 'one type',
+    socket: 'query',
+    tries: 3,
+    repeats: 'id',
     timeout: 5 * SECOND,
     timeoutIsTotal: false,
     source: 'https://gitlab.isc.org/isc-projects/bind9/-/blob/main/bin/dig/dighost.c',
   },
   {
     name: 'netty',
+    shows: 'OPT 4096',
     fits: h => h.edns === 4096 && !h.cookie,
     needsBothLegs: false,
     stopsAtNodata: false,
     stopsAtServfail: false,
     afterSilence: 'stop',
     afterEnoughDots: 'list',
+    legs: 'together',
+    socket: 'walk',
+    tries: 1,
+    repeats: null,
     timeout: 5 * SECOND,
     timeoutIsTotal: false,
     source:
@@ -88,32 +76,43 @@ export const RESOLVERS: Resolver[] = [
   },
   {
     name: 'c-ares',
+    shows: 'OPT 1232 and one port for both legs and the whole walk, a cookie at first; or one port without OPT',
     fits: h => (h.edns === 1232 && (h.cookie || h.legsShareSocket || h.walkSharesSocket)) || isSharedWalk(h),
     needsBothLegs: false,
     stopsAtNodata: false,
     stopsAtServfail: true,
     afterSilence: 'stop',
     afterEnoughDots: 'list',
+    legs: 'together',
+    socket: 'walk',
+    tries: 3,
+    repeats: 'id',
     timeout: null,
     timeoutIsTotal: false,
     source: 'https://github.com/c-ares/c-ares/blob/main/src/lib/ares_getaddrinfo.c',
   },
   {
     name: 'go',
+    shows: 'OPT 1232 and a port for each query; AAAA often first',
     fits: h =>
-      (h.edns === 1232 && !h.ad && !h.cookie && (!h.twoLegs || !h.legsShareSocket)) ||
+      (h.edns === 1232 && !h.cookie && (h.twoLegs ? !h.legsShareSocket : !h.ad)) ||
       (h.edns === null && h.twoLegs && !h.legsShareSocket && h.legsTogether && !h.ad),
     needsBothLegs: false,
     stopsAtNodata: false,
     stopsAtServfail: false,
     afterSilence: 'next',
     afterEnoughDots: 'list',
+    legs: 'together',
+    socket: 'query',
+    tries: 2,
+    repeats: 'nothing',
     timeout: 5 * SECOND,
     timeoutIsTotal: false,
     source: 'https://github.com/golang/go/blob/master/src/net/dnsclient_unix.go',
   },
   {
     name: 'busybox',
+    shows: 'All candidates at once from one port, A of all and then AAAA of all',
     fits: h =>
       h.edns === null &&
       ((h.candidatesTogether && h.walkSharesSocket) || (h.resendsHalfway && h.twoLegs && h.clockIds < h.idPairs)),
@@ -122,24 +121,74 @@ export const RESOLVERS: Resolver[] = [
     stopsAtServfail: false,
     afterSilence: 'stop',
     afterEnoughDots: 'any dot',
+    legs: 'together',
+    socket: 'walk',
+    tries: 2,
+    repeats: 'id and port',
     timeout: 5 * SECOND,
     timeoutIsTotal: true,
     source: 'https://git.busybox.net/busybox/tree/networking/nslookup.c',
   },
   {
+    name: 'erlang',
+    shows: 'Ids count: each query has the next one; one type, a port for each query',
+    fits: h => h.edns === null && !h.twoLegs && !h.asIsLast && h.steps > 0 && h.countedIds === h.steps,
+    needsBothLegs: false,
+    stopsAtNodata: false,
+    stopsAtServfail: false,
+    afterSilence: 'next',
+    afterEnoughDots: 'any dot, list',
+    legs: 'one type',
+    socket: 'query',
+    tries: 3,
+    repeats: 'id',
+    timeout: null,
+    timeoutIsTotal: false,
+    source: 'https://github.com/erlang/otp/blob/master/lib/kernel/src/inet_res.erl',
+  },
+  {
+    name: 'hickory',
+    shows: 'AAAA follows where A brought nothing, from a new port; the name that A finds is not asked for AAAA',
+    fits: h =>
+      h.edns === null &&
+      h.startsWithA &&
+      h.candidates > 1 &&
+      !h.legsShareSocket &&
+      h.secondLegsAfterNothing === h.candidates - 1 &&
+      h.idPairs === h.candidates - 1,
+    needsBothLegs: false,
+    stopsAtNodata: false,
+    stopsAtServfail: false,
+    afterSilence: 'next',
+    afterEnoughDots: 'list',
+    legs: 'AAAA after nothing',
+    socket: 'query',
+    tries: 2,
+    repeats: null,
+    timeout: 5 * SECOND,
+    timeoutIsTotal: false,
+    source: 'https://github.com/hickory-dns/hickory-dns/blob/main/crates/resolver/src/lookup_ip.rs',
+  },
+  {
     name: 'host',
+    shows: 'A alone walks; then AAAA and MX of the name that won, each from a new port',
     fits: h => h.edns === null && h.asksMx && h.twoLegs && !h.legsTogether,
     needsBothLegs: false,
     stopsAtNodata: true,
     stopsAtServfail: true,
     afterSilence: 'stop',
     afterEnoughDots: 'nothing',
+    legs: 'AAAA of the winner',
+    socket: 'query',
+    tries: 2,
+    repeats: 'id',
     timeout: 5 * SECOND,
     timeoutIsTotal: false,
     source: 'https://gitlab.isc.org/isc-projects/bind9/-/blob/main/bin/dig/host.c',
   },
   {
     name: 'nslookup',
+    shows: 'A alone walks; then AAAA of the name that won, from a new port',
     fits: h =>
       h.edns === null && h.startsWithA && h.candidates > 1 && h.twoLegs && !h.legsWalkTogether && !h.legsTogether,
     needsBothLegs: false,
@@ -147,12 +196,17 @@ export const RESOLVERS: Resolver[] = [
     stopsAtServfail: true,
     afterSilence: 'stop',
     afterEnoughDots: 'nothing',
+    legs: 'AAAA of the winner',
+    socket: 'query',
+    tries: 3,
+    repeats: 'id',
     timeout: 5 * SECOND,
     timeoutIsTotal: false,
     source: 'https://gitlab.isc.org/isc-projects/bind9/-/blob/main/bin/dig/nslookup.c',
   },
   {
     name: 'musl',
+    shows: 'The id of AAAA is that of A and a little: both come from the clock; repeated after half of 5 s',
     fits: h =>
       h.edns === null &&
       !h.ad &&
@@ -163,12 +217,17 @@ export const RESOLVERS: Resolver[] = [
     stopsAtServfail: true,
     afterSilence: 'stop',
     afterEnoughDots: 'nothing',
+    legs: 'together',
+    socket: 'candidate',
+    tries: 2,
+    repeats: 'id and port',
     timeout: 5 * SECOND,
     timeoutIsTotal: true,
     source: 'https://git.musl-libc.org/cgit/musl/tree/src/network/lookup_name.c',
   },
   {
     name: 'glibc',
+    shows: 'A and AAAA from one port with unrelated ids, a new port for each candidate; OPT 1200 with edns0',
     fits: h =>
       (h.edns === null || h.edns === 1200) &&
       h.twoLegs &&
@@ -178,9 +237,47 @@ export const RESOLVERS: Resolver[] = [
     stopsAtServfail: false,
     afterSilence: 'as-is',
     afterEnoughDots: 'list',
+    legs: 'together',
+    socket: 'candidate',
+    tries: 2,
+    repeats: 'id and port',
     timeout: 5 * SECOND,
     timeoutIsTotal: false,
     source: 'https://sourceware.org/git/?p=glibc.git;a=blob;f=resolv/res_send.c',
+  },
+  {
+    name: 'systemd-resolved',
+    shows: 'Nothing of its own: OPT and its size change with what the server was seen to bear',
+    fits: null,
+    needsBothLegs: false,
+    stopsAtNodata: false,
+    stopsAtServfail: false,
+    afterSilence: 'next',
+    afterEnoughDots: 'any dot',
+    legs: 'together',
+    socket: 'query',
+    tries: null,
+    repeats: null,
+    timeout: null,
+    timeoutIsTotal: false,
+    source: 'https://github.com/systemd/systemd/blob/main/src/resolve/resolved-dns-transaction.c',
+  },
+  {
+    name: 'windows',
+    shows: 'Nothing of its own',
+    fits: null,
+    needsBothLegs: false,
+    stopsAtNodata: false,
+    stopsAtServfail: false,
+    afterSilence: 'next',
+    afterEnoughDots: 'any dot',
+    legs: 'together',
+    socket: 'query',
+    tries: null,
+    repeats: null,
+    timeout: null,
+    timeoutIsTotal: false,
+    source: 'https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#dns-windows',
   },
 ]
 
@@ -191,91 +288,20 @@ const isSharedWalk = (h: Habits): boolean =>
 /** What no row fits is treated like this: nothing stops the walk, and no timer is inferred. */
 export const UNKNOWN_RESOLVER: Resolver = {
   name: '',
-  fits: () => true,
+  shows: '',
+  fits: null,
   needsBothLegs: false,
   stopsAtNodata: false,
   stopsAtServfail: false,
   afterSilence: 'next',
   afterEnoughDots: 'list',
+  legs: 'together',
+  socket: 'candidate',
+  tries: null,
+  repeats: null,
   timeout: null,
   timeoutIsTotal: false,
   source: '',
 }
 
-export const resolverOf = (habits: Habits): Resolver => RESOLVERS.find(row => row.fits(habits)) ?? UNKNOWN_RESOLVER
-
-/**
- * Ids that musl derives from the clock: the AAAA query's is a little behind the A query's (res_mkquery.c). Of 1,950 pairs recorded from
- * musl all lie between 100 and 621; random pairs do so once in 65 times.
- */
-export const isClockPair = (a: { dnsId: number }, aaaa: { dnsId: number }): boolean => {
-  const delta = (aaaa.dnsId - a.dnsId) & 0xffff
-  return delta >= 64 && delta < 1024
-}
-
-/** The first transaction of that type; null without. */
-function firstOf({ transactions }: Candidate, qtype: number): Transaction | null {
-  for (const t of transactions) if (t.qtype === qtype) return t
-  return null
-}
-
-/** `clientClockShare`: see Habits. */
-export function habitsOf(lookup: Lookup, clientClockShare: number): Habits {
-  const { candidates } = lookup
-  const first = candidates[0].transactions[0]
-  const habits: Habits = {
-    // Without ids and header (Hubble) nothing is known of OPT either; what is no number fits no row.
-    edns: first.dnsId < 0 ? Number.NaN : first.edns === NONE ? null : first.edns & 0xffff,
-    cookie: false,
-    ad: (first.queryFlags & AD) !== 0,
-    candidates: candidates.length,
-    twoLegs: false,
-    legsShareSocket: true,
-    legsTogether: false,
-    legsWalkTogether: true,
-    walkSharesSocket: candidates.length > 1,
-    candidatesTogether: false,
-    clockIds: 0,
-    idPairs: 0,
-    clientClockShare,
-    startsWithA: first.qtype === A,
-    asksMx: false,
-    otherTypes: false,
-    resendsHalfway: false,
-  }
-  for (let i = 0; i < candidates.length; i++) {
-    const candidate = candidates[i]
-    for (const t of candidate.transactions) addQuery(habits, t)
-    if (candidate.transactions[0].clientPort !== first.clientPort) habits.walkSharesSocket = false
-    if (i > 0 && isBefore(candidate, candidates[i - 1])) habits.candidatesTogether = true
-    const a = firstOf(candidate, A)
-    const aaaa = firstOf(candidate, AAAA)
-    if (a === null || aaaa === null) {
-      habits.legsWalkTogether = false
-      continue
-    }
-    habits.twoLegs = true
-    habits.idPairs++
-    if (isClockPair(a, aaaa)) habits.clockIds++
-    if (a.clientPort !== aaaa.clientPort) habits.legsShareSocket = false
-    if (together(a, aaaa)) habits.legsTogether = true
-  }
-  if (!habits.twoLegs) habits.legsShareSocket = false
-  return habits
-}
-
-function addQuery(habits: Habits, t: Transaction): void {
-  if (t.edns !== NONE && t.edns & EDNS_COOKIE) habits.cookie = true
-  if (t.qtype === MX) habits.asksMx = true
-  if (t.qtype !== A && t.qtype !== AAAA) habits.otherTypes = true
-  if (t.resent && Math.abs(t.resent[0] - t.start - 2.5 * SECOND) < 0.05 * SECOND) habits.resendsHalfway = true
-}
-
-function together(a: Transaction, b: Transaction): boolean {
-  const [first, second] = a.start <= b.start ? [a, b] : [b, a]
-  return second.start - first.start < 50e6 && (Number.isNaN(first.end) || second.start < first.end)
-}
-
-const isBefore = (later: Candidate, earlier: Candidate): boolean =>
-  later.transactions[0].start - earlier.transactions[0].start < 10e6 &&
-  earlier.transactions.every(t => t.state === ANSWERED && t.end > later.transactions[0].start)
+export const resolverOf = (habits: Habits): Resolver => RESOLVERS.find(row => row.fits?.(habits)) ?? UNKNOWN_RESOLVER

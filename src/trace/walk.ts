@@ -7,7 +7,10 @@ export const AS_IS = -1
 
 /** Candidates of a name without a dot at its end, as positions in a list of `domains` search domains. The array is shared. */
 export function candidateOrder(resolver: Resolver, dots: number, domains: number, ndots: number): readonly number[] {
-  if (resolver.afterEnoughDots === 'any dot') return dots > 0 || domains === 0 ? ONLY_AS_IS : ordersOf(domains).list
+  if (domains === 0) return ONLY_AS_IS
+  if (resolver.afterEnoughDots === 'any dot') return dots > 0 ? ONLY_AS_IS : ordersOf(domains).list
+  if (resolver.afterEnoughDots === 'any dot, list')
+    return dots > 0 ? ordersOf(domains).asIsFirst : ordersOf(domains).list
   if (dots < ndots) return ordersOf(domains).asIsLast
   return resolver.afterEnoughDots === 'list' ? ordersOf(domains).asIsFirst : ONLY_AS_IS
 }
