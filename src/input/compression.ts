@@ -9,23 +9,45 @@ import { LZ4_FRAME, LZ4_LEGACY, Lz4Decoder, SKIPPABLE } from './lz4.ts'
 export interface Compression {
   name: string
   matches: (head: Buffer) => boolean
+  /** The command that unpacks to standard output what we cannot. */
+  unpack: string
+  /** Whether nothing can be unpacked without a dictionary, which stands in another file. */
+  wantsDictionary?: (head: Buffer) => boolean
   /** Ends early, after a call of `onDamage`, where the bytes cannot be decompressed any further. */
   decompress: (chunks: Chunks, onDamage: () => void) => Chunks
 }
+
+const ZSTD_FRAME = 0xfd2fb528
 
 const word = (head: Buffer) => (head.length < 4 ? 0 : head.readUInt32LE(0))
 const startsWith = (head: Buffer, ...bytes: number[]) => bytes.every((byte, i) => head[i] === byte)
 
 export const COMPRESSIONS: Compression[] = [
-  { name: 'gzip', matches: head => startsWith(head, 0x1f, 0x8b, 8), decompress: gunzip },
+  { name: 'gzip', matches: head => startsWith(head, 0x1f, 0x8b, 8), unpack: 'gzip -dc', decompress: gunzip },
   {
     name: 'zstd',
-    matches: head => word(head) === 0xfd2fb528 || (word(head) & ~15) >>> 0 === SKIPPABLE,
+    matches: head => word(head) === ZSTD_FRAME || (word(head) & ~15) >>> 0 === SKIPPABLE,
+    unpack: 'zstd -dc',
+    wantsDictionary: head => word(head) === ZSTD_FRAME && (head[4] & 3) !== 0,
     decompress: unzstd,
   },
-  { name: 'lz4', matches: head => word(head) === LZ4_FRAME || word(head) === LZ4_LEGACY, decompress: unlz4 },
-  { name: 'xz', matches: head => startsWith(head, 0xfd, 0x37, 0x7a, 0x58, 0x5a, 0), decompress: unxz },
+  {
+    name: 'lz4',
+    matches: head => word(head) === LZ4_FRAME || word(head) === LZ4_LEGACY,
+    unpack: 'lz4 -dc',
+    wantsDictionary: head => word(head) === LZ4_FRAME && (head[4] & 1) !== 0,
+    decompress: unlz4,
+  },
+  {
+    name: 'xz',
+    matches: head => startsWith(head, 0xfd, 0x37, 0x7a, 0x58, 0x5a, 0),
+    unpack: 'xz -dc',
+    decompress: unxz,
+  },
 ]
+
+/** A file is at most compressed so often. */
+export const MOST_LAYERS = 3
 
 /** How much compressed input is expanded at once: what comes out waits in memory. */
 const PIECE = 16_384

@@ -150,6 +150,22 @@ export const FORMATS: Format[] = [
     instead: 'is compressed with bzip2: unpack it with "bunzip2 -k" and analyze the result.',
   },
   {
+    name: 'compress',
+    matches: head => startsWith(head, 0x1f, 0x9d),
+    instead: 'is compressed with compress: unpack it with "uncompress -c" and analyze the result.',
+  },
+  {
+    name: 'lzma',
+    // Properties, a dictionary of a power of two, an unknown or sensible length.
+    matches: head => startsWith(head, 0x5d, 0, 0) && head.length >= 13 && (head[12] === 0 || head[12] === 0xff),
+    instead: 'may be compressed with the old lzma: unpack it with "xz -dc" and analyze the result.',
+  },
+  {
+    name: 'tar',
+    matches: head => head.toString('latin1', 257, 262) === 'ustar',
+    instead: 'is a tar archive: unpack it and analyze the captures in it.',
+  },
+  {
     name: '7z',
     matches: head => text(head).startsWith('7z\xbc\xaf'),
     instead: 'is a 7z archive: unpack it and analyze the captures in it.',

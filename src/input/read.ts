@@ -10,7 +10,7 @@ import type { Issues } from '../wire/issues.ts'
 import type { PortHints } from '../wire/ports.ts'
 import type { Tables } from '../wire/tables.ts'
 import { type Chunks, nameOf, openSource, peek, type Source } from './chunks.ts'
-import { COMPRESSIONS } from './compression.ts'
+import { COMPRESSIONS, MOST_LAYERS } from './compression.ts'
 import { Feed } from './feed.ts'
 import { formatOf, HEAD } from './formats.ts'
 import type { FlowSinks } from './hubble.ts'
@@ -123,9 +123,14 @@ export class CaptureReader {
     try {
       let opening = await peek(this.chunks, HEAD)
       this.chunks = opening.chunks
-      const compression = COMPRESSIONS.find(row => row.matches(opening.head))
-      if (compression) {
-        capture.compression = compression.name
+      for (let layer = 0; layer < MOST_LAYERS; layer++) {
+        const compression = COMPRESSIONS.find(row => row.matches(opening.head))
+        if (!compression) break
+        capture.compression = layer === 0 ? compression.name : `${compression.name} in ${capture.compression}`
+        if (compression.wantsDictionary?.(opening.head))
+          throw new UserError(
+            `${nameOf(capture.file)} is compressed with ${compression.name} and a dictionary: unpack it with "${compression.unpack} -D DICTIONARY".`,
+          )
         opening = await peek(
           compression.decompress(opening.chunks, () => issues.add('compression-damaged', capture.file, null)),
           HEAD,
@@ -133,7 +138,7 @@ export class CaptureReader {
         this.chunks = opening.chunks
         if (opening.head.length === 0)
           throw new UserError(
-            `${nameOf(capture.file)} is compressed with ${compression.name}, and nothing can be unpacked of it.`,
+            `${nameOf(capture.file)} is compressed with ${compression.name}, and nothing can be unpacked of it; if "${compression.unpack}" can, pipe that into "dnstrail -".`,
           )
       }
       if (opening.head.length === 0 && options.signal?.aborted) {
