@@ -183,6 +183,7 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
     clock.stop(),
   )
   trace.finish()
+  learnNames(captures, identities)
   const slowest = trace.sums.slowest.map(lookup =>
     lookupRecord(context, lookup, sumWaste(lookup), trace.inward(lookup)),
   )
@@ -248,6 +249,16 @@ function flowSinks(identities: Identities, tables: Tables, trace: Trace): FlowSi
       if (identity.role) trace.endpoints.tell(tables.addresses.internText(address), identity.role, evidence ?? '')
     },
     conversations: new Conversations(),
+  }
+}
+
+/** What captures call addresses (name resolution blocks), where nobody else says whose they are. */
+function learnNames(captures: readonly Capture[], identities: Identities): void {
+  for (const { names } of captures) {
+    for (const [address, name] of Object.entries(names)) {
+      if (identities.has(address)) continue
+      identities.set(address, { namespace: null, pod: null, workload: null, node: null, name, role: null })
+    }
   }
 }
 

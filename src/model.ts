@@ -443,7 +443,7 @@ export interface EdgeRow {
   server: string | null
   /** How many addresses of the role `from` asked. */
   clients: number
-  /** Who they are, most queries first, at most five: "namespace/pod" where known, else the address. */
+  /** Who they are, most queries first, at most five: "namespace/pod" or "name (address)" where known, else the address. */
   askers: string[]
   count: number
   unanswered: number

@@ -90,10 +90,19 @@ export function enhancedPacket(order: Order, id: number, ticks: bigint, bytes: B
   return block(order, 6, header, bytes)
 }
 
-export function oldPacket(order: Order, id: number, ticks: bigint, bytes: Buffer) {
+export function oldPacket(order: Order, id: number, ticks: bigint, bytes: Buffer, drops = 0) {
   const low = ticks & 0xffff_ffffn
-  const header = fields(order, [2, id], [2, 0], [4, ticks >> 32n], [4, low], [4, bytes.length], [4, bytes.length])
+  const header = fields(order, [2, id], [2, drops], [4, ticks >> 32n], [4, low], [4, bytes.length], [4, bytes.length])
   return block(order, 2, header, bytes)
+}
+
+/** Addresses of IPv4 and their names. */
+export function names(order: Order, all: Record<string, string>): Buffer {
+  const records = Object.entries(all).map(([address, name]) => {
+    const value = Buffer.concat([Buffer.from(address.split('.').map(Number)), Buffer.from(`${name}\0`)])
+    return option(order, 1, value)
+  })
+  return block(order, 4, ...records, fields(order, [2, 0], [2, 0]))
 }
 
 export const simplePacket = (order: Order, bytes: Buffer, wireLength = bytes.length) =>

@@ -245,6 +245,13 @@ describe.each(ORDERS)('pcapng, %s endian', order => {
     expect(capture.comments).toEqual(['the first', 'the second'])
   })
 
+  test('the old packet block counts the losses before it, where it knows them', () => {
+    const drops = [0, 3, 0xffff, 4].map(drops => oldPacket(order, 0, 1000n, Buffer.from('x'), drops))
+    const file = join(section(order), interfaceBlock(order, 1), ...drops)
+    expect(parsed(asPcapng, file).capture.dropped).toBe(7)
+    expect(parsed(asPcapng, join(section(order), interfaceBlock(order, 1), drops[0])).capture.dropped).toBeNull()
+  })
+
   test('names and comments are kept', () => {
     const record = (type: number, address: Buffer, name: string) =>
       option(order, type, join(address, Buffer.from(name)))

@@ -31,6 +31,9 @@ const ISB_OSDROP = 7
 /** The two low bits of a packet's flags: no information, inbound, outbound; 3 means nothing. */
 const DIRECTIONS = [UNKNOWN_DIRECTION, INCOMING, OUTGOING, UNKNOWN_DIRECTION]
 
+/** Names that are kept of one file. */
+const MOST_NAMES = 65_536
+
 /** Of a file whose every packet has its own comment these are enough to know what they are about. */
 const MOST_COMMENTS = 20
 
@@ -73,7 +76,7 @@ export function readDropped(bytes: Buffer, start: number, end: number, little: b
 /** The comments among a block's options. */
 export function readComments(bytes: Buffer, start: number, end: number, little: boolean, comments: string[]): void {
   eachOption(bytes, start, end, little, (code, at, to) => {
-    if (code === COMMENT) comments.push(text(bytes, at, to))
+    if (code === COMMENT && comments.length < MOST_COMMENTS) comments.push(text(bytes, at, to))
   })
 }
 
@@ -117,13 +120,14 @@ export function readNames(
   names: Record<string, string>,
 ): void {
   const addresses = new Addresses()
+  let room = MOST_NAMES - Object.keys(names).length
   eachOption(bytes, start, end, little, (type, at, to) => {
     const length = type === 1 ? 4 : type === 2 ? 16 : 0
     if (length === 0 || to - at <= length) return
     const id = type === 1 ? addresses.internV4(bytes, at) : addresses.internV6(bytes, at)
     const zero = bytes.indexOf(0, at + length)
     const name = text(bytes, at + length, zero < 0 ? to : Math.min(zero, to))
-    if (name !== '') names[addresses.text(id)] = name
+    if (name !== '' && room-- > 0) names[addresses.text(id)] = name
   })
 }
 

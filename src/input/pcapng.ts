@@ -41,6 +41,9 @@ const UNNUMBERED = new Set([0x7, 0x8, 0xa, 0xb, 0xc, 0xd, 0x201, 0x202, 0x203, 0
 /** Larger blocks are rubbish, except where nobody needs to hold them in memory. */
 const LARGEST_BLOCK = LARGEST_BUS_RECORD + 65_536
 
+/** More interfaces than any machine has; packets of further ones have none. */
+const MOST_INTERFACES = 65_536
+
 /** What is left out need not be whole in memory. */
 const isRead = (type: number) => type === SECTION || (type >= INTERFACE && type <= ENHANCED_PACKET)
 
@@ -52,7 +55,7 @@ export class PcapngParser implements CaptureParser {
   /** Of this section. */
   private interfaces: Interface[] = []
   /** Of the whole file. */
-  private readonly allInterfaces: Interface[] = []
+  private interfaceCount = 0
   private readonly options: PacketOptions = { direction: UNKNOWN_DIRECTION, dropped: 0 }
   /** Packets that the statistics, and that the packets' own options say were lost. */
   private droppedInAll: number | null = null
@@ -125,6 +128,7 @@ export class PcapngParser implements CaptureParser {
         return this.packet(bytes, start, end, u32(bytes, start, this.little), true)
       case OLD_PACKET:
         if (end - start < 20) return this.shortBlock()
+        this.noteDrops(u16(bytes, start + 2, this.little))
         return this.packet(bytes, start, end, u16(bytes, start, this.little), false)
       case SIMPLE_PACKET:
         if (end - start < 4) return this.shortBlock()
@@ -187,6 +191,13 @@ export class PcapngParser implements CaptureParser {
     this.tellDropped()
   }
 
+  /** The old packet block counts the losses since the packet before; 65535 is "not known". */
+  private noteDrops(dropped: number): void {
+    if (dropped === 0 || dropped === 0xffff) return
+    this.droppedBetween = (this.droppedBetween ?? 0) + dropped
+    this.tellDropped()
+  }
+
   /** Statistics and packets count the same losses; the larger number has all of them. */
   private tellDropped(): void {
     this.context.capture.dropped = Math.max(this.droppedInAll ?? 0, this.droppedBetween ?? 0)
@@ -232,9 +243,9 @@ export class PcapngParser implements CaptureParser {
 
   private describeInterface(bytes: Buffer, start: number, end: number): void {
     const { capture } = this.context
-    const described = readInterface(bytes, start, end, this.little, this.allInterfaces.length)
+    if (this.interfaceCount >= MOST_INTERFACES) return
+    const described = readInterface(bytes, start, end, this.little, this.interfaceCount++)
     this.interfaces.push(described)
-    this.allInterfaces.push(described)
     if (described.snapLength > (capture.snapLength ?? 0)) capture.snapLength = described.snapLength
     if (described.filter && !capture.filters.includes(described.filter)) capture.filters.push(described.filter)
     readComments(bytes, start + 8, end, this.little, capture.comments)
@@ -245,10 +256,8 @@ export class PcapngParser implements CaptureParser {
     const of = this.interfaces[u32(bytes, start, this.little)]
     const dropped = readDropped(bytes, start + 12, end, this.little)
     if (of === undefined || dropped === null) return
+    this.droppedInAll = (this.droppedInAll ?? 0) + dropped - (of.dropped ?? 0)
     of.dropped = dropped
-    let sum = 0
-    for (const each of this.allInterfaces) sum += each.dropped ?? 0
-    this.droppedInAll = sum
     this.tellDropped()
   }
 

@@ -261,7 +261,8 @@ function edgeRow(context: RecordContext, from: Role, to: Role, server: string | 
 
 function nameOf(context: RecordContext, address: AddressId, role: Role): string {
   const { namespace, pod, address: text } = endpointOf(context, address, role)
-  return pod ? `${namespace}/${pod}` : text
+  const name = context.identities.get(text)?.name ?? null
+  return pod ? `${namespace}/${pod}` : name ? `${name} (${text})` : text
 }
 
 // -- Waste ----------------------------------------------------------------------------------------------------------------------------

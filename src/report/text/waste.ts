@@ -46,8 +46,10 @@ export function wasteTable({ waste, endpoints }: Wasteful, page: Page, most = MO
   return tableLines(columns, rows, page.width, page.paint)
 }
 
-/** A client by the name of its pod where that is known, with the address beside it. */
-export function named(row: WasteRow, endpoints: readonly EndpointRecord[]): WasteRow {
+/** A client by the name of its pod, or by the name that it has otherwise, with the address beside it. */
+export function named(row: WasteRow, endpoints: readonly (EndpointRecord & { name?: string | null })[]): WasteRow {
   const pod = endpoints.find(endpoint => endpoint.address === row.key && endpoint.pod !== null)
-  return pod === undefined ? row : { ...row, key: who(pod), note: row.key }
+  if (pod !== undefined) return { ...row, key: who(pod), note: row.key }
+  const name = endpoints.find(endpoint => endpoint.address === row.key)?.name
+  return name ? { ...row, key: name, note: row.key } : row
 }
