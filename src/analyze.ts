@@ -62,6 +62,9 @@ export interface Options {
   onProgress?: (bytes: number, total: number | null) => void
 }
 
+/** Names, and addresses, of messages that are only printed: nothing but the tables keeps them. */
+const MOST_PRINTED = 1 << 22
+
 export interface Sinks {
   lookup?: (record: LookupRecord) => void
   hop?: (record: HopRecord) => void
@@ -202,7 +205,7 @@ export async function messages(
   wanted: (file: string, frame: number) => boolean = () => true,
   onOneClock = false,
 ): Promise<Report['captures']> {
-  const tables = newTables()
+  const tables = newTables(MOST_PRINTED)
   const files = fileNames(options.files)
   const consume = (m: Messages, i: number): void => {
     if (!wanted(files[m.file[i]], m.frame[i])) return

@@ -155,5 +155,7 @@ export const ISSUES: Record<string, string> = {
     'DNS flows without time, addresses, kind or name: a field mask left these out; add time, IP, l4 and l7 to it.',
   'node-unavailable':
     "Hubble's relay could not reach nodes, or lost them: their flows are missing from then on, and queries of their pods with them.",
+  'addresses-limit': 'DNS packets of more addresses than dnstrail tells apart; they were left out.',
+  'names-limit': 'DNS messages with more different names than dnstrail tells apart; their lookups were left out.',
   'tcp-limit': 'More DNS over TCP was under way than dnstrail keeps; the oldest connections were given up.',
 }

@@ -249,3 +249,28 @@ describe('for people', () => {
     expect(questionWire(message, 0, 14)).toBeNull()
   })
 })
+
+describe('more names or addresses than there is room for', () => {
+  const asking = (name: string, from = CLIENT) => ethernet(ipv4({ from }, udp({}, query(name))))
+
+  test('the names that are known go on, whatever their case; messages with others have none', () => {
+    const frames = ['a.example', 'b.example', 'c.example', 'A.EXAMPLE', 'c.example'].map(name => asking(name))
+    const { rows, tables, issues } = decoded(frames, undefined, undefined, 2)
+    expect(rows.map(({ qname }) => (qname === NONE ? null : tables.names.text(qname)))).toEqual([
+      'a.example',
+      'b.example',
+      null,
+      'a.example',
+      null,
+    ])
+    expect(issues).toEqual(['names-limit 2'])
+  })
+
+  test('messages of further addresses are left out and counted', () => {
+    const frames = ['10.0.0.1', '10.0.0.2', '10.0.0.1', '10.0.0.3'].map(from => asking('a.example', from))
+    const { lines, issues, capture } = decoded(frames, undefined, undefined, 2)
+    expect(lines.map(line => line.slice(0, 11))).toEqual(['#1 10.0.0.1', '#3 10.0.0.1'])
+    expect(issues).toEqual(['addresses-limit 2'])
+    expect(capture.issueFrames).toBe(2)
+  })
+})

@@ -41,8 +41,8 @@ export const SLL = 113
 export const SLL2 = 276
 export const RAW = 101
 
-export function decoded(frames: Given[], link = ETHERNET, ports?: PortHints): Decoded {
-  const tables = newTables()
+export function decoded(frames: Given[], link = ETHERNET, ports?: PortHints, limit?: number): Decoded {
+  const tables = newTables(limit)
   const issues = new Issues()
   const capture = newCapture('test')
   const rows: Record<string, number>[] = []

@@ -1,7 +1,19 @@
 /** DNS over TCP: segments out of order, twice, cut, missing, and what opens and ends a connection. */
 import { describe, expect, test } from 'vitest'
 import { TCP_SILENT } from '../src/model.ts'
-import { CLIENT, cooked, ethernet, ipv4, prefixed, query, response, SERVER, type TcpOptions, tcp } from './packets.ts'
+import {
+  CLIENT,
+  cooked,
+  ethernet,
+  ipv4,
+  prefixed,
+  query,
+  response,
+  SERVER,
+  type TcpOptions,
+  tcp,
+  udp,
+} from './packets.ts'
 import { countedOnce, decoded, lines, SLL } from './wire-rows.ts'
 
 const ISN = 0xffff_fff0
@@ -252,4 +264,14 @@ test('a flood of connections stays bounded, and the issue tells what was given u
   expect(issues).toHaveLength(1)
   expect(issues[0]).toMatch(/^tcp-limit \d+$/)
   expect(capture.partFrames).toBe(200_000)
+})
+
+test('whoever only opens connections takes no room from those who ask', { timeout: 60_000 }, () => {
+  const syn = (i: number) =>
+    ethernet(ipv4({ from: `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}` }, tcp({ sequence: 1, flags: 'S' })))
+  const flood = Array.from({ length: 200_000 }, (_, i) => ({ bytes: syn(i), milliseconds: 0 }))
+  const asks = { bytes: ethernet(ipv4({ from: '172.16.0.1' }, udp({}, query('example.com')))), milliseconds: 1 }
+  const { lines, tables } = decoded([...flood, asks])
+  expect(lines).toEqual(['#200001 172.16.0.1:40000 > 10.96.0.10:53 udp query 1 A example.com'])
+  expect(tables.addresses.size).toBe(2)
 })

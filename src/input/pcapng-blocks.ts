@@ -119,7 +119,7 @@ export function readNames(
   little: boolean,
   names: Record<string, string>,
 ): void {
-  const addresses = new Addresses()
+  const addresses = new Addresses(MOST_NAMES)
   let room = MOST_NAMES - Object.keys(names).length
   eachOption(bytes, start, end, little, (type, at, to) => {
     const length = type === 1 ? 4 : type === 2 ? 16 : 0

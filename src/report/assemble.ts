@@ -197,15 +197,14 @@ export function edgesOf(trace: Trace, context: RecordContext, sums: Sums): EdgeR
     const from = fromRole(trace, edges[0])
     const to = trace.endpoints.serverRole(edges[0].to).role
     rows.push(edgeRow(context, from, to, null, edges))
-    const servers = [...new Set(edges.map(edge => edge.to))]
-    const perServer = servers.map(server =>
-      edgeRow(
-        context,
-        from,
-        to,
-        context.tables.addresses.text(server),
-        edges.filter(edge => edge.to === server),
-      ),
+    const byServer = new Map<AddressId, EdgeSum[]>()
+    for (const edge of edges) {
+      const known = byServer.get(edge.to)
+      if (known) known.push(edge)
+      else byServer.set(edge.to, [edge])
+    }
+    const perServer = [...byServer].map(([server, own]) =>
+      edgeRow(context, from, to, context.tables.addresses.text(server), own),
     )
     rows.push(...perServer.sort((a, b) => b.count - a.count))
   }
@@ -283,12 +282,13 @@ export function wasteOf(trace: Trace, context: RecordContext, sums: Sums): Repor
     }
     return [...groups]
   }
+  const namespaces = new Map(clients.map(client => [client.address, client.namespace]))
   return {
     ...wasteSum(sums.total),
     byClient: rowsOf(
       clients.map(({ address, keyed }) => [address, keyed] as const),
       keyed => keyed,
-      address => clients.find(client => client.address === address)?.namespace ?? null,
+      address => namespaces.get(address) ?? null,
     ),
     byName: rowsOf([...sums.byName]),
     bySuffix: rowsOf(

@@ -15,6 +15,8 @@ const DAMAGE = new Set([
   'record-length',
   'tcp-limit',
   'fragments-limit',
+  'addresses-limit',
+  'names-limit',
   'compression-damaged',
   'read-failed',
   'block-length',

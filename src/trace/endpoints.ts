@@ -193,7 +193,7 @@ export class Endpoints {
     const text = this.tables.addresses.text(address)
     const known = WELL_KNOWN[text]
     if (known) return { role: 'upstream', evidence: [`${text} is ${known}`] }
-    const sources = this.sourcesOf(address)
+    const sources = this.forwarding.sourcesOf(address)
     const stands = mostFrequent(d.standsFor)
     const service = stands === null ? null : this.tables.addresses.text(stands)
     if (this.forwarding.forwardsServices(address, this.zone)) {
@@ -306,15 +306,6 @@ export class Endpoints {
       if (role === 'coredns') networks.delete(networkOf(this.tables.addresses.text(address)))
     }
     return networks
-  }
-
-  /** Addresses other than its own from which the forwarder at `address` asks. */
-  private sourcesOf(address: AddressId): AddressId[] {
-    const sources: AddressId[] = []
-    for (const [other, d] of this.doings) {
-      if (other !== address && d.asked > 0 && this.forwarding.asksFrom(address, other)) sources.push(other)
-    }
-    return sources
   }
 
   /** The forwarders that ask a server, by the addresses that they answer on. */

@@ -30,6 +30,8 @@ export class Forwarding {
   private readonly renamed = new Renamed()
   /** Source address -> answering address -> coincidences. */
   private readonly votes = new Map<AddressId, Map<AddressId, number>>()
+  /** The same the other way round: answering address -> source addresses. */
+  private readonly sources = new Map<AddressId, Set<AddressId>>()
   /** Answering address -> source address and what stood behind ".svc." in names that coincided -> how often. */
   private readonly services = new Map<AddressId, Map<string, { source: AddressId; zone: string; count: number }>>()
   /** Transactions per source address, and 1 for each address that was asked. By address. */
@@ -73,7 +75,12 @@ export class Forwarding {
       votes = new Map()
       this.votes.set(t.client, votes)
     }
-    for (const server of candidates) votes.set(server, (votes.get(server) ?? 0) + 1)
+    for (const server of candidates) {
+      votes.set(server, (votes.get(server) ?? 0) + 1)
+      const sources = this.sources.get(server)
+      if (sources) sources.add(t.client)
+      else this.sources.set(server, new Set([t.client]))
+    }
   }
 
   /** True if `source` is known as the address from which the forwarder that answers on `server` asks. */
@@ -81,6 +88,11 @@ export class Forwarding {
     if (server === source) return true
     const votes = this.votes.get(source)?.get(server) ?? 0
     return votes >= ENOUGH_VOTES && votes >= ENOUGH_SHARE * (this.asked[source] ?? 0)
+  }
+
+  /** The addresses other than its own from which the forwarder that answers on `server` asks. */
+  sourcesOf(server: AddressId): AddressId[] {
+    return [...(this.sources.get(server) ?? [])].filter(source => source !== server && this.asksFrom(server, source))
   }
 
   /** The answering addresses of the forwarder that asks from `source`. */
@@ -158,6 +170,8 @@ export class Forwarding {
 
 /** Chains by question, a power of two: as many questions as are open at once on a busy server. */
 const CHAINS = 4096
+/** The oldest leave a chain that is longer: in a flood of one question nobody could tell anyway which of them caused what. */
+const MOST_WAITING = 256
 
 /**
  * What a forwarder may be working on, by question, in chains whose links are fields of the transactions. They come in order of start, so
@@ -165,6 +179,8 @@ const CHAINS = 4096
  */
 class Waiting {
   private readonly chains = new Array<Transaction | null>(CHAINS).fill(null)
+  private readonly ends = new Array<Transaction | null>(CHAINS).fill(null)
+  private readonly lengths = new Int32Array(CHAINS)
   /** When each transaction is looked at again, in order of time: a question that nobody asks again would stay for ever. */
   private reviewed: Transaction[] = []
   private due: Time[] = []
@@ -185,11 +201,7 @@ class Waiting {
     for (let c = chains[chain]; c !== null; c = next) {
       next = c.nextWaiting
       if (isOver(c, t.start)) {
-        if (before === null) chains[chain] = next
-        else before.nextWaiting = next
-        c.nextWaiting = null
-        c.isWaiting = false
-        this.transactions.release(c)
+        this.unlink(c, before, chain)
         continue
       }
       before = c
@@ -204,12 +216,12 @@ class Waiting {
   remember(t: Transaction): void {
     const chain = chainOf(t)
     const first = this.chains[chain]
-    if (first === null) this.chains[chain] = t
-    else {
-      let last = first
-      while (last.nextWaiting !== null) last = last.nextWaiting
-      last.nextWaiting = t
-    }
+    if (first !== null && this.lengths[chain] >= MOST_WAITING) this.unlink(first, null, chain)
+    const last = this.ends[chain]
+    if (last === null) this.chains[chain] = t
+    else last.nextWaiting = t
+    this.ends[chain] = t
+    this.lengths[chain]++
     t.isWaiting = true
     t.holders++
     this.review(t.start)
@@ -240,10 +252,17 @@ class Waiting {
     let before: Transaction | null = null
     for (let c = this.chains[chain]; c !== null; before = c, c = c.nextWaiting) {
       if (c !== t) continue
-      if (before === null) this.chains[chain] = t.nextWaiting
-      else before.nextWaiting = t.nextWaiting
-      break
+      this.unlink(t, before, chain)
+      return
     }
+  }
+
+  /** Takes `t`, which stands behind `before`, out of its chain. */
+  private unlink(t: Transaction, before: Transaction | null, chain: number): void {
+    if (before === null) this.chains[chain] = t.nextWaiting
+    else before.nextWaiting = t.nextWaiting
+    if (t.nextWaiting === null) this.ends[chain] = before
+    this.lengths[chain]--
     t.nextWaiting = null
     t.isWaiting = false
     this.transactions.release(t)

@@ -18,6 +18,9 @@ const CLOSE_ANSWERED: Time = 1.6e9
 /** ... or its unanswered queries older than this. */
 const CLOSE_SILENT: Time = 9e9
 
+/** Open lookups of one client for one name; where there are more, the oldest is closed. */
+const MOST_OPEN = 256
+
 /** The open lookups of one client whose names have one first label: only these can take the same transaction. */
 interface Bucket {
   client: AddressId
@@ -71,6 +74,7 @@ export class Grouping {
     if (!best) {
       const lookup = newLookup(++this.made, t, this.names.text(t.qname))
       t.lookup = lookup.number
+      if (bucket.lookups.length >= MOST_OPEN) this.closed(bucket.lookups.shift() as Lookup)
       bucket.lookups.push(lookup)
       return
     }

@@ -327,7 +327,7 @@ export class SearchLists {
       learner = this.newLearner(client, asked)
       client.atServer.push(learner)
       this.learners.set(key, learner)
-      this.allSuffixes = null
+      if (learner.knowledge.list.length > 0) this.allSuffixes = null
     }
     this.last = learner
     return learner

@@ -213,7 +213,7 @@ export class Trace {
     this.sinceRoles += transactions
     const { size } = this.endpoints
     const isNew = size > this.addressesWithRoles && size <= MANY_ADDRESSES
-    if (!all && !isNew && this.sinceRoles < ROLES_EVERY) return
+    if (!all && !isNew && this.sinceRoles < Math.max(ROLES_EVERY, size)) return
     this.endpoints.decide()
     this.addressesWithRoles = size
     this.sinceRoles = 0

@@ -1,5 +1,6 @@
 /** What is remembered of a TCP connection with a DNS server: its two streams, and what opened and ended it. */
-import type { Decoder, Moment } from './decoder.ts'
+import { NONE } from '../model.ts'
+import { type Decoder, type Moment, note } from './decoder.ts'
 
 export const NO_BYTES = Buffer.alloc(0)
 
@@ -36,9 +37,12 @@ export interface Stream {
 /** A TCP connection with a DNS server, as seen at one vantage. */
 export interface Connection {
   vantage: number
-  /** The ends, in the order that makes the key the same for both directions. */
+  /** The ends in decoder.streamAddresses, in the order that makes the key the same for both directions. */
   a: number
   b: number
+  /** The same in the run's tables; NONE until the connection brings a message. */
+  aAddress: number
+  bAddress: number
   aPort: number
   bPort: number
   fromA: Stream
@@ -79,4 +83,22 @@ export function face(decoder: Decoder, connection: Connection, stream: Stream): 
   decoder.to = isFromA ? connection.b : connection.a
   decoder.fromPort = isFromA ? connection.aPort : connection.bPort
   decoder.toPort = isFromA ? connection.bPort : connection.aPort
+}
+
+/** Makes the decoder's sender and receiver, which are the connection's, those of the run's tables. False: no room for further ones. */
+export function knowAddresses(decoder: Decoder, connection: Connection): boolean {
+  if (connection.aAddress === NONE) {
+    const { streamAddresses, tables } = decoder
+    connection.aAddress = tables.addresses.internText(streamAddresses.text(connection.a))
+    connection.bAddress = tables.addresses.internText(streamAddresses.text(connection.b))
+  }
+  const { a, aAddress, bAddress } = connection
+  if (aAddress === NONE || bAddress === NONE) {
+    note(decoder, 'addresses-limit')
+    return false
+  }
+  const isFromA = decoder.from === a
+  decoder.from = isFromA ? aAddress : bAddress
+  decoder.to = isFromA ? bAddress : aAddress
+  return true
 }

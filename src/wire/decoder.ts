@@ -15,7 +15,7 @@ import type { Issues } from './issues.ts'
 import { newMessages } from './messages.ts'
 import type { PortHints } from './ports.ts'
 import { Servers } from './servers.ts'
-import type { Tables } from './tables.ts'
+import { Addresses, type Tables } from './tables.ts'
 import { tunnelPorts } from './tunnels.ts'
 
 /** What a frame turned out to be. */
@@ -29,6 +29,9 @@ export type Parser = (decoder: Decoder, at: number, end: number, wireEnd: number
 
 /** Layers inside each other (tunnels, tags) after which a packet is given up. */
 export const DEEPEST = 16
+
+/** Of half datagrams, or of connections: more than there can be of these. */
+export const MOST_PASSING_ADDRESSES = 1 << 16
 
 /** Rows of a block. */
 export const BLOCK_ROWS = 4096
@@ -58,6 +61,9 @@ export interface Decoder {
   readonly tunnels: Uint8Array
   readonly fragments: Generations<Datagram>
   readonly connections: Generations<Connection>
+  /** Addresses of half datagrams, and of connections, which need not bring any message: forgotten when there are many. */
+  fragmentAddresses: Addresses
+  streamAddresses: Addresses
   /** Bytes held for half datagrams, and for half messages and early segments of TCP. */
   fragmentBytes: number
   streamBytes: number
@@ -115,6 +121,8 @@ export function newState(
     tunnels: tunnelPorts(options.ports?.tunnels ?? []),
     fragments,
     connections,
+    fragmentAddresses: new Addresses(MOST_PASSING_ADDRESSES),
+    streamAddresses: new Addresses(MOST_PASSING_ADDRESSES),
     fragmentBytes: 0,
     streamBytes: 0,
     frame: 0,
@@ -180,9 +188,8 @@ function internVantage(decoder: Decoder): number {
   return id
 }
 
-/** The ids of the innermost packet's addresses, into `from` and `to`. */
-export function internAddresses(decoder: Decoder): void {
-  const { addresses } = decoder.tables
+/** The ids of the innermost packet's addresses, into `from` and `to`. False: there is no room for further ones. */
+export function internAddresses(decoder: Decoder, addresses = decoder.tables.addresses): boolean {
   const { bytes, fromAt, toAt } = decoder
   if (decoder.version === 4) {
     decoder.from = addresses.internV4(bytes, fromAt)
@@ -191,6 +198,7 @@ export function internAddresses(decoder: Decoder): void {
     decoder.from = addresses.internV6(bytes, fromAt)
     decoder.to = addresses.internV6(bytes, toAt)
   }
+  return (decoder.from | decoder.to) >= 0
 }
 
 /** When a piece of something larger was captured, so that what it completes later can be booked to it. */

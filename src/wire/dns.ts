@@ -28,7 +28,7 @@ import {
   NAME_CUT,
   NONE,
 } from '../model.ts'
-import type { Decoder } from './decoder.ts'
+import { type Decoder, note } from './decoder.ts'
 import { grow, isFull, keep } from './messages.ts'
 import { BROKEN, ENDED, newName, readName, skipName, WHOLE } from './name.ts'
 import { DOMAIN } from './ports.ts'
@@ -153,8 +153,10 @@ function readQuestions(decoder: Decoder, m: Messages, row: number, at: number, e
   if (questions === 0) return position
   const state = readName(bytes, at, position, end, name)
   if (state === BROKEN) return broken(m, row)
-  if (state === WHOLE || name.end > name.start)
+  if (state === WHOLE || name.end > name.start) {
     m.qname[row] = decoder.tables.names.internWire(name.bytes, name.start, name.end)
+    if (m.qname[row] === NONE) note(decoder, 'names-limit')
+  }
   if (state === ENDED) {
     if ((m.state[row] & CUT) === 0) {
       m.qname[row] = NONE

@@ -10,6 +10,7 @@ import {
   enter,
   type FrameClass,
   internAddresses,
+  MOST_PASSING_ADDRESSES,
   type Moment,
   momentOf,
   note,
@@ -18,6 +19,7 @@ import {
   vantageOf,
 } from './decoder.ts'
 import { DOMAIN, mayBeDns } from './ports.ts'
+import { Addresses } from './tables.ts'
 import { GRE, IPV4_IN_IP, IPV6_IN_IP, TCP_PROTOCOL, transport, UDP_PROTOCOL } from './transport.ts'
 import { mayBeTunnel } from './tunnels.ts'
 
@@ -109,7 +111,10 @@ export function fragment(
 
 /** The datagram to which the fragment at hand belongs, a new one if need be. */
 function find(decoder: Decoder, protocol: number, id: number): Datagram {
-  internAddresses(decoder)
+  if (!internAddresses(decoder, decoder.fragmentAddresses)) {
+    forgetAll(decoder)
+    internAddresses(decoder, decoder.fragmentAddresses)
+  }
   const vantage = vantageOf(decoder)
   const { from, to, seconds, nanos, version } = decoder
   const key = keyOf(vantage, from, to, protocol, id)
@@ -149,6 +154,13 @@ function find(decoder: Decoder, protocol: number, id: number): Datagram {
   }
   decoder.fragments.set(key, datagram)
   return datagram
+}
+
+/** For want of room for addresses. */
+function forgetAll(decoder: Decoder): void {
+  decoder.fragments.turn(true)
+  decoder.fragments.turn(true)
+  decoder.fragmentAddresses = new Addresses(MOST_PASSING_ADDRESSES)
 }
 
 /** 53 bits; who finds an entry still compares. */

@@ -8,7 +8,7 @@
  *      +------+------+----------+--------+-----------------------------
  */
 import { TCP, UDP, UNREACHABLE } from '../model.ts'
-import { type Decoder, DNS, type FrameClass, internAddresses, OTHER, vantageOf } from './decoder.ts'
+import { type Decoder, DNS, type FrameClass, internAddresses, issue, OTHER, vantageOf } from './decoder.ts'
 import { HEADER as DNS_HEADER, makeBareRow } from './dns.ts'
 import { newName, readName, WHOLE } from './name.ts'
 import { DOMAIN } from './ports.ts'
@@ -55,7 +55,7 @@ function quote(
   decoder.version = version
   decoder.fromAt = addresses
   decoder.toAt = addresses + (version === 4 ? 4 : 16)
-  internAddresses(decoder)
+  if (!internAddresses(decoder)) return issue(decoder, 'addresses-limit')
   if (
     fromPort !== DOMAIN &&
     toPort !== DOMAIN &&

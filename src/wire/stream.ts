@@ -11,7 +11,7 @@
  */
 import { QR } from '../codes.ts'
 import { TCP } from '../model.ts'
-import { type Connection, type EarlySegment, face, NO_BYTES, type Stream } from './connection.ts'
+import { type Connection, type EarlySegment, face, knowAddresses, NO_BYTES, type Stream } from './connection.ts'
 import { bookLate, type Decoder, enter, momentOf, note } from './decoder.ts'
 import { appendMessage, HEADER, LEAST } from './dns.ts'
 import { looksLikeDns, looksLikeHeader } from './recognise.ts'
@@ -344,7 +344,11 @@ function findStep(
 
 function append(decoder: Decoder, connection: Connection, at: number, end: number, wireEnd: number): void {
   const isQuery = (((decoder.bytes[at + 2] << 8) | decoder.bytes[at + 3]) & QR) === 0
+  const { from, to } = decoder
+  if (!knowAddresses(decoder, connection)) return
   appendMessage(decoder, TCP, at, end, wireEnd, wireEnd - at + PREFIX)
+  decoder.from = from
+  decoder.to = to
   if (!isQuery || Number.isNaN(connection.synSeconds)) return
   const { messages } = decoder
   messages.sinceSyn[messages.length - 1] =

@@ -17,33 +17,52 @@ export interface Tables {
   vantages: Vantages
 }
 
-export const newTables = (): Tables => ({ addresses: new Addresses(), names: new Names(), vantages: new Vantages() })
+/**
+ * How many names and addresses are told apart: 0.3 KB each in here, and of an address several KB in trace/. More than any cluster has;
+ * what comes with further ones is left out, and counted.
+ */
+const MOST_NAMES = 1 << 19
+const MOST_ADDRESSES = 1 << 17
+
+/** `limit` in place of both numbers, for those who keep nothing else of names and addresses. */
+export const newTables = (limit?: number): Tables => ({
+  addresses: new Addresses(limit ?? MOST_ADDRESSES),
+  names: new Names(limit ?? MOST_NAMES),
+  vantages: new Vantages(),
+})
 
 /** IPv4 and IPv6 addresses. An IPv4-mapped IPv6 address is its own address. */
 export class Addresses {
   private readonly v4 = new Map<number, AddressId>()
   private readonly v6 = new Map<string, AddressId>()
   private readonly texts: string[] = []
+  private readonly limit: number
   /** As somebody wrote them, so that a flow log's addresses are parsed once. */
   private readonly written = new Map<string, AddressId>()
 
-  /** The id of the 4 bytes at `offset`. The caller has checked the length. */
+  constructor(limit: number) {
+    this.limit = limit
+  }
+
+  /** The id of the 4 bytes at `offset`, NONE where there is no room for another address. The caller has checked the length. */
   internV4(bytes: Uint8Array, offset: number): AddressId {
     const key = (bytes[offset] << 24) | (bytes[offset + 1] << 16) | (bytes[offset + 2] << 8) | bytes[offset + 3]
     const known = this.v4.get(key)
     if (known !== undefined) return known
     const id = this.texts.length
+    if (id >= this.limit) return NONE
     this.texts.push(`${(key >>> 24) & 255}.${(key >>> 16) & 255}.${(key >>> 8) & 255}.${key & 255}`)
     this.v4.set(key, id)
     return id
   }
 
-  /** The id of the 16 bytes at `offset`. The caller has checked the length. */
+  /** The same of the 16 bytes at `offset`. */
   internV6(bytes: Buffer, offset: number): AddressId {
     const key = bytes.latin1Slice(offset, offset + 16)
     const known = this.v6.get(key)
     if (known !== undefined) return known
     const id = this.texts.length
+    if (id >= this.limit) return NONE
     this.texts.push(textOfV6(bytes, offset))
     this.v6.set(key, id)
     return id
@@ -91,6 +110,9 @@ export class Addresses {
 const SLOTS = 2048
 const SLOT_BYTES = 128
 
+/** Wire names by which names are found quickly; where case is random (0x20) every query has another one. */
+const MOST_SPELLINGS = 1 << 16
+
 /**
  * Names, lower-cased (RFC 4343). The key of the first look is the name's wire bytes as they came, so that a name in mixed case
  * (0x20) costs one more entry and no more time. Few names make up most messages, so the last one of each slot is compared byte by
@@ -106,8 +128,13 @@ export class Names {
   private readonly heads: number[] = []
   private readonly headIds = new Map<string, number>()
   private readonly services: boolean[] = []
+  private readonly limit: number
 
-  /** The id of an uncompressed wire name at [start, end), its final zero byte included or not. */
+  constructor(limit: number) {
+    this.limit = limit
+  }
+
+  /** The id of an uncompressed wire name at [start, end), its final zero byte included or not; NONE where there is no room for another. */
   internWire(bytes: Buffer, start: number, end: number): NameId {
     const length = end - start
     if (length > SLOT_BYTES || length === 0) return this.lookUp(bytes, start, end)
@@ -123,6 +150,7 @@ export class Names {
       if (position === end) return this.slotIds[slot]
     }
     const id = this.lookUp(bytes, start, end)
+    if (id === NONE) return NONE
     for (let i = 0, at = slot * SLOT_BYTES; i < length; i++) slotBytes[at + i] = bytes[start + i]
     this.slotLengths[slot] = length
     this.slotIds[slot] = id
@@ -133,7 +161,10 @@ export class Names {
     const key = bytes.latin1Slice(start, end)
     const known = this.byWire.get(key)
     if (known !== undefined) return known
-    const id = this.internText(textOfName(bytes, start, end))
+    const text = textOfName(bytes, start, end)
+    if (this.texts.length >= this.limit && !this.byText.has(text.toLowerCase())) return NONE
+    const id = this.internText(text)
+    if (this.byWire.size >= MOST_SPELLINGS) this.byWire.clear()
     this.byWire.set(key, id)
     return id
   }

@@ -7,13 +7,14 @@
  *      +-------------+------------------+----------+-----------------+--------+-------+--------+----------+--------+---------
  */
 import { NONE, TCP, TCP_RESET, TCP_SILENT } from '../model.ts'
-import { type Connection, face, newStream } from './connection.ts'
+import { type Connection, face, knowAddresses, newStream } from './connection.ts'
 import {
   type Decoder,
   DNS,
   type FrameClass,
   internAddresses,
   issue,
+  MOST_PASSING_ADDRESSES,
   note,
   OTHER,
   PART,
@@ -23,6 +24,7 @@ import {
 import { makeBareRow } from './dns.ts'
 import { DOMAIN, MULTICAST_DNS } from './ports.ts'
 import { acknowledge, addSegment, endStream, restart } from './stream.ts'
+import { Addresses } from './tables.ts'
 
 const HEADER = 20
 const FIN = 0x01
@@ -46,7 +48,10 @@ export function tcp(decoder: Decoder, at: number, end: number, wireEnd: number):
   if (fromPort !== DOMAIN && toPort !== DOMAIN && !isServer(decoder, fromPort, toPort)) return OTHER
   const data = at + ((bytes[at + 12] >> 4) << 2)
   if (data < at + HEADER || data > wireEnd) return issue(decoder, 'tcp-header')
-  internAddresses(decoder)
+  if (!internAddresses(decoder, decoder.streamAddresses)) {
+    forgetAll(decoder)
+    internAddresses(decoder, decoder.streamAddresses)
+  }
   decoder.vantage = vantageOf(decoder)
   decoder.fromPort = fromPort
   decoder.toPort = toPort
@@ -100,15 +105,24 @@ function segment(decoder: Decoder, at: number, data: number, end: number, wireEn
   // What stands behind a reset's header is text for people (RFC 9293 3.5.3).
   if ((flags & RST) !== 0) {
     if (!connection.reset) {
-      const row = makeBareRow(decoder, TCP_RESET, TCP)
+      const row = appendBareRow(decoder, connection, TCP_RESET)
       // Nothing came from this side before: it is the SYN that was refused.
-      if (!own.started) decoder.messages.sinceSyn[row] = sinceSyn(decoder, connection)
+      if (row !== NONE && !own.started) decoder.messages.sinceSyn[row] = sinceSyn(decoder, connection)
     }
     connection.reset = true
   } else if (wireEnd > data) {
     addSegment(decoder, connection, own, sequence, data, Math.max(data, end), wireEnd)
   }
   if ((flags & FIN) !== 0) connection.finished = true
+}
+
+/** A row about the connection itself; NONE where there is no room for its addresses. */
+function appendBareRow(decoder: Decoder, connection: Connection, kind: number): number {
+  const { from, to } = decoder
+  const row = knowAddresses(decoder, connection) ? makeBareRow(decoder, kind, TCP) : NONE
+  decoder.from = from
+  decoder.to = to
+  return row
 }
 
 /** A SYN: a new connection, which may have the ports of an old one. */
@@ -134,9 +148,8 @@ function noteSilence(decoder: Decoder, connection: Connection): void {
   const other = isFromA ? connection.fromB : connection.fromA
   if (other.started || !(sinceSyn(decoder, connection) >= SYN_TIMER)) return
   connection.silent = true
-  makeBareRow(decoder, TCP_SILENT, TCP)
   // The frame completes no message.
-  decoder.rows--
+  if (appendBareRow(decoder, connection, TCP_SILENT) !== NONE) decoder.rows--
 }
 
 /** Nanoseconds since the connection's SYN; NaN where that was not seen, or a query has passed since. */
@@ -164,6 +177,8 @@ function find(decoder: Decoder): Connection {
     b,
     aPort,
     bPort,
+    aAddress: NONE,
+    bAddress: NONE,
     fromA: newStream(),
     fromB: newStream(),
     synSeconds: Number.NaN,
@@ -181,6 +196,13 @@ function find(decoder: Decoder): Connection {
 function keyOf(vantage: number, a: number, b: number, aPort: number, bPort: number): number {
   const low = Math.imul(a, 0x9e37_79b1) ^ Math.imul(b, 0x85eb_ca6b) ^ Math.imul(vantage, 0x27d4_eb2f)
   return ((low >>> 11) & 0x1f_ffff) * 0x1_0000_0000 + (((aPort << 16) ^ bPort ^ low) >>> 0)
+}
+
+/** For want of room for addresses. */
+function forgetAll(decoder: Decoder): void {
+  decoder.connections.turn(true)
+  decoder.connections.turn(true)
+  decoder.streamAddresses = new Addresses(MOST_PASSING_ADDRESSES)
 }
 
 function closeStreams(decoder: Decoder, connection: Connection): void {

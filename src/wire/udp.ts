@@ -71,7 +71,7 @@ function dns(decoder: Decoder, at: number, end: number, wireEnd: number): FrameC
   const dataEnd = dataWireEnd < end ? dataWireEnd : end
   if (data + DNS_HEADER > dataWireEnd) return issue(decoder, 'dns-short')
   if (data + LEAST > dataEnd) return issue(decoder, 'headers-cut')
-  internAddresses(decoder)
+  if (!internAddresses(decoder)) return issue(decoder, 'addresses-limit')
   decoder.vantage = vantageOf(decoder)
   appendMessage(decoder, UDP, data, dataEnd, dataWireEnd, decoder.size)
   return DNS
