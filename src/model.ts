@@ -460,6 +460,14 @@ export interface EdgeRow {
   tcp: number
 }
 
+/** One server, whoever asked it. */
+export interface ServerRow extends Omit<EdgeRow, 'from' | 'to' | 'server' | 'clients' | 'askers'> {
+  server: string
+  role: Role
+  /** Its part of what servers of its role were asked, 0 to 1. */
+  share: number
+}
+
 export interface WasteSum {
   lookups: number
   queries: number
@@ -522,6 +530,8 @@ export interface Report {
   }
   endpoints: EndpointRow[]
   edges: EdgeRow[]
+  /** By role along the path, then most queries first. */
+  servers: ServerRow[]
   waste: WasteSum & {
     byClient: WasteRow[]
     byName: WasteRow[]

@@ -13,6 +13,7 @@ import {
   type Report,
   ROLES,
   type Role,
+  type ServerRow,
   type WasteRow,
   type WasteSum,
 } from '../model.ts'
@@ -74,6 +75,7 @@ export function assemble(parts: Parts): Report {
     },
     endpoints,
     edges: edgesOf(trace, context, sums),
+    servers: serversOf(trace, context, sums),
     waste: wasteOf(trace, context, sums),
     changes: changesOf(trace, context),
     losses: [...sums.losses.values()]
@@ -209,6 +211,34 @@ export function edgesOf(trace: Trace, context: RecordContext, sums: Sums): EdgeR
     rows.push(...perServer.sort((a, b) => b.count - a.count))
   }
   return rows
+}
+
+function serversOf(trace: Trace, context: RecordContext, sums: Sums): ServerRow[] {
+  const byServer = new Map<AddressId, EdgeSum[]>()
+  for (const edge of sums.edges.values()) {
+    const known = byServer.get(edge.to)
+    if (known) known.push(edge)
+    else byServer.set(edge.to, [edge])
+  }
+  const rows = [...byServer].map(([address, edges]): ServerRow => {
+    const { role } = trace.endpoints.serverRole(address)
+    const {
+      from: _from,
+      to: _to,
+      clients: _clients,
+      askers: _askers,
+      ...row
+    } = edgeRow(context, role, role, null, edges)
+    return { ...row, server: context.tables.addresses.text(address), role, share: 0 }
+  })
+  for (const row of rows) {
+    const all = sum(
+      rows.filter(other => other.role === row.role),
+      other => other.count,
+    )
+    row.share = all === 0 ? 0 : Math.round((1e4 * row.count) / all) / 1e4
+  }
+  return rows.sort((a, b) => ROLES.indexOf(a.role) - ROLES.indexOf(b.role) || b.count - a.count)
 }
 
 const fromRole = (trace: Trace, edge: EdgeSum): Role =>

@@ -4,6 +4,7 @@ import { paint } from './paint.ts'
 import { captured } from './text/captured.ts'
 import { findings } from './text/findings.ts'
 import { flows } from './text/flows.ts'
+import { forwarders } from './text/forwarders.ts'
 import { issues } from './text/issues.ts'
 import { latency } from './text/latency.ts'
 import { losses } from './text/losses.ts'
@@ -14,6 +15,7 @@ import { searchLists } from './text/search-lists.ts'
 import { servers } from './text/servers.ts'
 import { slowest } from './text/slowest.ts'
 import { totals } from './text/totals.ts'
+import { upstreams } from './text/upstreams.ts'
 import { wasteTable } from './text/waste.ts'
 
 /** The sections in the order of the page. One with nothing to say gives no lines and is left out. */
@@ -25,6 +27,8 @@ const SECTIONS: readonly ((report: Report, page: Page) => string[])[] = [
   flows,
   wasteTable,
   latency,
+  forwarders,
+  upstreams,
   slowest,
   findings,
   issues,

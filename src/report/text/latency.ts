@@ -7,12 +7,14 @@ import { asker, ROLE_WORDS } from '../words.ts'
 import { note, type Page } from './page.ts'
 
 const MOST_SERVERS = 4
+/** Narrower than this there is no room for the network's part. */
+const WIDE = 90
 
 /** An edge by the role that is asked; who asks stands in the line above. */
 const asked = (edge: EdgeRow) => (edge.server === null ? `  ${ROLE_WORDS[edge.to]}` : `    ${edge.server}`)
 
 const COLUMNS: readonly Column<EdgeRow>[] = [
-  { key: 'server', title: 'Latency per hop (ms)', value: asked, keep: 'head' },
+  { key: 'server', title: 'Latency per hop (ms)', value: asked, keep: 'head', least: 18 },
   { key: 'count', title: 'queries', value: e => e.count, text: e => count(e.count), align: 'right' },
   {
     key: 'unanswered',
@@ -27,6 +29,14 @@ const COLUMNS: readonly Column<EdgeRow>[] = [
   { key: 'p99', title: 'p99', value: e => e.wait.p99, text: e => milliseconds(e.wait.p99), align: 'right' },
   { key: 'max', title: 'max', value: e => e.wait.max, text: e => milliseconds(e.wait.max), align: 'right' },
   { key: 'own', title: 'own p50', value: e => e.own.p50, text: e => milliseconds(e.own.p50), align: 'right', drop: 1 },
+  {
+    key: 'network',
+    title: 'net p50',
+    value: e => e.network.p50,
+    text: e => milliseconds(e.network.p50),
+    align: 'right',
+    drop: 2,
+  },
   { key: 'cache', title: 'cache', value: e => e.cacheHits, text: e => share(e.cacheHits, e.count), align: 'right' },
 ]
 
@@ -54,9 +64,12 @@ export function latency(
   }
   const hasOwn = edges.some(edge => edge.own.p50 !== null)
   const hasCache = edges.some(edge => edge.cacheHits !== null)
-  const columns = COLUMNS.filter(({ key }) => (key === 'own' ? hasOwn : key === 'cache' ? hasCache : true))
+  const hasNetwork = page.width >= WIDE && edges.some(edge => edge.network.p50 !== null)
+  const has: Record<string, boolean> = { own: hasOwn, network: hasNetwork, cache: hasCache }
+  const columns = COLUMNS.filter(({ key }) => has[key] ?? true)
   const meaning = [
     hasOwn ? 'own: without the hops behind it' : '',
+    hasNetwork ? 'net: of it the network' : '',
     hasCache ? 'cache: answered from its cache' : '',
   ].filter(Boolean)
   return [

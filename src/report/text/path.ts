@@ -1,6 +1,6 @@
 /** The path that the cluster's DNS takes: who asks whom, with how many queries, drawn as a tree from the edges. */
 import type { EdgeRow, Report, Role } from '../../model.ts'
-import { count, share } from '../../quantities.ts'
+import { count, roughDuration, share } from '../../quantities.ts'
 import { escapeText } from '../escape.ts'
 import { shorten } from '../shorten.ts'
 import { ROLE_WORDS, roleCount } from '../words.ts'
@@ -65,7 +65,7 @@ const byCount = (edges: EdgeRow[]) => [...edges].sort((a, b) => b.count - a.coun
 
 function servers(report: Report, edge: EdgeRow, most: number): string {
   const rows = byCount(report.edges.filter(row => row.server !== null && row.from === edge.from && row.to === edge.to))
-  const more = rows.length > most ? ` and ${rows.length - most} more` : ''
+  const more = rows.length > most ? ` +${rows.length - most}` : ''
   const addresses = rows.slice(0, most).map(row => row.server)
   return addresses.length === 0 ? '' : ` ${addresses.join(', ')}${more}`
 }
@@ -82,23 +82,44 @@ function trouble(edge: EdgeRow, inFewWords: boolean): string {
   return `${words} (${share(sum, edge.count)})`
 }
 
-/** Says less until it fits: first in fewer words what failed, then fewer addresses. */
-const DETAIL: readonly { servers: number; inFewWords: boolean }[] = [
-  { servers: 3, inFewWords: false },
-  { servers: 3, inFewWords: true },
-  { servers: 2, inFewWords: true },
-  { servers: 1, inFewWords: true },
+/** "p50 0.25 ms  p99 24 ms" of an edge, or the second alone. */
+function times({ wait: { p50, p99 } }: EdgeRow, which: Detail['times']): string {
+  if (p50 === null || which === 'none') return ''
+  const most = `p99 ${roughDuration(p99)}`
+  return which === 'both' ? `p50 ${roughDuration(p50)}  ${most}` : most
+}
+
+interface Detail {
+  servers: number
+  inFewWords: boolean
+  times: 'both' | 'p99' | 'none'
+}
+
+/** Says less until it fits: first in fewer words what failed, then fewer addresses, then fewer times. */
+const DETAIL: readonly Detail[] = [
+  { servers: 3, inFewWords: false, times: 'both' },
+  { servers: 3, inFewWords: true, times: 'both' },
+  { servers: 2, inFewWords: true, times: 'both' },
+  { servers: 1, inFewWords: true, times: 'both' },
+  { servers: 2, inFewWords: true, times: 'p99' },
+  { servers: 1, inFewWords: true, times: 'p99' },
+  { servers: 1, inFewWords: true, times: 'none' },
 ]
+
+/** Room for the word. */
+const QUERIES = ' queries'.length
 
 /** The lines with their counts below each other, close to what they count. */
 function fitted(lines: Line[], report: Report, page: Page): string[] {
   const room = page.width - LABEL.length
   const digits = Math.max(...lines.map(({ edge }) => (edge === null ? 0 : count(edge.count).length)))
-  const right = ({ edge }: Line) =>
-    edge === null ? '' : `${count(edge.count).padStart(digits)} ${edge.count === 1 ? 'query' : 'queries'}`
-  const rightWidth = Math.max(...lines.map(line => right(line).length))
-
   for (const [i, detail] of DETAIL.entries()) {
+    const right = ({ edge }: Line) => {
+      if (edge === null) return ''
+      const queries = `${count(edge.count).padStart(digits)} ${edge.count === 1 ? 'query' : 'queries'}`
+      return `${queries.padEnd(digits + QUERIES)}  ${times(edge, detail.times)}`.trimEnd()
+    }
+    const rightWidth = Math.max(...lines.map(line => right(line).length))
     const cells = lines.map(line => ({
       line,
       left: escapeText(line.edge === null ? line.left : line.left + servers(report, line.edge, detail.servers)),
