@@ -98,6 +98,7 @@ test.each([
 describe.skipIf(!existsSync(RECORDINGS))('recordings', () => {
   test.each(Object.entries(RECORDINGS_SHOW))(
     '%s shows what the table says, and nothing else',
+    { timeout: 60_000 },
     async (recording, shown) => {
       const findings = await findingsOf(capturesOf(RECORDINGS + recording))
       const told = (of: { severity: string; code: string }[]): string[] => of.map(f => `${f.severity} ${f.code}`).sort()

@@ -295,8 +295,10 @@ function identitiesOf(nodes: Scenario['nodes'], policies: Scenario['policies']):
   const identities: Identities = new Map()
   const nobody = { namespace: null, pod: null, workload: null, node: null, name: null, role: null }
   for (const [address, node] of nodes) identities.set(address, { ...nobody, node })
-  for (const [address, dnsPolicy] of policies)
-    identities.set(address, { ...nobody, ...identities.get(address), dnsPolicy })
+  for (const [address, policy] of policies) {
+    const dns = { policy, namespace: 'default', nameservers: [], searches: [], ndots: null }
+    identities.set(address, { ...nobody, ...identities.get(address), dns })
+  }
   return identities
 }
 

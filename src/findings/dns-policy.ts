@@ -1,6 +1,6 @@
 /** dns-policy: which pods ask the cluster's DNS and which a server outside, as their dnsPolicy makes them. */
 import { NXDOMAIN } from '../codes.ts'
-import { type AddressId, NONE, TCP } from '../model.ts'
+import { type AddressId, NONE, type PodDns, TCP } from '../model.ts'
 import { count, plural } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
@@ -157,22 +157,23 @@ class DnsPolicy implements Observer {
     return searchesCluster ? 'None' : 'Default'
   }
 
-  private declared({ client }: Way): string | undefined {
-    return this.world.identities.get(this.world.tables.addresses.text(client))?.dnsPolicy
+  private declared({ client }: Way): PodDns | undefined {
+    return this.world.identities.get(this.world.tables.addresses.text(client))?.dns
   }
 
   /** Most of what the pod asks goes another way than its dnsPolicy says. */
   private isContrary(way: Way, ways: readonly Way[]): boolean {
     const declared = this.declared(way)
     const policy = this.policyOf(way)
-    if (declared === undefined || policy === null || declared === 'None') return false
-    if (policy.startsWith('ClusterFirst') === declared.startsWith('ClusterFirst')) return false
+    if (declared === undefined || policy === null || declared.policy === 'None') return false
+    if (policy.startsWith('ClusterFirst') === declared.policy.startsWith('ClusterFirst')) return false
+    if (declared.nameservers.includes(this.world.tables.addresses.text(way.server))) return false
     const all = ways.filter(other => other.client === way.client).reduce((n, other) => n + other.queries, 0)
     return way.queries > all / 2
   }
 
   private tellContrary(way: Way): string {
-    return ` ${who(this.world, way.client)} has dnsPolicy ${this.declared(way)}, and asks ${who(this.world, way.server)}.`
+    return ` ${who(this.world, way.client)} has dnsPolicy ${this.declared(way)?.policy}, and asks ${who(this.world, way.server)}.`
   }
 
   private tell(policy: Policy, ways: readonly Way[]): string {

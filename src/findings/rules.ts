@@ -26,6 +26,7 @@ import { resolvConfDiffers } from './resolv-conf-differs.ts'
 import type { Rule } from './rule.ts'
 import { searchAnsweredInstead } from './search-answered-instead.ts'
 import { searchLineTooLong } from './search-line-too-long.ts'
+import { searchStoppedEarly } from './search-stopped-early.ts'
 import { serviceNameWithoutDot } from './service-name-without-dot.ts'
 import { stubDomains } from './stub-domains.ts'
 import { tcpOnlyFailure } from './tcp-only-failure.ts'
@@ -53,6 +54,7 @@ export const RULES: readonly Rule[] = [
   aaaaNxdomainContradiction,
   wildcardSuffix,
   searchAnsweredInstead,
+  searchStoppedEarly,
   searchLineTooLong,
   truncationWithoutTcp,
   autopathInconsistent,

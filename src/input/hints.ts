@@ -14,8 +14,6 @@ export interface Resource {
   node: string | null
   name: string
   role: Role | null
-  /** spec.dnsPolicy of a pod. */
-  dnsPolicy?: string | undefined
   /** What decides a pod's resolv.conf. */
   dns?: PodDns
 }
@@ -75,7 +73,6 @@ function resourcesOf(object: KubernetesObject): Resource[] {
         node: spec?.nodeName ?? null,
         name,
         role,
-        dnsPolicy: spec?.dnsPolicy,
         dns: dnsOf(object),
       }))
   }

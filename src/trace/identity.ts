@@ -10,8 +10,6 @@ export interface Identity {
   name: string | null
   /** Null where the files do not settle it. */
   role: Role | null
-  /** spec.dnsPolicy of the pod; left out where nobody says. */
-  dnsPolicy?: string | undefined
   /** What decides the pod's resolv.conf; left out where nobody says. */
   dns?: PodDns
 }
