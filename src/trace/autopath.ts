@@ -5,7 +5,7 @@
  * https://github.com/coredns/coredns/blob/master/plugin/autopath/autopath.go
  */
 import { type AddressId, NONE, type Time } from '../model.ts'
-import type { Names } from '../wire/tables.ts'
+import type { Names } from '../wire/names.ts'
 import { attach, type Forwarding } from './forwarding.ts'
 import type { Transaction } from './transaction.ts'
 

@@ -7,7 +7,7 @@
  */
 import { HINFO, NS } from '../codes.ts'
 import { type AddressId, INCOMING, type NameId, NONE, OTHER_HOST, type Time } from '../model.ts'
-import type { Names } from '../wire/tables.ts'
+import type { Names } from '../wire/names.ts'
 import type { Profiles } from './profiles.ts'
 import { endsWithSuffix, withoutSuffix } from './suffix.ts'
 import { type Transaction, UNREACHED } from './transaction.ts'
@@ -144,7 +144,8 @@ export class Forwarding {
     const name = this.names.text(t.qname)
     for (const suffix of suffixes) {
       if (!endsWithSuffix(name, suffix)) continue
-      const base = this.names.internText(withoutSuffix(name, suffix))
+      const base = this.names.find(withoutSuffix(name, suffix))
+      if (base === NONE) continue
       if (attach(t, chooseCause(this.possible(this.renamed.enclosing(base, t), t), t))) return true
     }
     return false

@@ -3,7 +3,7 @@
  * transaction is decided in fitting.ts; here they are kept, and closed when nothing can join them any more.
  */
 import type { AddressId, Time } from '../model.ts'
-import type { Names } from '../wire/tables.ts'
+import type { Names } from '../wire/names.ts'
 import { fit, fitOf, isError, isPositive, NOTHING_FITS } from './fitting.ts'
 import { addTransaction, type Candidate, type Lookup, newCandidate, newLookup } from './lookup.ts'
 import type { Profiles } from './profiles.ts'

@@ -1,6 +1,6 @@
 /** Pairs of names of which the second may be asked because the first was denied: the steps of search walks, taken apart once. */
 import type { NameId } from '../model.ts'
-import type { Names } from '../wire/tables.ts'
+import type { Names } from '../wire/names.ts'
 import { behind, commonBase, dots } from './suffix.ts'
 
 export interface SearchStep {

@@ -4,7 +4,7 @@
  * nobody did it is assumed, and counted as such.
  */
 import { type AddressId, NONE, type Outcome, type Time } from '../model.ts'
-import type { Names } from '../wire/tables.ts'
+import type { Names } from '../wire/names.ts'
 import { type Change, isDotted } from './change.ts'
 import type { KnownName } from './known-names.ts'
 import { type Reading, readingsOf } from './readings.ts'

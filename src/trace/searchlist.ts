@@ -4,7 +4,7 @@
  */
 import { A, AAAA, NOERROR, NXDOMAIN } from '../codes.ts'
 import { type AddressId, type NameId, NONE, type PodDns, type ResolvConf, type Time } from '../model.ts'
-import type { Names } from '../wire/tables.ts'
+import type { Names } from '../wire/names.ts'
 import { Denials } from './denials.ts'
 import { expectedOfConf, expectedOfPod, nodeDomainsOf } from './expected.ts'
 import { NamePairs, type SearchStep } from './name-pairs.ts'

@@ -4,7 +4,7 @@
  */
 import { AA, NOERROR, NXDOMAIN, RA, SERVFAIL } from '../codes.ts'
 import { type AddressId, NONE, type ServedFrom, type Time } from '../model.ts'
-import type { Names } from '../wire/tables.ts'
+import type { Names } from '../wire/names.ts'
 import type { Endpoints } from './endpoints.ts'
 import { Servfails } from './servfails.ts'
 import { ANSWERED, RESPONSE_LOST, type Transaction } from './transaction.ts'

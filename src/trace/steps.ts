@@ -3,7 +3,7 @@
  * the steps that were taken last are remembered: taking strings apart anew for each query cost a tenth of the analysis.
  */
 import type { NameId } from '../model.ts'
-import type { Names } from '../wire/tables.ts'
+import type { Names } from '../wire/names.ts'
 import { behind, commonBase } from './suffix.ts'
 
 export interface Step {

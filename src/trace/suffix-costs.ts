@@ -1,6 +1,6 @@
 /** What a candidate with one search domain usually costs and comes to: for a candidate that nobody asked for in this capture. */
 import type { NameId, Outcome } from '../model.ts'
-import type { Names } from '../wire/tables.ts'
+import type { Names } from '../wire/names.ts'
 import { add, KnownName, type KnownNames } from './known-names.ts'
 import type { Walk } from './walks.ts'
 

@@ -5,7 +5,8 @@
 import { A, AAAA, CNAME, MX, NS, PTR, SOA, SRV, TXT } from '../codes.ts'
 import { HEADER } from './dns.ts'
 import { newName, readName, skipName, WHOLE } from './name.ts'
-import { textOfName, textOfV6 } from './tables.ts'
+import { textOfName } from './names.ts'
+import { textOfV6 } from './tables.ts'
 
 const DNAME = 39
 const SPF = 99

@@ -2,7 +2,8 @@
  * Addresses, names and vantage points as small numbers, so that the hot path holds and compares ids instead of strings.
  * One set of tables serves a whole run, whatever the number of captures.
  */
-import { type AddressId, type NameId, NONE, type Vantage, type VantageId } from '../model.ts'
+import { type AddressId, NONE, type Vantage, type VantageId } from '../model.ts'
+import { Names } from './names.ts'
 
 declare global {
   interface Buffer {
@@ -18,7 +19,7 @@ export interface Tables {
 }
 
 /**
- * How many names and addresses are told apart: 0.3 KB each in here, and of an address several KB in trace/. More than any cluster has;
+ * How many names and addresses are told apart: 0.1 KB a name and 0.3 KB an address in here, and several KB an address in trace/. More than any cluster has;
  * what comes with further ones is left out, and counted.
  */
 const MOST_NAMES = 1 << 19
@@ -106,130 +107,6 @@ export class Addresses {
   }
 }
 
-/** Slots of the cache in front of the Map of names, a power of two, and the bytes that one holds. */
-const SLOTS = 2048
-const SLOT_BYTES = 128
-
-/** Wire names by which names are found quickly; where case is random (0x20) every query has another one. */
-const MOST_SPELLINGS = 1 << 16
-
-/**
- * Names, lower-cased (RFC 4343). The key of the first look is the name's wire bytes as they came, so that a name in mixed case
- * (0x20) costs one more entry and no more time. Few names make up most messages, so the last one of each slot is compared byte by
- * byte before a string is made for the Map: a third of the time.
- */
-export class Names {
-  private readonly slotBytes = new Uint8Array(SLOTS * SLOT_BYTES)
-  private readonly slotLengths = new Uint8Array(SLOTS)
-  private readonly slotIds = new Int32Array(SLOTS)
-  private readonly byWire = new Map<string, NameId>()
-  private readonly byText = new Map<string, NameId>()
-  private readonly texts: string[] = []
-  private readonly heads: number[] = []
-  private readonly headIds = new Map<string, number>()
-  private readonly services: boolean[] = []
-  private readonly limit: number
-
-  constructor(limit: number) {
-    this.limit = limit
-  }
-
-  /** The id of an uncompressed wire name at [start, end), its final zero byte included or not; NONE where there is no room for another. */
-  internWire(bytes: Buffer, start: number, end: number): NameId {
-    const length = end - start
-    if (length > SLOT_BYTES || length === 0) return this.lookUp(bytes, start, end)
-    const slot = slotOf(bytes, start, length)
-    const { slotBytes } = this
-    if (this.slotLengths[slot] === length) {
-      let at = slot * SLOT_BYTES
-      let position = start
-      while (position < end && bytes[position] === slotBytes[at]) {
-        position++
-        at++
-      }
-      if (position === end) return this.slotIds[slot]
-    }
-    const id = this.lookUp(bytes, start, end)
-    if (id === NONE) return NONE
-    for (let i = 0, at = slot * SLOT_BYTES; i < length; i++) slotBytes[at + i] = bytes[start + i]
-    this.slotLengths[slot] = length
-    this.slotIds[slot] = id
-    return id
-  }
-
-  private lookUp(bytes: Buffer, start: number, end: number): NameId {
-    const key = bytes.latin1Slice(start, end)
-    const known = this.byWire.get(key)
-    if (known !== undefined) return known
-    const text = textOfName(bytes, start, end)
-    if (this.texts.length >= this.limit && !this.byText.has(text.toLowerCase())) return NONE
-    const id = this.internText(text)
-    if (this.byWire.size >= MOST_SPELLINGS) this.byWire.clear()
-    this.byWire.set(key, id)
-    return id
-  }
-
-  /** The id of a name in presentation form, without a trailing dot; "" is the root. */
-  internText(text: string): NameId {
-    const name = text.toLowerCase()
-    const known = this.byText.get(name)
-    if (known !== undefined) return known
-    const id = this.texts.length
-    this.texts.push(name)
-    this.byText.set(name, id)
-    return id
-  }
-
-  /** The id of a name that was seen, in lower case; NONE for any other. */
-  find(text: string): NameId {
-    return this.byText.get(text) ?? NONE
-  }
-
-  text(id: NameId): string {
-    return this.texts[id]
-  }
-
-  /** A small number for a name's first label, which all names of a search walk share. */
-  head(id: NameId): number {
-    const known = this.heads[id]
-    if (known !== undefined) return known
-    // Names come in the order of their ids, mostly: no holes, which would make the array slow.
-    while (this.heads.length < id) this.head(this.heads.length)
-    const text = this.texts[id]
-    const dot = text.indexOf('.')
-    const label = dot < 0 ? text : text.slice(0, dot)
-    let head = this.headIds.get(label)
-    if (head === undefined) {
-      head = this.headIds.size
-      this.headIds.set(label, head)
-    }
-    this.heads[id] = head
-    return head
-  }
-
-  /** True if ".svc." stands in the name: it is meant for a service of the cluster. */
-  isService(id: NameId): boolean {
-    const known = this.services[id]
-    if (known !== undefined) return known
-    while (this.services.length <= id) this.services.push(this.texts[this.services.length].includes('.svc.'))
-    return this.services[id]
-  }
-
-  get size(): number {
-    return this.texts.length
-  }
-}
-
-/** From the length, the first bytes (where names of a cluster differ) and some further on. */
-function slotOf(bytes: Uint8Array, start: number, length: number): number {
-  const step = (length + 7) >> 3
-  let hash = length
-  for (let i = 0; i < length; i += step) hash = Math.imul(hash ^ bytes[start + i], 0x9e37_79b1) ^ (hash >>> 15)
-  const head = length < 12 ? length : 12
-  for (let i = 1; i < head; i++) hash = Math.imul(hash ^ bytes[start + i], 0x85eb_ca6b)
-  return (hash ^ (hash >>> 13) ^ (hash >>> 21)) & (SLOTS - 1)
-}
-
 /** The interfaces at which frames were captured. */
 export class Vantages {
   private readonly ids = new Map<number, VantageId>()
@@ -245,28 +122,6 @@ export class Vantages {
     this.ids.set(key, id)
     return id
   }
-}
-
-/**
- * A wire name in presentation form (RFC 1035 5.1, RFC 4343): a dot or backslash inside a label is escaped with a backslash, a byte
- * outside printable ASCII is \DDD, so the text holds no control character and can be split at its bare dots.
- */
-export function textOfName(bytes: Uint8Array, start: number, end: number): string {
-  let text = ''
-  let at = start
-  while (at < end) {
-    const length = bytes[at++]
-    if (length === 0) break
-    if (text !== '') text += '.'
-    const labelEnd = Math.min(at + length, end)
-    for (; at < labelEnd; at++) {
-      const byte = bytes[at]
-      if (byte === 0x2e || byte === 0x5c) text += `\\${String.fromCharCode(byte)}`
-      else if (byte > 0x20 && byte < 0x7f) text += String.fromCharCode(byte)
-      else text += `\\${String(byte).padStart(3, '0')}`
-    }
-  }
-  return text
 }
 
 /** RFC 5952: lower case, the longest run of zero groups (the first of equals, at least two) as "::". */
