@@ -19,8 +19,8 @@ export interface Tables {
 }
 
 /**
- * How many names and addresses are told apart: 0.1 KB a name and 0.3 KB an address in here, and several KB an address in trace/. More than any cluster has;
- * what comes with further ones is left out, and counted.
+ * How many names and addresses are told apart: 0.1 KB a name and 0.3 KB an address in here, and of an address several KB in trace/. More
+ * than any cluster has; what comes with further ones is left out, and counted.
  */
 const MOST_NAMES = 1 << 19
 const MOST_ADDRESSES = 1 << 17
