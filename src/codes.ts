@@ -148,6 +148,8 @@ export const ISSUES: Record<string, string> = {
   'line-not-json': "Lines that are no JSON, such as a program's own messages between the flows, were passed over.",
   'line-encoding':
     'Lines are not valid UTF-8, which Hubble never writes: the file was damaged or converted; what is readable was read.',
+  'line-untimed':
+    'DNS records are printed without a time, so nothing tells which of them belong to one lookup: print them with their times.',
   'line-too-long': 'Lines are longer than 16 MiB, which no flow is; they were passed over.',
   'flow-aggregated':
     'The exporter aggregated flows (fieldAggregate): a line stands for many flows and cannot be a query; export DNS without aggregation.',

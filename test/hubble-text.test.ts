@@ -173,6 +173,20 @@ describe('lines', () => {
     expect(report.issues.map(({ code }) => code).sort()).toEqual(['line-not-json', 'node-unavailable'])
   })
 
+  test('without times packets are conversations, and DNS records are counted and said to be left out', async () => {
+    const { report, lookups } = await analyzed(
+      [
+        'shop/a:40001 (ID:4001) -> kube-system/coredns-x:53 (ID:77) to-endpoint FORWARDED (UDP)',
+        'shop/a:40001 (ID:4001) <- kube-system/coredns-x:53 (ID:77) to-endpoint FORWARDED (UDP)',
+        'shop/a:40001 (ID:4001) -> kube-system/coredns-x:53 (ID:77) dns-request proxy FORWARDED (DNS Query x.example. A)',
+      ].join('\n'),
+    )
+    expect(lookups).toEqual([])
+    expect(report.captures[0]?.lines).toEqual({ 'packets on port 53': 2, 'DNS records without time': 1 })
+    expect(report.flows?.pairs).toMatchObject([{ client: 'shop/a', conversations: 1, unanswered: 0 }])
+    expect(report.issues.map(({ code }) => code)).toEqual(['line-untimed'])
+  })
+
   test('the report says what text leaves out', async () => {
     const { report } = await analyzed(textLog(linesOf('nxdomain-chain'), { form: 'compact' }))
     expect(reportText(report, { width: 80, color: false }).replace(/\s+/g, ' ')).toMatch(/without a year/)

@@ -250,6 +250,18 @@ describe('one lookup, hop by hop', () => {
   })
 })
 
+test('a log that was rotated between a query and its answer loses nothing', async () => {
+  const lines = readFileSync(fixture('nxdomain-chain'), 'utf8').trim().split('\n')
+  const whole = await analyzed(fixture('nxdomain-chain'))
+  const told = ({ hops }: Analyzed) =>
+    hops.map(hop => [hop.start, hop.qname, hop.qtype, hop.outcome, hop.waitMs]).sort()
+  for (let n = 1; n < lines.length; n++) {
+    const older = written(`events-${n}.log.gz`, gzipSync(`${lines.slice(0, n).join('\n')}\n`))
+    const newer = written(`events-${n}.log`, Buffer.from(`${lines.slice(n).join('\n')}\n`))
+    expect(told(await analyzed(newer, older))).toEqual(told(whole))
+  }
+})
+
 describe('lines', () => {
   const three = [query(1), query(2), query(3)].join('\n')
   const rows = [row(1), row(2), row(3)]

@@ -251,9 +251,10 @@ export class HubbleDecoder implements FrameDecoder {
   /** Of packets it matters little when they were; a query and its answer without times are no lookup. */
   private takeUntimed(flow: Fields, isDns: boolean, ends: Ends, node: string | null, number: number): Verdict {
     const { capture } = this.options
-    if (capture.format === TEXT_FORMAT && !isDns)
-      return this.takePacket(flow, ends, capture.last ?? { seconds: 0, nanos: 0 }, node, number)
-    return this.unusable('flow-fields', 'flows without time or addresses', number)
+    if (capture.format !== TEXT_FORMAT) return this.unusable('flow-fields', 'flows without time or addresses', number)
+    return isDns
+      ? this.unusable('line-untimed', 'DNS records without time', number)
+      : this.takePacket(flow, ends, capture.last ?? { seconds: 0, nanos: 0 }, node, number)
   }
 
   private unusable(code: string, name: string, number: number): Verdict {

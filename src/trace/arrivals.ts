@@ -2,7 +2,7 @@
  * What each capture shows of the two directions: whether both, and how far responses had come when they were seen. A server's own
  * capture sees them leave, with their full TTL.
  */
-import { INCOMING, type Messages } from '../model.ts'
+import { INCOMING, type Messages, type Time } from '../model.ts'
 
 /** A capture with fewer responses than this share of its queries shows one direction only. */
 const BOTH_DIRECTIONS = 0.5
@@ -14,21 +14,29 @@ export class Arrivals {
   /** Of responses: the lowest TTL, and how many came in through an interface. */
   private readonly lowestTtl: number[] = []
   private readonly cameIn: number[] = []
+  /** Time of the last message. */
+  private readonly latest: Time[] = []
 
-  addQuery(file: number): void {
+  addQuery(file: number, time: Time): void {
+    if (!(this.latest[file] >= time)) this.latest[file] = time
     this.queries[file] = (this.queries[file] ?? 0) + 1
   }
 
   /** Takes a response, row i. */
-  addResponse(m: Messages, i: number): void {
+  addResponse(m: Messages, i: number, time: Time): void {
     const file = m.file[i]
+    if (!(this.latest[file] >= time)) this.latest[file] = time
     this.responses[file] = (this.responses[file] ?? 0) + 1
     if (!(this.lowestTtl[file] <= m.ttl[i])) this.lowestTtl[file] = m.ttl[i]
     if (m.direction[i] === INCOMING) this.cameIn[file] = (this.cameIn[file] ?? 0) + 1
   }
 
-  showsBothDirections(file: number): boolean {
-    return (this.responses[file] ?? 0) > BOTH_DIRECTIONS * (this.queries[file] ?? 0)
+  /**
+   * True where a response of that time would stand in the file: it shows both directions, and goes on after it. A piece of a ring buffer or
+   * of a rotated log ends before, and what came later stands in the next piece.
+   */
+  wouldShow(file: number, time: Time): boolean {
+    return (this.responses[file] ?? 0) > BOTH_DIRECTIONS * (this.queries[file] ?? 0) && this.latest[file] > time
   }
 
   /** The lowest TTL of the responses that a file shows leaving; null where any of them came in. */

@@ -96,7 +96,7 @@ export class Matching {
    * one. Asked when all sightings are in.
    */
   lostResponse(t: Transaction): boolean {
-    return t.state === ANSWERED && !t.delivered && this.arrivals.showsBothDirections(t.file)
+    return t.state === ANSWERED && !t.delivered && this.arrivals.wouldShow(t.file, t.end)
   }
 
   /** No more messages: what is open is unanswered, or the capture ended before it could be. */
@@ -110,7 +110,7 @@ export class Matching {
   // -- Queries --------------------------------------------------------------------------------------------------------------
 
   private addQuery(m: Messages, i: number, time: Time): void {
-    this.arrivals.addQuery(m.file[i])
+    this.arrivals.addQuery(m.file[i], time)
     const vantage = m.vantage[i] * 4 + m.direction[i]
     let best: Transaction | null = null
     let bestFit = NO_MATCH
@@ -268,7 +268,7 @@ export class Matching {
   // -- Responses and errors --------------------------------------------------------------------------------------------------
 
   private addResponse(m: Messages, i: number, time: Time): void {
-    this.arrivals.addResponse(m, i)
+    this.arrivals.addResponse(m, i, time)
     const vantage = m.vantage[i] * 4 + m.direction[i]
     const t = this.find(m.to[i], m.toPort[i], m, i, m.from[i], vantage)
     if (t === null) {
