@@ -11,7 +11,9 @@ import { behind, commonBase, endsWithSuffix, withoutSuffix } from './suffix.ts'
 interface Naming {
   qnames: readonly NameId[]
   list: readonly string[]
+  nodeDomains: readonly string[]
   neverWalks: boolean
+  mayCache: boolean
   base: string
   suffixes: (string | null)[]
   certain: boolean
@@ -25,14 +27,24 @@ const REMEMBERED = 4096
 export class Namings {
   private readonly slots = new Array<Naming | undefined>(REMEMBERED)
 
-  name(lookup: Lookup, knowledge: SearchKnowledge): void {
+  /**
+   * `mayCache`: its resolver may have had other candidates in a cache of its own. `nodeDomains`: search domains that nodes are known to
+   * add, of which this client may have some.
+   */
+  name(lookup: Lookup, knowledge: SearchKnowledge, mayCache: boolean, nodeDomains: readonly string[]): void {
     const { candidates } = lookup
     const neverWalks = knowledge.queries >= ENOUGH_QUERIES
     const last = candidates[candidates.length - 1].qname
     const hash = Math.imul(candidates[0].qname, 0x9e37_79b1) ^ Math.imul(last, 0x85eb_ca6b) ^ candidates.length
     const slot = (hash ^ (hash >>> 15)) & (REMEMBERED - 1)
     const known = this.slots[slot]
-    if (known?.list === knowledge.list && known.neverWalks === neverWalks && isOf(known, lookup)) {
+    if (
+      known?.list === knowledge.list &&
+      known.nodeDomains === nodeDomains &&
+      known.neverWalks === neverWalks &&
+      known.mayCache === mayCache &&
+      isOf(known, lookup)
+    ) {
       lookup.searchList = knowledge.list
       lookup.base = known.base
       lookup.suffixes = known.suffixes
@@ -40,10 +52,11 @@ export class Namings {
       lookup.alternatives = known.alternatives
       return
     }
-    nameAnew(lookup, knowledge)
+    nameAnew(lookup, knowledge, mayCache, nodeDomains)
     const { base, suffixes, certain, alternatives } = lookup
     const qnames = candidates.map(({ qname }) => qname)
-    this.slots[slot] = { qnames, list: knowledge.list, neverWalks, base, suffixes, certain, alternatives }
+    const { list } = knowledge
+    this.slots[slot] = { qnames, list, nodeDomains, neverWalks, mayCache, base, suffixes, certain, alternatives }
   }
 }
 
@@ -60,7 +73,7 @@ const MAX_ALTERNATIVES = 6
 const ENOUGH_QUERIES = 12
 
 /** Sets base, suffixes, certain and alternatives. */
-function nameAnew(lookup: Lookup, knowledge: SearchKnowledge): void {
+function nameAnew(lookup: Lookup, knowledge: SearchKnowledge, mayCache: boolean, nodeDomains: readonly string[]): void {
   const names = lookup.candidates.map(c => c.name)
   lookup.searchList = knowledge.list
   if (names.length > 1) {
@@ -98,6 +111,14 @@ function nameAnew(lookup: Lookup, knowledge: SearchKnowledge): void {
   } else {
     lookup.base = name
     lookup.suffixes = [null]
+    // A candidate from the middle of the list stands alone where the ones before it came from a cache, or nobody knows that they did not;
+    // one behind a domain that nodes add may be the first, where nothing is known of this client's list.
+    const domains = first === undefined ? nodeDomains : mayCache ? knowledge.list : []
+    lookup.alternatives = domains
+      .filter(domain => endsWithSuffix(name, domain))
+      .map(domain => withoutSuffix(name, domain))
+      .slice(0, MAX_ALTERNATIVES)
+    lookup.certain = lookup.alternatives.length === 0
   }
 }
 

@@ -29,6 +29,8 @@ export interface Resolver {
   /** Queries for a candidate at one silent server, and what a repetition keeps. */
   tries: number | null
   repeats: 'id and port' | 'id' | 'nothing' | null
+  /** Keeps answers to single candidates, so that any of a walk may be missing. */
+  caches: boolean
   /** Nanoseconds from the last query that was not answered to the end of waiting for it; null where it is not known. */
   timeout: Time | null
   /** True where `timeout` counts from the candidate's first query, is twice the time between tries, and errors are waited out too (musl). */
@@ -52,6 +54,7 @@ export const RESOLVERS: Resolver[] = [
     socket: 'query',
     tries: 3,
     repeats: 'id',
+    caches: false,
     timeout: 5 * SECOND,
     timeoutIsTotal: false,
     source: 'https://gitlab.isc.org/isc-projects/bind9/-/blob/main/bin/dig/dighost.c',
@@ -69,6 +72,7 @@ export const RESOLVERS: Resolver[] = [
     socket: 'walk',
     tries: 1,
     repeats: null,
+    caches: true,
     timeout: 5 * SECOND,
     timeoutIsTotal: false,
     source:
@@ -87,6 +91,7 @@ export const RESOLVERS: Resolver[] = [
     socket: 'walk',
     tries: 3,
     repeats: 'id',
+    caches: true,
     timeout: null,
     timeoutIsTotal: false,
     source: 'https://github.com/c-ares/c-ares/blob/main/src/lib/ares_getaddrinfo.c',
@@ -106,6 +111,7 @@ export const RESOLVERS: Resolver[] = [
     socket: 'query',
     tries: 2,
     repeats: 'nothing',
+    caches: false,
     timeout: 5 * SECOND,
     timeoutIsTotal: false,
     source: 'https://github.com/golang/go/blob/master/src/net/dnsclient_unix.go',
@@ -125,6 +131,7 @@ export const RESOLVERS: Resolver[] = [
     socket: 'walk',
     tries: 2,
     repeats: 'id and port',
+    caches: false,
     timeout: 5 * SECOND,
     timeoutIsTotal: true,
     source: 'https://git.busybox.net/busybox/tree/networking/nslookup.c',
@@ -142,6 +149,7 @@ export const RESOLVERS: Resolver[] = [
     socket: 'query',
     tries: 3,
     repeats: 'id',
+    caches: true,
     timeout: null,
     timeoutIsTotal: false,
     source: 'https://github.com/erlang/otp/blob/master/lib/kernel/src/inet_res.erl',
@@ -165,6 +173,7 @@ export const RESOLVERS: Resolver[] = [
     socket: 'query',
     tries: 2,
     repeats: null,
+    caches: true,
     timeout: 5 * SECOND,
     timeoutIsTotal: false,
     source: 'https://github.com/hickory-dns/hickory-dns/blob/main/crates/resolver/src/lookup_ip.rs',
@@ -182,6 +191,7 @@ export const RESOLVERS: Resolver[] = [
     socket: 'query',
     tries: 2,
     repeats: 'id',
+    caches: false,
     timeout: 5 * SECOND,
     timeoutIsTotal: false,
     source: 'https://gitlab.isc.org/isc-projects/bind9/-/blob/main/bin/dig/host.c',
@@ -200,6 +210,7 @@ export const RESOLVERS: Resolver[] = [
     socket: 'query',
     tries: 3,
     repeats: 'id',
+    caches: false,
     timeout: 5 * SECOND,
     timeoutIsTotal: false,
     source: 'https://gitlab.isc.org/isc-projects/bind9/-/blob/main/bin/dig/nslookup.c',
@@ -221,6 +232,7 @@ export const RESOLVERS: Resolver[] = [
     socket: 'candidate',
     tries: 2,
     repeats: 'id and port',
+    caches: false,
     timeout: 5 * SECOND,
     timeoutIsTotal: true,
     source: 'https://git.musl-libc.org/cgit/musl/tree/src/network/lookup_name.c',
@@ -241,6 +253,7 @@ export const RESOLVERS: Resolver[] = [
     socket: 'candidate',
     tries: 2,
     repeats: 'id and port',
+    caches: false,
     timeout: 5 * SECOND,
     timeoutIsTotal: false,
     source: 'https://sourceware.org/git/?p=glibc.git;a=blob;f=resolv/res_send.c',
@@ -258,6 +271,7 @@ export const RESOLVERS: Resolver[] = [
     socket: 'query',
     tries: null,
     repeats: null,
+    caches: true,
     timeout: null,
     timeoutIsTotal: false,
     source: 'https://github.com/systemd/systemd/blob/main/src/resolve/resolved-dns-transaction.c',
@@ -275,6 +289,7 @@ export const RESOLVERS: Resolver[] = [
     socket: 'query',
     tries: null,
     repeats: null,
+    caches: true,
     timeout: null,
     timeoutIsTotal: false,
     source: 'https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#dns-windows',
@@ -299,6 +314,7 @@ export const UNKNOWN_RESOLVER: Resolver = {
   socket: 'candidate',
   tries: null,
   repeats: null,
+  caches: true,
   timeout: null,
   timeoutIsTotal: false,
   source: '',

@@ -25,8 +25,8 @@ import { ANSWERED, type Transaction } from './transaction.ts'
 const STEP_GAP: Time = 50e6
 /** Clock granularity: an answer may bear a later time than the query that it let loose. */
 const STEP_SLACK: Time = 0.5e6
-/** A tool that is started again takes longer than going on from the name as it is to the first search domain. */
-const AS_IS_STEP_GAP: Time = 10e6
+/** A program that is started again, or asks for the next name, takes longer than a walk needs for its next step. */
+const RESTART_GAP: Time = 10e6
 /** Both legs of a name leave within this. */
 const LEG_GAP: Time = 50e6
 /** The longest timer of a stub resolver after silence: glibc with three servers, c-ares. */
@@ -98,6 +98,8 @@ export class SearchLists {
   /** The learner that was asked for last. */
   private last: Learner | null = null
   private allSuffixes: string[] | null = null
+  /** The domains that nodes add to lists, as far as they are known. */
+  nodeDomains: readonly string[] = []
   private readonly names: Names
   private readonly files: Files
   /** The user's files may say something of a client that is new. */
@@ -154,11 +156,13 @@ export class SearchLists {
     const learner = stays ? asked : client.crossings
     const by = this.note(learner, step.from, step.to, step.base)
     const before = denials.by[at]
-    if (before && denials.base[at] === step.base && !(by.inWalk && before.inWalk)) {
+    const isQuick = t.start - denials.end[at] <= RESTART_GAP
+    if (isQuick && before && denials.base[at] === step.base && !(by.inWalk && before.inWalk)) {
       by.inWalk = before.inWalk = true
       this.mark(learner)
     }
-    led.by = by
+    // A slow step may lead from one lookup to the next: it proves no walk.
+    led.by = isQuick ? by : null
     led.base = step.base
     led.qname = t.qname
     led.start = t.start
@@ -174,7 +178,7 @@ export class SearchLists {
 
   /** True where a step from the name as it is begins a walk: at once, by the same resolver, and not after a walk that ended with it. */
   private beginsAsIs(denials: Denials<Observation>, at: number, t: Transaction, base: string): boolean {
-    if (t.start - denials.end[at] > AS_IS_STEP_GAP) return false
+    if (t.start - denials.end[at] > RESTART_GAP) return false
     if (denials.flags[at] !== t.queryFlags || denials.edns[at] !== t.edns) return false
     return !denials.has(qname => endsBehind(this.names.text(qname), base))
   }
@@ -232,10 +236,11 @@ export class SearchLists {
   /** Holds what was learned against what the user's files say. */
   private weighFiles(): void {
     const { resolvConf, pods } = this.files
-    if (resolvConf === null && pods.size === 0) return
     const zone = this.files.zone ?? this.zone ?? this.zoneOfNames
     const lists = resolvConf ? [resolvConf.search] : [...this.every()].map(({ learned }) => learned)
     const nodeDomains = nodeDomainsOf(lists, zone)
+    if (nodeDomains && nodeDomains.join(' ') !== this.nodeDomains.join(' ')) this.nodeDomains = nodeDomains
+    if (resolvConf === null && pods.size === 0) return
     for (const client of this.byClient.values()) {
       const all = [...client.atServer, client.crossings]
       const learnedNothing = all.every(({ learned }) => learned.length === 0)
@@ -399,11 +404,14 @@ function isSameCandidate({ led }: Client, t: Transaction): boolean {
 const endsBehind = (name: string, base: string): boolean => name.length > base.length && name.startsWith(`${base}.`)
 
 function makeList(learner: Learner, steps: Observations): void {
+  setList(learner, pathOf(steps))
+  learner.knowledge.complete = steps.get(learner.learned.at(-1) ?? '')?.has('') ?? false
+}
+
+function setList(learner: Learner, list: string[]): void {
   const { knowledge, ndots } = learner
-  const list = pathOf(steps)
   learner.learned = list
   knowledge.list = list
-  knowledge.complete = steps.get(list.at(-1) ?? '')?.has('') ?? false
   setPositions(knowledge)
   setBounds(knowledge, ndots)
 }
@@ -414,6 +422,12 @@ function learnWhole(client: Client): void {
   if (crosses(client)) {
     for (const { ndots } of atServer) noteNdots(crossings.ndots, ndots)
     makeList(crossings, merged([crossings, ...atServer].map(({ steps }) => steps)))
+  }
+  for (const learner of atServer) {
+    // No list begins with svc.<zone>: its walks went to another server before (I1).
+    const [first] = learner.learned
+    const whole = first?.startsWith('svc.') ? atServer.find(({ learned }) => learned[1] === first) : undefined
+    if (whole) setList(learner, whole.learned)
   }
   for (const { knowledge, learned, ndots } of holding(client)) {
     if (learned.length === 0) continue

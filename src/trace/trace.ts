@@ -227,7 +227,7 @@ export class Trace {
     const knowledge = this.searchLists.of(lookup.client, asked)
     const resolver = resolverOf(habitsOf(lookup, this.profiles.clockShare(lookup.client)))
     lookup.resolver = resolver.name || null
-    this.namings.name(lookup, knowledge)
+    this.namings.name(lookup, knowledge, resolver.caches, this.searchLists.nodeDomains)
     if (lookup.candidates.length > 1)
       this.searchLists.noteWalk(lookup.client, asked, lookup.base, lookup.suffixes[0] !== null)
     lookup.ndots = { min: knowledge.ndotsMin, max: knowledge.ndotsMax }
