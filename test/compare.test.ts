@@ -1,5 +1,6 @@
 /** compare: the test of chance itself, what comes of samples of the repository, and two recordings of one workload. */
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { randomSource } from '../bench/random.js'
@@ -193,6 +194,21 @@ test.each([
   const { status, out, err } = await dnstrail(`compare ${line}`.trim())
   expect({ status, out }).toEqual({ status: 2, out: '' })
   expect(err.trim().split('\n').length).toBe(1)
+})
+
+test('captures without a lookup are said to be so', async () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'dnstrail-compare-')), 'empty.pcap')
+  const head = Buffer.alloc(24)
+  head.writeUInt32LE(0xa1b2c3d4, 0)
+  head.writeUInt16LE(2, 4)
+  head.writeUInt16LE(4, 6)
+  head.writeUInt32LE(65535, 16)
+  head.writeUInt32LE(1, 20)
+  writeFileSync(file, head)
+  expect((await dnstrail(`compare ${file} ${file}`)).out).toContain('nothing can be compared')
+  const whatIf = await dnstrail(`what-if ${file} --ndots 2`)
+  expect(whatIf.out).toContain('there is no lookup')
+  expect(whatIf.out).not.toContain('dnsConfig')
 })
 
 test('the text holds at 80 columns', async () => {

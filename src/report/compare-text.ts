@@ -48,6 +48,7 @@ function verdict({ measures, names, findings }: Comparison): string[] {
     findings.filter(finding => finding.change === change).map(({ code }) => code)
   const fail = names.filter(({ verdict }) => verdict === 'lower').length
   const mended = names.length - fail
+  if (measures.length === 0) return ['nothing can be compared: there is no lookup on either side']
   return [
     changed.length === 0
       ? `none of ${plural(told.length, 'number')} by more than noise`

@@ -43,10 +43,14 @@ export function whatIfOf(trace: Trace, context: RecordContext, change: Change): 
       workloadOf,
       r => `${answeringName(r)} would answer in place of ${answeredNow(r)}`,
     ),
-    unknown: doubtsOf(replay, replayed, change, total, nodeOf),
-    advice: adviceFor(change, lost),
-    patch: patchFor(change, replay, address => context.tables.addresses.text(address)),
-    corefile: corefileFor(change, replay.seen.zone),
+    ...(replayed.length === 0
+      ? { unknown: ['there is no lookup in this capture.'], advice: [], patch: null, corefile: null }
+      : {
+          unknown: doubtsOf(replay, replayed, change, total, nodeOf),
+          advice: adviceFor(change, lost),
+          patch: patchFor(change, replay, address => context.tables.addresses.text(address)),
+          corefile: corefileFor(change, replay.seen.zone),
+        }),
   }
 }
 

@@ -149,7 +149,7 @@ export class Replay {
     return {
       reading,
       walk,
-      steps: change.autopath ? this.inServer(reading, steps) : steps,
+      steps: this.isHelped(reading, order, change) ? this.inServer(steps) : steps,
       outcome: answered || walk.outcome === 'answered' ? outcomeOf(steps, reading.resolver) : walk.outcome,
       answered,
     }
@@ -172,7 +172,7 @@ export class Replay {
     if (reading.fixed) return null
     if (reading.base !== null && isDotted(change, reading.base)) return reading.order.length === 1 ? null : ONLY_AS_IS
     const order = this.searchedOrder(reading, change, kept)
-    if (change.autopath && this.isHelped(reading, order)) return order
+    if (this.isHelped(reading, order, change)) return order
     const { order: now } = reading
     if (order === now) return null
     return order.length === now.length && order.every((p, i) => p === now[i]) ? null : order
@@ -193,10 +193,11 @@ export class Replay {
     return positions === null ? order : order.filter(p => p === AS_IS || positions.includes(p))
   }
 
-  /** autopath acts on the first domain of the pod's list, at a CoreDNS that sees the pod's own address. */
-  private isHelped({ walk, list }: Reading, order: readonly number[]): boolean {
+  /** autopath acts on the first domain of the pod's list, at a CoreDNS that sees the pod's own address: not behind a node's cache. */
+  private isHelped({ walk, list }: Reading, order: readonly number[], { autopath, nodeLocalCache }: Change): boolean {
+    if (!autopath || nodeLocalCache || order[0] !== 0) return false
     const { zone, isCoredns } = this.seen
-    return order[0] === 0 && isCoredns(walk.asked) && zone !== null && list[0].endsWith(zone)
+    return isCoredns(walk.asked) && zone !== null && list[0].endsWith(zone)
   }
 
   private stepAt(reading: Reading, position: number): Step {
@@ -256,9 +257,9 @@ export class Replay {
    * CoreDNS walks the list itself and answers the first candidate with what is not NXDOMAIN. Where all is, the client walks too, and
    * where the answer is empty it may go on.
    */
-  private inServer(reading: Reading, steps: Step[]): Step[] {
+  private inServer(steps: Step[]): Step[] {
     const at = steps.findIndex(({ outcome }) => outcome !== 'nxdomain')
-    if (at <= 0 || !this.isHelped(reading, steps[0].suffix === reading.list[0] ? [0] : [AS_IS])) return steps
+    if (at <= 0) return steps
     const [first] = steps
     const walked = steps.slice(1, at + 1)
     const found = steps[at]

@@ -68,7 +68,11 @@ export function doubtsOf(
   if (total.before.upstream === null) sentences.push('load on the upstream: not captured for enough of the lookups.')
   const behindCaches = readings.filter(({ walk }) => !seen.isCoredns(walk.asked))
   const direct = readings.length - behindCaches.length
-  if (change.autopath && behindCaches.length > 0)
+  if (change.autopath && change.nodeLocalCache)
+    sentences.push(
+      'autopath: behind a cache on every node CoreDNS does not see the pods any more, so it changes nothing.',
+    )
+  else if (change.autopath && behindCaches.length > 0)
     sentences.push(
       direct === 0
         ? 'autopath: no client asks CoreDNS itself, and behind a node-local cache CoreDNS does not see the pod: nothing changes.'
