@@ -26,6 +26,7 @@
  * until the one in `at` or the name itself answers; AAAA is empty unless `v6` gives an address. The lines between repeat and end come again with later times, %i counts them from 0.
  * "node ADDRESS NAME" says on which node an address is, and "policy ADDRESS POLICY" its dnsPolicy, as --resources does; with its namespace
  * and what of its dnsConfig there is (ndots, search with commas) it says what its resolv.conf should be. "conf DOMAINS ndots=N" is --resolv-conf.
+ * "role ADDRESS ROLE" is --role.
  * "live" decides upon lookups as they come, as for a live pipe. A line that begins with ! is one finding that must come out, worst first, and no other;
  * one that begins with ~ is a text that one of them must say.
  */
@@ -47,6 +48,7 @@ import {
   NONE,
   type PodDns,
   type ResolvConf,
+  type Role,
   TCP_SILENT,
   UNREACHABLE,
 } from '../src/model.ts'
@@ -95,6 +97,8 @@ export interface Scenario {
   says: string[]
   /** Address and node. */
   nodes: [address: string, node: string][]
+  /** Address and role. */
+  roles: [address: string, role: Role][]
   /** Address and dnsPolicy. */
   policies: [address: string, policy: string, ...words: string[]][]
   conf: ResolvConf | null
@@ -115,6 +119,7 @@ export function readScenario(path: string): Scenario {
     says: [],
     nodes: [],
     policies: [],
+    roles: [],
     conf: null,
     live: false,
   }
@@ -122,6 +127,7 @@ export function readScenario(path: string): Scenario {
   for (const line of lines) {
     if (line.startsWith('#') && scenario.title === path) scenario.title = line.slice(1).trim()
     else if (line === 'live') scenario.live = true
+    else if (line.startsWith('role ')) scenario.roles.push(line.split(/\s+/).slice(1) as [string, Role])
     else if (line.startsWith('policy ')) scenario.policies.push(line.split(/\s+/).slice(1) as [string, string])
     else if (line.startsWith('conf ')) scenario.conf = confOf(line.split(/\s+/).slice(1))
     else if (line.startsWith('node ')) scenario.nodes.push(line.split(/\s+/).slice(1) as [string, string])
@@ -308,7 +314,7 @@ export const runScenario = (scenario: Scenario, begin: ((world: World) => Examin
 
 /** The same, with the trace that has read it all. */
 export function traceScenario(
-  { rows, nodes, policies, conf, live }: Scenario,
+  { rows, nodes, policies, roles, conf, live }: Scenario,
   begin: ((world: World) => Examination) | null = null,
 ): { trace: Trace; context: RecordContext; records: LookupRecord[]; hops: HopRecord[] } {
   const tables = newTables()
@@ -332,7 +338,10 @@ export function traceScenario(
   }
   const trace: Trace = new Trace(tables, {
     clusterDomain: null,
-    roles: policies.map(([address]) => ({ role: 'pod' as const, address: tables.addresses.internText(address) })),
+    roles: [...policies.map(([address]) => [address, 'pod'] as const), ...roles].map(([address, role]) => ({
+      role,
+      address: tables.addresses.internText(address),
+    })),
     resolvConf: conf,
     pods: policies
       .filter(([, , ...words]) => words.length > 0)

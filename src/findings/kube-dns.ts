@@ -11,6 +11,8 @@ import { isClusterDns, type World, whoAll } from './world.ts'
 
 /** Answers of each kind: fewer may be an odd server in between. */
 const MIN_ANSWERS = 3
+/** dnsmasq keeps services for 30 s, so repeats come from its cache: where hardly any do, it is something else. */
+const MIN_CACHED = 0.1
 /** Questions that are remembered for each server. */
 const MOST_QUESTIONS = 2_000
 const MOST_SERVERS = 64
@@ -23,7 +25,7 @@ export const kubeDns: Rule = {
     'The answers for names of the cluster bear the marks of kube-dns: dnsmasq in front of a small server inside the same pod. Most advice about CoreDNS and its Corefile does not fit. dnsmasq has a cache of 1,000 names and forwards at most 150 queries at a time; beyond that it refuses. It is one thread.',
   why: 'kube-dns was the default before Kubernetes 1.13, and GKE runs it still unless Cloud DNS or CoreDNS was chosen. Its stub domains and upstream servers stand in the ConfigMap kube-dns (stubDomains, upstreamNameservers).',
   todo: 'Read the advice of the other findings with kube-dns in mind: what belongs into the Corefile goes into the ConfigMap kube-dns (stubDomains, upstreamNameservers) and the arguments of dnsmasq (--cache-size, --dns-forward-max, --neg-ttl). NodeLocal DNSCache helps it most, as it keeps the load away from the single thread.',
-  evidence: `Answers of a server of the cluster for services: "recursion available" in all (CoreDNS sets it in none), and for one and the same name once with authority (from the server behind dnsmasq) and once without (from the cache of dnsmasq). At least ${MIN_ANSWERS} of each.`,
+  evidence: `Answers of a server of the cluster for services: "recursion available" in all (CoreDNS sets it in none), and for one and the same name once with authority (from the server behind dnsmasq) and once without (from the cache of dnsmasq). At least ${MIN_ANSWERS} of each, and ${MIN_CACHED * 100} % from the cache.`,
   links: [
     'https://kubernetes.io/docs/tasks/administer-cluster/dns-custom-nameservers/',
     'https://cloud.google.com/kubernetes-engine/docs/how-to/kube-dns',
@@ -88,7 +90,11 @@ class KubeDns implements Observer {
   conclude(): Draft[] {
     const servers = [...this.servers.map].filter(
       ([address, s]) =>
-        s.plain === 0 && s.authoritative >= MIN_ANSWERS && s.cached >= MIN_ANSWERS && isClusterDns(this.world, address),
+        s.plain === 0 &&
+        s.authoritative >= MIN_ANSWERS &&
+        s.cached >= MIN_ANSWERS &&
+        s.cached >= MIN_CACHED * (s.cached + s.authoritative) &&
+        isClusterDns(this.world, address),
     )
     if (servers.length === 0) return []
     const cached = servers.reduce((n, [, s]) => n + s.cached, 0)

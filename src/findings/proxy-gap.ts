@@ -70,7 +70,7 @@ class ProxyGap implements Observer {
   }
 
   hop({ transaction: t, forwarder, lookup }: Hop): void {
-    if (!lookup || forwarder || t.qname === NONE) return
+    if (!lookup || forwarder || t.qname === NONE || t.dnsId < 0) return
     const client = this.clients.of(t.client)
     if (!client) return
     client.queries++

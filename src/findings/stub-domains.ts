@@ -84,6 +84,7 @@ class StubDomains implements Observer {
 
   hop({ transaction: t, from, forwarder, lookup }: Hop): void {
     if (!lookup || t.state !== ANSWERED || t.qname === NONE) return
+    if (serverRole(this.world, t.server) !== 'upstream') return
     const key = from * 0x200000 + t.server
     if (!forwarder) {
       const direct = this.direct.of(key)

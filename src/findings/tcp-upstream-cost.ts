@@ -74,7 +74,8 @@ class TcpUpstreamCost implements Observer {
     if (t.state !== ANSWERED || t.retransmissions > 0) return
     const wait = (t.end - t.start) / 1e6
     if (t.transport !== TCP) {
-      this.overUdp.of(t.server)?.add(wait)
+      // Nothing to compare with where nobody asks over TCP.
+      if (this.overTcp.map.size > 0) this.overUdp.of(t.server)?.add(wait)
       return
     }
     if (!forwarder) return

@@ -68,6 +68,7 @@ class UpstreamOutOfDate implements Observer {
 
   hop({ transaction: t, from, forwarder, lookup }: Hop): void {
     if (!lookup || t.state === OPEN || t.state === CAPTURE_ENDED) return
+    if (serverRole(this.world, t.server) !== 'upstream') return
     const way = this.ways.of((from * 0x200000 + t.server) * 2 + (forwarder ? 1 : 0))
     if (!way) return
     way.from = from
