@@ -159,5 +159,7 @@ export const ISSUES: Record<string, string> = {
     "Hubble's relay could not reach nodes, or lost them: their flows are missing from then on, and queries of their pods with them.",
   'addresses-limit': 'DNS packets of more addresses than dnstrail tells apart; they were left out.',
   'names-limit': 'DNS messages with more different names than dnstrail tells apart; their lookups were left out.',
-  'tcp-limit': 'More DNS over TCP was under way than dnstrail keeps; the oldest connections were given up.',
+  'tcp-forgotten':
+    'More TCP connections with DNS servers were open than dnstrail keeps; the oldest were forgotten between two messages, at no loss but their opening time.',
+  'tcp-limit': 'More DNS over TCP was under way than dnstrail keeps; the oldest half messages were given up.',
 }

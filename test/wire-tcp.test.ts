@@ -262,7 +262,7 @@ test('a flood of connections stays bounded, and the issue tells what was given u
   )
   const { issues, capture } = decoded(frames.map(bytes => ({ bytes, milliseconds: 0 })))
   expect(issues).toHaveLength(1)
-  expect(issues[0]).toMatch(/^tcp-limit \d+$/)
+  expect(issues[0]).toMatch(/^tcp-forgotten \d+$/)
   expect(capture.partFrames).toBe(200_000)
 })
 

@@ -24,7 +24,7 @@ import type { Tables } from '../wire/tables.ts'
 import { changesOf } from './changes.ts'
 import { flowRemarks } from './flow-remarks.ts'
 import { flowSums } from './flows.ts'
-import { qualityOf } from './quality.ts'
+import { type Place, qualityOf } from './quality.ts'
 import { endpointOf, lossRecord, type RecordContext, timeText } from './records.ts'
 
 /** Rows of a table of the worst. */
@@ -55,7 +55,8 @@ export function assemble(parts: Parts): Report {
     captures: captures.map((capture, i) => captureOf(capture, context.tables, i, clocks?.[i])),
     quality: qualityOf(
       captures,
-      trace.matching.counts,
+      trace.matching,
+      places(trace, context),
       sums.transactions,
       sums.cutNames,
       flowRemarks(captures, endpoints),
@@ -121,6 +122,17 @@ export function captureOf(capture: Capture, tables: Tables, file: number, clock?
     clock: clock?.record ?? null,
   }
 }
+
+/** What each vantage point showed, as people call it. */
+const places = ({ matching }: Trace, { tables, files }: RecordContext): Place[] =>
+  tables.vantages.list.map(({ file, name, index }, i) => {
+    const where = name ?? (index >= 0 ? `interface ${index}` : null)
+    return {
+      name: where === null ? files[file] : files.length > 1 ? `${where} of ${files[file]}` : where,
+      queries: matching.arrivals.queriesAt[i] ?? 0,
+      responses: matching.arrivals.responsesAt[i] ?? 0,
+    }
+  })
 
 /** From the first frame of all to the last, on the run's clock. */
 function secondsOf(captures: Capture[], clocks: Clock[] | null = null): number {

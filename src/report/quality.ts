@@ -1,7 +1,7 @@
 /** How far the capture can be trusted, in words: each remark says what was seen and what it means for the numbers. */
 import type { Capture, Issue, Report } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
-import type { MatchingCounts } from '../trace/matching.ts'
+import type { Matching } from '../trace/matching.ts'
 import type { Remark } from './flow-remarks.ts'
 
 type Grade = Report['quality']['grade']
@@ -9,6 +9,18 @@ type Grade = Report['quality']['grade']
 /** Shares below these are not worth a word, or only make the capture fair. */
 const SOME = 0.01
 const MANY = 0.1
+
+/** A vantage point with fewer messages, or with a larger share of the other direction, shows nothing about directions. */
+const ENOUGH = 10
+const HARDLY_ANY = 0.02
+const MOST_NAMED = 3
+
+/** A vantage point, and how many messages of each direction were seen there. */
+export interface Place {
+  name: string
+  queries: number
+  responses: number
+}
 
 /** Issues after which something is missing that nobody can count. */
 const DAMAGE = new Set([
@@ -24,7 +36,8 @@ const DAMAGE = new Set([
 
 export function qualityOf(
   captures: Capture[],
-  matching: MatchingCounts,
+  { counts: matching, givenUp }: Matching,
+  places: Place[],
   transactions: number,
   cutNames: number,
   ofFlows: Remark[],
@@ -47,6 +60,17 @@ export function qualityOf(
     Math.max(1, messages),
     `${plural(matching.responsesAlone, 'response')} (${share(matching.responsesAlone, messages)}) came to queries that are not in the capture: it began late, lost frames or saw one direction only.`,
   )
+  remarks.push(...directions(places))
+  if (matching.copies > 0)
+    remarks.push({
+      grade: 'good',
+      text: `${plural(matching.copies, 'frame')} (${share(matching.copies, messages)}) were captured twice at one place, as a mirror port or a bridge does it: they count once.`,
+    })
+  if (givenUp > 0)
+    remarks.push({
+      grade: givenUp > MANY * transactions ? 'poor' : 'fair',
+      text: `So many queries waited at once that ${plural(givenUp, 'query', 'queries')} (${share(givenUp, transactions)}) were given up: whether they were answered is not known, and they count as if the capture had ended.`,
+    })
   const cut = captures.reduce((n, c) => n + c.cutMessages, 0)
   remark(
     cut,
@@ -78,4 +102,35 @@ export function qualityOf(
   const grades: Grade[] = ['good', 'fair', 'poor']
   const grade = grades[Math.max(0, ...remarks.map(r => grades.indexOf(r.grade)))]
   return { grade, remarks: remarks.map(r => r.text) }
+}
+
+/** Vantage points that show one direction only. Silence everywhere can also be what is wrong with the DNS. */
+function directions(places: Place[]): Remark[] {
+  const queriesOnly = places.filter(p => p.queries >= ENOUGH && p.responses < HARDLY_ANY * p.queries)
+  const responsesOnly = places.filter(p => p.responses >= ENOUGH && p.queries < HARDLY_ANY * p.responses)
+  const queries = places.reduce((n, place) => n + place.queries, 0)
+  const responses = places.reduce((n, place) => n + place.responses, 0)
+  const remarks: Remark[] = []
+  const gradeOf = (some: Place[]): Grade => (some.length === places.length ? 'poor' : 'good')
+  if (queriesOnly.length > 0 && responses < HARDLY_ANY * queries)
+    remarks.push({
+      grade: 'poor',
+      text: 'There are queries and hardly any responses: either next to nothing was answered, or only one direction was captured (a filter such as "dst port 53", another way back), and then nobody can tell what failed.',
+    })
+  else if (queriesOnly.length > 0)
+    remarks.push({
+      grade: gradeOf(queriesOnly),
+      text: `Only queries were seen at ${named(queriesOnly)}: responses took another way, or were not captured there.`,
+    })
+  if (responsesOnly.length > 0)
+    remarks.push({
+      grade: gradeOf(responsesOnly),
+      text: `Only responses were seen at ${named(responsesOnly)}: queries took another way, or were not captured there.`,
+    })
+  return remarks
+}
+
+const named = (places: Place[]): string => {
+  const names = places.slice(0, MOST_NAMED).map(({ name }) => name)
+  return places.length > MOST_NAMED ? `${names.join(', ')} and ${places.length - MOST_NAMED} more` : names.join(', ')
 }

@@ -7,8 +7,11 @@ import { INCOMING, type Messages, type Time } from '../model.ts'
 /** A capture with fewer responses than this share of its queries shows one direction only. */
 const BOTH_DIRECTIONS = 0.5
 
-/** All by file. */
+/** All by file, but for what is by vantage point. */
 export class Arrivals {
+  /** By VantageId. */
+  readonly queriesAt: number[] = []
+  readonly responsesAt: number[] = []
   private readonly queries: number[] = []
   private readonly responses: number[] = []
   /** Of responses: the lowest TTL, and how many came in through an interface. */
@@ -17,8 +20,11 @@ export class Arrivals {
   /** Time of the last message. */
   private readonly latest: Time[] = []
 
-  addQuery(file: number, time: Time): void {
+  /** Takes a query, row i. */
+  addQuery(m: Messages, i: number, time: Time): void {
+    const file = m.file[i]
     if (!(this.latest[file] >= time)) this.latest[file] = time
+    this.queriesAt[m.vantage[i]] = (this.queriesAt[m.vantage[i]] ?? 0) + 1
     this.queries[file] = (this.queries[file] ?? 0) + 1
   }
 
@@ -26,6 +32,7 @@ export class Arrivals {
   addResponse(m: Messages, i: number, time: Time): void {
     const file = m.file[i]
     if (!(this.latest[file] >= time)) this.latest[file] = time
+    this.responsesAt[m.vantage[i]] = (this.responsesAt[m.vantage[i]] ?? 0) + 1
     this.responses[file] = (this.responses[file] ?? 0) + 1
     if (!(this.lowestTtl[file] <= m.ttl[i])) this.lowestTtl[file] = m.ttl[i]
     if (m.direction[i] === INCOMING) this.cameIn[file] = (this.cameIn[file] ?? 0) + 1

@@ -173,6 +173,7 @@ export class Forwarding {
 const CHAINS = 4096
 /** The oldest leave a chain that is longer: in a flood of one question nobody could tell anyway which of them caused what. */
 const MOST_WAITING = 256
+const MOST_WAITING_IN_ALL = 100_000
 
 /**
  * What a forwarder may be working on, by question, in chains whose links are fields of the transactions. They come in order of start, so
@@ -182,6 +183,7 @@ class Waiting {
   private readonly chains = new Array<Transaction | null>(CHAINS).fill(null)
   private readonly ends = new Array<Transaction | null>(CHAINS).fill(null)
   private readonly lengths = new Int32Array(CHAINS)
+  private length = 0
   /** When each transaction is looked at again, in order of time: a question that nobody asks again would stay for ever. */
   private reviewed: Transaction[] = []
   private due: Time[] = []
@@ -223,6 +225,7 @@ class Waiting {
     else last.nextWaiting = t
     this.ends[chain] = t
     this.lengths[chain]++
+    this.length++
     t.isWaiting = true
     t.holders++
     this.review(t.start)
@@ -232,10 +235,10 @@ class Waiting {
 
   private review(now: Time): void {
     const { reviewed, due } = this
-    while (this.head < due.length && due[this.head] <= now) {
+    while (this.head < due.length && (due[this.head] <= now || this.length > MOST_WAITING_IN_ALL)) {
       const t = reviewed[this.head++]
       if (!t.isWaiting) continue
-      if (isOver(t, now)) this.remove(t)
+      if (isOver(t, now) || this.length > MOST_WAITING_IN_ALL) this.remove(t)
       else {
         reviewed.push(t)
         due.push(now + REVIEW)
@@ -264,6 +267,7 @@ class Waiting {
     else before.nextWaiting = t.nextWaiting
     if (t.nextWaiting === null) this.ends[chain] = before
     this.lengths[chain]--
+    this.length--
     t.nextWaiting = null
     t.isWaiting = false
     this.transactions.release(t)

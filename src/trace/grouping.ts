@@ -21,6 +21,9 @@ const CLOSE_SILENT: Time = 9e9
 /** Open lookups of one client for one name; where there are more, the oldest is closed. */
 const MOST_OPEN = 256
 
+/** Open lookups of all; where there are more, those are closed early that wait in silence. */
+const MOST_OPEN_IN_ALL = 100_000
+
 /** The open lookups of one client whose names have one first label: only these can take the same transaction. */
 interface Bucket {
   client: AddressId
@@ -119,6 +122,14 @@ export class Grouping {
 
   /** Closes what can have no successor at `now`; everything when `all`. */
   close(now: Time, all: boolean): void {
+    let left = this.closeUntil(now, all)
+    if (left > MOST_OPEN_IN_ALL) left = this.closeUntil(now + CLOSE_SILENT / 2, false)
+    if (left > MOST_OPEN_IN_ALL) this.closeUntil(now, true)
+  }
+
+  /** Returns how many stay open. */
+  private closeUntil(now: Time, all: boolean): number {
+    let left = 0
     for (const bucket of this.buckets) {
       const { lookups } = bucket
       let kept = 0
@@ -128,7 +139,9 @@ export class Grouping {
       }
       if (kept === 0) this.remove(bucket)
       else if (kept < lookups.length) lookups.length = kept
+      left += kept
     }
+    return left
   }
 }
 

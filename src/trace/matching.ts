@@ -21,6 +21,7 @@ import {
 import type { Tables } from '../wire/tables.ts'
 import { Arrivals } from './arrivals.ts'
 import { isOneCrossing, OTHER_CLOCK_WINDOW, SIGHTING_WINDOW } from './crossing.ts'
+import { MatchingCounts } from './matching-counts.ts'
 import { OpenTable } from './open-table.ts'
 import { ANSWERED, CAPTURE_ENDED, OPEN, type Transaction, UNANSWERED, UNREACHED } from './transaction.ts'
 import type { Transactions } from './transactions.ts'
@@ -31,18 +32,8 @@ const PATIENCE: Time = 2e9
 
 const LINUX_SLL = 113
 
-/** What matching counts beside the transactions. */
-export interface MatchingCounts {
-  /** Messages that were further sightings of one that was known. */
-  sightings: number
-  /** Responses whose query was not captured. */
-  responsesAlone: number
-  /** ICMP and RST that concern no known query. */
-  errorsAlone: number
-}
-
 export class Matching {
-  readonly counts: MatchingCounts = { sightings: 0, responsesAlone: 0, errorsAlone: 0 }
+  readonly counts = new MatchingCounts()
   /** Whole seconds since 1970 at which the run's clock starts; null before the first message. */
   origin: number | null = null
   /** Time of the latest message. */
@@ -107,10 +98,15 @@ export class Matching {
     this.table.clear()
   }
 
+  /** Queries of which nobody knows whether they were answered: too many were open at once. */
+  get givenUp(): number {
+    return this.table.givenUp
+  }
+
   // -- Queries --------------------------------------------------------------------------------------------------------------
 
   private addQuery(m: Messages, i: number, time: Time): void {
-    this.arrivals.addQuery(m.file[i], time)
+    this.arrivals.addQuery(m, i, time)
     const vantage = m.vantage[i] * 4 + m.direction[i]
     let best: Transaction | null = null
     let bestFit = NO_MATCH
@@ -127,8 +123,10 @@ export class Matching {
       best = this.sourceTranslated(m, i, time, vantage)
       if (best) bestFit = SIGHTING
     }
-    if (best && bestFit >= SIGHTING_OTHER_SERVER) this.mergeQuery(best, m, i, time, vantage)
-    else if (best && bestFit === RETRANSMISSION) this.resend(best, m, i, time, vantage)
+    if (best && bestFit >= SIGHTING_OTHER_SERVER) {
+      if (best.querySeenAt(vantage) && !this.hidesInterface(m.vantage[i])) this.counts.copies++
+      this.mergeQuery(best, m, i, time, vantage)
+    } else if (best && bestFit === RETRANSMISSION) this.resend(best, m, i, time, vantage)
     else this.begin(m, i, time, vantage)
   }
 
@@ -304,10 +302,12 @@ export class Matching {
     const gap = Math.abs(time - t.end)
     const isHidden = this.hidesInterface(m.vantage[i])
     const seenHere = t.responseSeenAt(vantage)
-    const isSame = t.rcode === m.rcode[i] && t.responseSize === m.size[i] && (!seenHere || isHidden)
+    const isCopy = seenHere && !isHidden && t.retransmissions === 0 && gap < SIGHTING_WINDOW
+    const isSame = t.rcode === m.rcode[i] && t.responseSize === m.size[i] && (!seenHere || isHidden || isCopy)
     // Where nobody asked twice, a later response at another interface is the same one, held up in between.
     const isSwift = m.file[i] === t.file && t.delivered && (seenHere || isHidden || t.retransmissions > 0)
     if (isSame && gap < (isSwift ? SIGHTING_WINDOW : OTHER_CLOCK_WINDOW)) {
+      if (isCopy) this.counts.copies++
       this.mergeResponse(t, m, i, time, vantage)
     } else t.duplicates++
   }

@@ -6,13 +6,18 @@
  * key, and took a fifth of the time of matching.
  */
 import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
-import { OPEN, type Transaction, UNANSWERED } from './transaction.ts'
+import { CAPTURE_ENDED, OPEN, type Transaction, UNANSWERED } from './transaction.ts'
 import type { Transactions } from './transactions.ts'
 
 /** A query that was not answered within this after it was last sent never will be (stub resolvers use 1 to 30 s, mostly 5). */
 const QUERY_TIMEOUT: Time = 30e9
 /** How long after its response a transaction waits for further sightings and second responses. */
 const LINGER: Time = 1e9
+/**
+ * Queries that wait for a response, and answered ones that linger: where there are more at once, the oldest are given up. A cluster
+ * whose DNS is dead sends a few thousand a second, and what waits is given up after QUERY_TIMEOUT anyway.
+ */
+const MOST_OPEN = 100_000
 /** Chains at the beginning, a power of two; doubled when there are as many transactions. */
 const FIRST_CHAINS = 4096
 
@@ -31,6 +36,8 @@ export class OpenTable {
   /** In order of start; those that were answered meanwhile are weeded out now and then. */
   private open: Transaction[] = []
   private openCount = 0
+  /** Queries that were given up for want of room: whether they were answered is not known. */
+  givenUp = 0
   private lingering: Transaction[] = []
   private lingeringHead = 0
   private swept: Time = Number.NEGATIVE_INFINITY
@@ -79,6 +86,27 @@ export class OpenTable {
     if (!t.isListed) this.open.push(t)
     t.isListed = true
     this.openCount++
+    if (this.openCount > MOST_OPEN) this.giveUp(MOST_OPEN / 4)
+  }
+
+  /** Gives up the oldest queries that wait. */
+  private giveUp(most: number): void {
+    const still: Transaction[] = []
+    let left = most
+    for (const t of this.open) {
+      t.isListed = false
+      if (t.state !== OPEN) continue
+      if (left-- > 0) {
+        t.state = CAPTURE_ENDED
+        this.givenUp++
+        this.openCount--
+        this.forget(t)
+        continue
+      }
+      t.isListed = true
+      still.push(t)
+    }
+    this.open = still
   }
 
   /** The transaction is known under another client address too. */
@@ -102,6 +130,7 @@ export class OpenTable {
   closed(t: Transaction): void {
     this.openCount--
     this.lingering.push(t)
+    if (this.lingering.length - this.lingeringHead > MOST_OPEN) this.forget(this.lingering[this.lingeringHead++])
   }
 
   clear(): void {

@@ -7,7 +7,7 @@
  *      +-------------+------------------+----------+-----------------+--------+-------+--------+----------+--------+---------
  */
 import { NONE, TCP, TCP_RESET, TCP_SILENT } from '../model.ts'
-import { type Connection, face, knowAddresses, newStream } from './connection.ts'
+import { type Connection, face, knowAddresses, newStream, type Stream } from './connection.ts'
 import {
   type Decoder,
   DNS,
@@ -212,8 +212,9 @@ function closeStreams(decoder: Decoder, connection: Connection): void {
 
 /** A connection is forgotten: after a long silence, for want of room (`full`), or at the end of the capture. */
 export function dropConnection(decoder: Decoder, connection: Connection, full: boolean): void {
-  if (full && !connection.finished && !connection.reset) note(decoder, 'tcp-limit')
   const { fromA, fromB } = connection
+  if (full && !connection.finished && !connection.reset)
+    note(decoder, isBetweenMessages(fromA) && isBetweenMessages(fromB) ? 'tcp-forgotten' : 'tcp-limit')
   if (fromA.early.length > 0 || fromB.early.length > 0) {
     // Messages that are found now belong to frames of the past; the one at hand is none of their business.
     const saved = { ...decoder }
@@ -224,6 +225,10 @@ export function dropConnection(decoder: Decoder, connection: Connection, full: b
     decoder.streamBytes = streamBytes
   } else closeStreams(decoder, connection)
 }
+
+/** Nothing is lost when the stream is forgotten: it is read like one that begins in the middle. */
+const isBetweenMessages = ({ heldLength, length, early }: Stream): boolean =>
+  heldLength === 0 && length === 0 && early.length === 0
 
 const wordAt = (bytes: Buffer, at: number): number =>
   (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]

@@ -1,0 +1,141 @@
+/** What the report's first lines say of a capture that shows less, or more, than what was sent. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { analyze } from '../src/analyze.ts'
+import { pcap } from './files.ts'
+import { CLIENT, ipv4, query, response, SERVER, udp } from './packets.ts'
+
+const FOLDER = mkdtempSync(join(tmpdir(), 'dnstrail-quality-'))
+afterAll(() => rmSync(FOLDER, { recursive: true }))
+
+const RAW = 101
+const COUNT = 40
+
+interface Shot {
+  bytes: Buffer
+  /** Microseconds after the one before. */
+  after?: number
+  /** Captured bytes. */
+  cut?: number
+}
+
+const ask = (n: number, more: Partial<Shot> = {}): Shot => ({
+  bytes: ipv4({ id: n }, udp({ fromPort: 40_000 + n }, query(`n${n}.example`, { id: n }))),
+  ...more,
+})
+const answer = (n: number, more: Partial<Shot> = {}): Shot => ({
+  bytes: ipv4(
+    { from: SERVER, to: CLIENT, id: 1000 + n },
+    udp({ fromPort: 53, toPort: 40_000 + n }, response(`n${n}.example`, ['192.0.2.1'], { id: n })),
+  ),
+  ...more,
+})
+const each = (make: (n: number) => Shot[]): Shot[] => Array.from({ length: COUNT }, (_, n) => make(n + 1)).flat()
+
+function written(name: string, shots: Shot[]): string {
+  const file = join(FOLDER, `${name}.pcap`)
+  let micros = 0
+  const packets = shots.map(({ bytes, after = 1000, cut = bytes.length }) => {
+    micros += after
+    const at = { seconds: 1_700_000_100 + Math.floor(micros / 1e6), nanos: (((micros % 1e6) + 1e6) % 1e6) * 1000 }
+    return { ...at, bytes: bytes.subarray(0, cut), wireLength: bytes.length }
+  })
+  writeFileSync(file, pcap(packets, { linkType: RAW }))
+  return file
+}
+
+async function quality(...files: string[]) {
+  const report = await analyze({
+    files,
+    filters: { namespace: null, pod: null, name: null, since: null, until: null },
+    hints: { resources: null, roles: [], resolvConf: null, clusterDomain: null },
+  })
+  const { grade, remarks } = report.quality
+  return { grade, text: remarks.join('\n'), totals: report.totals }
+}
+
+const both = () => each(n => [ask(n), answer(n)])
+
+test('nothing to say of a good one', async () => {
+  expect(await quality(written('both', both()))).toMatchObject({ grade: 'good', text: '' })
+})
+
+test('queries and not one response: nobody knows whether it is the DNS or the capture', async () => {
+  const { grade, text } = await quality(
+    written(
+      'queries',
+      each(n => [ask(n)]),
+    ),
+  )
+  expect(grade).toBe('poor')
+  expect(text).toMatch(/hardly any responses.*only one direction was captured/)
+})
+
+test('one direction at one of two vantage points is named', async () => {
+  const { grade, text } = await quality(
+    written('all', both()),
+    written(
+      'half',
+      each(n => [ask(n)]),
+    ),
+  )
+  expect(grade).toBe('good')
+  expect(text).toMatch(/Only queries were seen at half\.pcap/)
+})
+
+test('responses alone', async () => {
+  const { grade, text } = await quality(
+    written(
+      'responses',
+      each(n => [answer(n)]),
+    ),
+  )
+  expect(grade).toBe('poor')
+  expect(text).toMatch(/Only responses were seen at responses\.pcap/)
+  expect(text).toMatch(/40 responses \(100 %\) came to queries that are not in the capture/)
+})
+
+test('frames that a mirror port copies count once, and as copies', async () => {
+  const twice = each(n => [ask(n), ask(n, { after: 5 }), answer(n), answer(n, { after: 5 })])
+  const { grade, text, totals } = await quality(written('mirror', twice))
+  expect(grade).toBe('good')
+  expect(text).toMatch(/80 frames \(50 %\) were captured twice at one place/)
+  expect(totals).toMatchObject({ transactions: COUNT, sightings: 2 * COUNT })
+})
+
+test('a query that is sent and answered again is no copy', async () => {
+  const again = each(n => [ask(n), ask(n, { after: 5_000_000 }), answer(n), answer(n, { after: 20 })])
+  expect((await quality(written('again', again))).text).not.toMatch(/twice at one place/)
+})
+
+test('a clock that steps back', async () => {
+  const { grade, text } = await quality(
+    written(
+      'steps',
+      each(n => [ask(n, { after: n === 20 ? -9e6 : 1e6 }), answer(n)]),
+    ),
+  )
+  expect(grade).toBe('fair')
+  expect(text).toMatch(/clock stepped back 1 time/)
+})
+
+test('a snap length: the share that was cut, and a name that the response completes', async () => {
+  const cut = await quality(
+    written(
+      'cut',
+      each(n => [ask(n, { cut: 44 }), answer(n)]),
+    ),
+  )
+  expect(cut.text).toMatch(/40 messages \(50 %\) cut by the snap length/)
+  expect(cut.text).not.toMatch(/had their name cut/)
+  expect(cut.totals.lookups).toBe(COUNT)
+  const lost = await quality(
+    written(
+      'lost',
+      each(n => [ask(n, { cut: 44 }), answer(n, { cut: 44 })]),
+    ),
+  )
+  expect(lost.text).toMatch(/40 queries had their name cut and are part of no lookup/)
+})
