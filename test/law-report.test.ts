@@ -45,13 +45,16 @@ async function told(files: string[], stdin?: () => Readable): Promise<Told> {
 /** What a file says of itself: its name wherever one stands, and these fields of `captures`. */
 const ABOUT_THE_FILE = ['format', 'compression', 'bytes', 'snapLength', 'vantages']
 
+/** Where the file's name stands. */
+const FILE_NAMES = ['file', 'seenIn', 'notSeenIn']
+
 /** Everything as JSON, without what is about the file. */
 function jsonOf(all: Told): string {
   const captures = all.report.captures.map(capture =>
     Object.fromEntries(Object.entries(capture).filter(([key]) => !ABOUT_THE_FILE.includes(key))),
   )
   const report = { ...all.report, captures }
-  return JSON.stringify({ ...all, report }, (key, value) => (key === 'file' ? '' : value), 1)
+  return JSON.stringify({ ...all, report }, (key, value) => (FILE_NAMES.includes(key) ? '' : value), 1)
 }
 
 function inChunks(bytes: Buffer, size: number): Readable {
