@@ -67,8 +67,10 @@ export function changeShare(before: number | null, after: number | null): string
   if (after >= MANY_TIMES * before) return `x ${count(Math.round(after / before))}`
   // Without the noise of the last bits, so that all of it is 100 %.
   const part = Math.round((1e9 * Math.abs(after - before)) / before) / 1e9
-  return `${after < before ? '-' : '+'}${share(part, 1)}`
+  return part < LEAST_PART ? '' : `${after < before ? '-' : '+'}${share(part, 1)}`
 }
 
+/** Less than a tenth of a percent is no change. */
+const LEAST_PART = 0.001
 /** Beyond this a percentage is hard to read. */
 const MANY_TIMES = 10
