@@ -425,6 +425,8 @@ export interface EndpointRow extends EndpointRecord {
   name: string | null
   /** Sentences. */
   evidence: string[]
+  /** The capture taken where the address is at home, which sees what it sends before any router does; null where none is known to be. */
+  seenIn: string | null
   /** Transactions as client and as server. */
   asked: number
   served: number

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import type { LookupRecord, Report } from '../src/model.ts'
 import { capturesOf, EVERYWHERE, NODES, PATIENCE, RECORDINGS, run, SHARED, scenarios, toldIn } from './recordings.ts'
@@ -244,3 +244,49 @@ function expectLaws(report: Report, lookups: LookupRecord[]): void {
     if (end !== null) expect(end >= start).toBe(true)
   }
 }
+
+/** What the recordings' own topology says of an address, in the words of our roles; a node's address is host, and cache as a server. */
+function trueRoles(description: string): string[] {
+  if (/\(CoreDNS\)/.test(description)) return ['coredns']
+  if (description.startsWith('pod ')) return ['pod']
+  if (description.startsWith('NodeLocal')) return ['node-local-cache', 'host']
+  if (description.includes('ClusterIP')) return ['coredns', 'node-local-cache']
+  return /upstream resolver|authoritative DNS/.test(description) ? ['upstream'] : ['host']
+}
+
+describe.skipIf(scenarios.length === 0)(
+  'every address gets its true role, or none, from each capture alone and from all',
+  () => {
+    for (const scenario of scenarios) {
+      test(scenario, async () => {
+        const { addresses } = toldIn(scenario, 'topology.json')
+        const alone = capturesOf(scenario, /\.(pcap|pcapng|gz)$/).map(file => [file])
+        for (const files of [...alone, capturesOf(scenario, NODES), capturesOf(scenario, EVERYWHERE)]) {
+          const { endpoints } = (await run(files)).report
+          for (const { address, role, seenIn } of endpoints) {
+            const description: string | undefined = addresses[address]
+            // In 05 one node has a cache at the service's address and the other has none.
+            if (description === undefined || role === 'unknown' || scenario.startsWith('05')) continue
+            expect(trueRoles(description), `${address} in ${files.map(file => basename(file)).join()}`).toContain(role)
+            const node = / on (node-[ab])/.exec(description)?.[1]
+            if (node && seenIn && files.length > 1 && seenIn.startsWith('node-'))
+              expect(seenIn, address).toContain(node)
+          }
+        }
+      })
+    }
+  },
+)
+
+test.skipIf(scenarios.length === 0)(
+  '13: the service address changes hands from CoreDNS to the node-local cache',
+  async () => {
+    const { hops } = await run(capturesOf('13-nodelocal-late-interception', NODES))
+    const asked = hops.filter(({ to, from }) => to.asked === '10.96.0.10' && from.role === 'pod')
+    const roles = asked.map(({ to }) => to.role)
+    expect(new Set(roles)).toEqual(new Set(['coredns', 'node-local-cache']))
+    // Some answers of CoreDNS are still on their way.
+    const changed = roles.indexOf('node-local-cache')
+    expect(roles.slice(changed).filter(role => role === 'coredns').length).toBeLessThanOrEqual(2)
+  },
+)

@@ -22,7 +22,7 @@ import { type EdgeSum, joinKeyed, type KeyedWaste, newKeyedWaste, type Sums, was
 import type { Trace } from '../trace/trace.ts'
 import type { Tables } from '../wire/tables.ts'
 import { changesOf } from './changes.ts'
-import { flowRemarks } from './flow-remarks.ts'
+import { flowRemarks, type Remark } from './flow-remarks.ts'
 import { flowSums } from './flows.ts'
 import { type Place, qualityOf } from './quality.ts'
 import { endpointOf, lossRecord, type RecordContext, timeText } from './records.ts'
@@ -59,7 +59,7 @@ export function assemble(parts: Parts): Report {
       places(trace, context),
       sums.transactions,
       sums.cutNames,
-      flowRemarks(captures, endpoints),
+      [...flowRemarks(captures, endpoints), ...contradictionRemarks(trace, context)],
       issues,
     ),
     totals: {
@@ -106,6 +106,13 @@ export const quantiles = (histogram: Histogram) => {
   const round = (ms: number | null): number | null => (ms === null ? null : Math.round(ms * 1e4) / 1e4)
   return { p50: round(p50), p90: round(p90), p99: round(p99), max: round(max) }
 }
+
+/** What the user says and the packets contradict: everything that stands on it below is in doubt. */
+const contradictionRemarks = (trace: Trace, { tables }: RecordContext): Remark[] =>
+  trace.endpoints.contradictions.map(({ address, given, but }) => ({
+    grade: 'fair',
+    text: `${tables.addresses.text(address)} was given as ${given}, but it ${but}: check --role and --resources.`,
+  }))
 
 // -- Captures -------------------------------------------------------------------------------------------------------------------------
 
@@ -158,6 +165,7 @@ function endpointsOf(trace: Trace, context: RecordContext): EndpointRow[] {
       ...endpointOf(context, address, known.role),
       name: context.identities.get(context.tables.addresses.text(address))?.name ?? null,
       evidence: known.evidence,
+      seenIn: placeOf(trace, context, address),
       asked: asClient,
       served: asServer,
     })
@@ -190,6 +198,12 @@ function searchListsOf(trace: Trace, { tables }: RecordContext): Report['searchL
       ndots: { min: ndotsMin, max: ndotsMax },
       chains: walks,
     }))
+}
+
+/** The capture that was taken where the address is at home. */
+function placeOf(trace: Trace, { files }: RecordContext, address: AddressId): string | null {
+  const file = trace.places.ofClient(address)
+  return file === null ? null : (files[file] ?? null)
 }
 
 // -- Edges ----------------------------------------------------------------------------------------------------------------------------

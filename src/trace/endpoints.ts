@@ -6,6 +6,7 @@
 import { AA, RA } from '../codes.ts'
 import { type AddressId, INCOMING, NONE, OTHER_HOST, OUTGOING, type Role, TCP } from '../model.ts'
 import type { Tables } from '../wire/tables.ts'
+import { type Contradiction, contradictionOf } from './contradictions.ts'
 import type { Forwarding } from './forwarding.ts'
 import type { SearchLists } from './searchlist.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
@@ -27,6 +28,8 @@ const WELL_KNOWN: Record<string, string> = {
 
 /** Linux sends with this TTL; a router lowers it. */
 const FULL_TTL = 64
+/** Where no name of a cluster was seen, so many answers to others make an upstream. */
+const FEW_ANSWERS = 3
 /** A server's clients beyond this number are not remembered: its forwarders are among the first. */
 const MAX_CLIENTS = 256
 
@@ -55,6 +58,8 @@ interface Doings {
   responseTtl: number
   /** Who asked it, as far as MAX_CLIENTS go. */
   clients: Set<AddressId>
+  /** Clients whose queries had crossed one router when they were seen, as far as MAX_CLIENTS go. */
+  routed: Set<AddressId>
   /** All its clients sit on the same link as itself: queries and responses bear the full TTL. */
   sameLink: number
 }
@@ -127,7 +132,23 @@ export class Endpoints {
       if (t.responseFlags & AA) server.clusterAuthority++
       // What has no id has no flags (Hubble): then a bit that is not set says nothing.
       if (!(t.responseFlags & RA) && t.dnsId >= 0) server.noRecursion++
-    } else server.otherAnswers++
+    } else if (t.qname !== NONE && !t.nameCut) server.otherAnswers++
+    if (t.clientTtl === FULL_TTL - 1) server.routed.add(t.client)
+  }
+
+  /** Where the packets contradict the user's word. */
+  get contradictions(): Contradiction[] {
+    return [...this.hints].flatMap(([address, given]) => {
+      const d = this.doings.get(address)
+      if (!d) return []
+      const but = contradictionOf(given, this.zone, {
+        clusterAuthority: d.clusterAuthority,
+        asked: d.asked,
+        forwardsServices: this.forwarding.forwardsServices(address, this.zone),
+        knownAs: WELL_KNOWN[this.tables.addresses.text(address)] ?? null,
+      })
+      return but === null ? [] : [{ address, given, but }]
+    })
   }
 
   /** How many addresses asked or were asked. */
@@ -206,7 +227,8 @@ export class Endpoints {
     if (text.startsWith('169.254.')) return { role: 'node-local-cache', evidence: ['answers on a link-local address'] }
     if (text.startsWith('127.')) return { role: 'unknown', evidence: ["a resolver on the client's own loopback"] }
     const authority = d.clusterAnswers > 0 && (d.noRecursion > 0 || d.clusterAuthority > d.clusterAnswers / 2)
-    if (!service && authority && d.sameLink > d.clusterAnswers / 2) {
+    // A node-local cache asks from its node's address; what asks from its own is a pod that was captured itself.
+    if (!service && authority && d.asked === 0 && d.sameLink > d.clusterAnswers / 2) {
       return {
         role: 'node-local-cache',
         evidence: [
@@ -247,7 +269,7 @@ export class Endpoints {
       const who = forwarders.map(asker => this.tables.addresses.text(asker)).join(', ')
       return { role: 'upstream', evidence: [`asked by ${who} for names that it does not know itself`] }
     }
-    if (d.clusterAuthority === 0 && d.otherAnswers > 0) {
+    if (d.clusterAuthority === 0 && d.otherAnswers >= (this.zone === null ? FEW_ANSWERS : 1)) {
       return {
         role: 'upstream',
         evidence: [
@@ -282,17 +304,49 @@ export class Endpoints {
     if (/^\d+\.\d+\.\d+\.0$/.test(text))
       return { role: 'host', evidence: ["first address of a node's pod network: an overlay's own"] }
     // A stub resolver opens a connection per candidate; NodeLocal DNSCache keeps a few for many.
-    if (d.overTcp >= 10 && d.overTcp > 0.8 * d.asked && d.connections < 0.2 * d.overTcp)
+    if (d.overTcp >= 10 && d.connections < 0.2 * d.overTcp)
       return {
         role: 'host',
         evidence: ['keeps TCP connections for many queries, as NodeLocal DNSCache does from its node'],
       }
+    const upstream = this.masqueradesTo(address, text)
+    if (upstream !== null)
+      return {
+        role: 'host',
+        evidence: [`in one network with ${upstream}, and yet its queries crossed a router: pods are behind it`],
+      }
     const { list } = this.searchLists.bestOf(address)
     const namespace = list.find(suffix => suffix.includes('.svc.'))
+    if (namespace && this.isFarFromPods(text))
+      return { role: 'unknown', evidence: [`searches ${namespace}, but is in another network than the CoreDNS pods`] }
     if (namespace) return { role: 'pod', evidence: [`searches ${namespace}`] }
     if (d.cameIn > 0 && d.clusterAnswers === 0)
       return { role: 'pod', evidence: ["its queries come in through a pod's interface"] }
     return NOTHING
+  }
+
+  /** An upstream beside which it stands and which its queries reach by way of a router; null where there is none. */
+  private masqueradesTo(address: AddressId, text: string): string | null {
+    for (const [server, { role }] of this.serverRoles) {
+      if (role !== 'upstream' || !this.doings.get(server)?.routed.has(address)) continue
+      const other = this.tables.addresses.text(server)
+      if (networkOf(other) === networkOf(text)) return other
+    }
+    return null
+  }
+
+  /** Pods have one range in most clusters, and CoreDNS is one of them: what asks upstream from its own address, or stands behind DNAT. */
+  private isFarFromPods(text: string): boolean {
+    let seen = false
+    for (const [server, { role }] of this.serverRoles) {
+      const d = this.doings.get(server)
+      if (role !== 'coredns' || !d || (d.asked === 0 && d.standsFor.size === 0)) continue
+      const other = this.tables.addresses.text(server)
+      if (other.includes(':') !== text.includes(':')) continue
+      if (rangeOf(other) === rangeOf(text)) return false
+      seen = true
+    }
+    return seen
   }
 
   /** Networks in which an address stands that pods are masqueraded behind, and no pod that serves: nodes. */
@@ -337,6 +391,7 @@ export class Endpoints {
         noRecursion: 0,
         responseTtl: 0,
         clients: new Set(),
+        routed: new Set(),
         sameLink: 0,
       }
       this.doings.set(address, d)
@@ -354,6 +409,10 @@ const NOTHING: RoleEvidence = { role: 'unknown', evidence: [] }
 /** The /24 or /64 of an address, as text. */
 const networkOf = (address: string): string =>
   address.includes(':') ? address.split(':').slice(0, 4).join(':') : address.slice(0, address.lastIndexOf('.'))
+
+/** The /16 or /48 of an address, as text. */
+const rangeOf = (address: string): string =>
+  address.includes(':') ? address.split(':').slice(0, 3).join(':') : address.split('.').slice(0, 2).join('.')
 
 const isWithin = (name: string, zone: string): boolean => name === zone || name.endsWith(`.${zone}`)
 

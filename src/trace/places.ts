@@ -25,6 +25,8 @@ export class Places {
   /** Address -> how often each file was the nearest to it; by what it asks as a forwarder, and by what it asks at all. */
   private readonly forwards = new Map<AddressId, number[]>()
   private readonly asks = new Map<AddressId, number[]>()
+  /** The same of what comes in through an interface: a pod's, or a neighbour's on the same link. */
+  private readonly enters = new Map<AddressId, number[]>()
   /** By server, how often its responses were seen in a file before any router. */
   private readonly answers = new Map<AddressId, number[]>()
   /** By client and server, how many copies of a query are usual. */
@@ -49,7 +51,7 @@ export class Places {
     this.homes.clear()
     for (const t of batch) {
       if (t.causes) for (const cause of t.causes) count(this.forwards, cause.server, t.file)
-      if (FULL_TTLS.includes(t.clientTtl) && t.direction !== INCOMING) count(this.asks, t.client, t.file)
+      if (FULL_TTLS.includes(t.clientTtl)) count(t.direction === INCOMING ? this.enters : this.asks, t.client, t.file)
       if (FULL_TTLS.includes(t.responseTopTtl)) count(this.answers, t.server, t.responseFile)
       if (t.responseFrom > 0 && t.retransmissions === 0) this.noteCopies(t)
       const sightings = t.framesLength >> 1
@@ -132,7 +134,8 @@ export class Places {
 
   /** The capture taken where the client is; null where none is known to be. */
   ofClient(client: AddressId): number | null {
-    return mostly(this.asks.get(client)) ?? this.ofServer(client)
+    const file = mostly(this.asks.get(client)) ?? this.ofServer(client)
+    return file ?? (this.endpoints.clientRole(client).role === 'pod' ? mostly(this.enters.get(client)) : null)
   }
 
   /** True where the query was seen before any router on its way. */
