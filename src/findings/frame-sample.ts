@@ -7,34 +7,53 @@ const MOST = 10
 
 /** Remembers the first transactions that showed something: of each, its first frame in every file. */
 export class FrameSample {
-  private readonly shown: Map<number, number>[] = []
+  /** Place of the transaction, file, frame; and again. There is a sample for every name and client, so it takes little. */
+  private shown: number[] | null = null
+  private count = 0
 
   /** False where there are enough. */
   add(t: Transaction): boolean {
-    if (this.shown.length >= MOST) return false
-    const firsts = new Map<number, number>()
+    if (this.count >= MOST) return false
     const { frames } = t
-    for (let i = 0; i < frames.length; i += 2) if (!firsts.has(frames[i])) firsts.set(frames[i], frames[i + 1])
-    this.shown.push(firsts)
+    for (let i = 0; i < frames.length; i += 2) if (isFirstOfFile(frames, i)) this.note(frames[i], frames[i + 1])
+    this.count++
     return true
   }
 
   /** File, frame, file, frame ... */
   addFrames(frames: readonly number[]): void {
-    for (let i = 0; i < frames.length && this.shown.length < MOST; i += 2)
-      this.shown.push(new Map([[frames[i], frames[i + 1]]]))
+    for (let i = 0; i < frames.length && this.count < MOST; i += 2) {
+      this.note(frames[i], frames[i + 1])
+      this.count++
+    }
   }
 
   addAll(other: FrameSample): void {
-    for (const firsts of other.shown) if (this.shown.length < MOST) this.shown.push(firsts)
+    const room = MOST - this.count
+    const before = this.count
+    const { shown } = other
+    if (shown === null) return
+    for (let i = 0; i < shown.length && shown[i] < room; i += 3) {
+      this.count = before + shown[i]
+      this.note(shown[i + 1], shown[i + 2])
+    }
+    this.count = before + Math.min(room, other.count)
+  }
+
+  private note(file: number, frame: number): void {
+    if (this.shown === null) this.shown = [this.count, file, frame]
+    else this.shown.push(this.count, file, frame)
   }
 
   /** One frame of each; where there is a choice, in the file that shows most of them. */
   refs(files: readonly string[]): FrameRef[] {
+    const shown = Array.from({ length: this.count }, () => new Map<number, number>())
+    for (let i = 0; this.shown !== null && i < this.shown.length; i += 3)
+      shown[this.shown[i]].set(this.shown[i + 1], this.shown[i + 2])
     const seenIn = new Map<number, number>()
-    for (const firsts of this.shown) for (const file of firsts.keys()) seenIn.set(file, (seenIn.get(file) ?? 0) + 1)
+    for (const firsts of shown) for (const file of firsts.keys()) seenIn.set(file, (seenIn.get(file) ?? 0) + 1)
     const order = [...seenIn].sort((a, b) => b[1] - a[1] || a[0] - b[0]).map(([file]) => file)
-    const refs = this.shown.flatMap(firsts => {
+    const refs = shown.flatMap(firsts => {
       const file = order.find(file => firsts.has(file))
       return file === undefined ? [] : [{ file: files[file], number: firsts.get(file) as number }]
     })
@@ -42,6 +61,11 @@ export class FrameSample {
       .filter((ref, i) => refs.findIndex(x => x.file === ref.file && x.number === ref.number) === i)
       .sort((a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.number - b.number)
   }
+}
+
+function isFirstOfFile(frames: readonly number[], at: number): boolean {
+  for (let i = 0; i < at; i += 2) if (frames[i] === frames[at]) return false
+  return true
 }
 
 /** For each file one Wireshark display filter. */
