@@ -18,6 +18,8 @@ const LINGER: Time = 1e9
  * whose DNS is dead sends a few thousand a second, and what waits is given up after QUERY_TIMEOUT anyway.
  */
 const MOST_OPEN = 100_000
+/** How often it is looked for what has lingered long enough. */
+const SWEEP: Time = LINGER / 8
 /** Chains at the beginning, a power of two; doubled when there are as many transactions. */
 const FIRST_CHAINS = 4096
 
@@ -146,7 +148,7 @@ export class OpenTable {
 
   /** Forgets what was answered a while ago and gives up on what is too old. Amortised: each transaction is visited a few times. */
   sweep(now: Time): void {
-    if (now - this.swept < LINGER) return
+    if (now - this.swept < SWEEP) return
     this.swept = now
     const { lingering } = this
     let head = this.lingeringHead

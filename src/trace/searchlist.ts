@@ -31,6 +31,8 @@ const RESTART_GAP: Time = 10e6
 const LEG_GAP: Time = 50e6
 /** The longest timer of a stub resolver after silence: glibc with three servers, c-ares. */
 const LONGEST_TIMER: Time = 8.5e9
+/** Where only habits are confirmed, lists are made again after so many batches. */
+const SELDOM = 16
 /** How many long names are remembered of a client until its list is known. */
 const LONG_NAMES = 16
 
@@ -95,6 +97,9 @@ export class SearchLists {
   private readonly pairs: NamePairs
   /** Whose list may have changed. */
   private changed: Learner[] = []
+  /** Some of them were seen to do something new, or else how often the others were put off. */
+  private isUrgent = false
+  private putOff = 0
   /** The learner that was asked for last. */
   private last: Learner | null = null
   private allSuffixes: string[] | null = null
@@ -159,6 +164,7 @@ export class SearchLists {
     const isQuick = t.start - denials.end[at] <= RESTART_GAP
     if (isQuick && before && denials.base[at] === step.base && !(by.inWalk && before.inWalk)) {
       by.inWalk = before.inWalk = true
+      this.isUrgent = true
       this.mark(learner)
     }
     // A slow step may lead from one lookup to the next: it proves no walk.
@@ -219,6 +225,9 @@ export class SearchLists {
   learn(atEnd: boolean): void {
     if (atEnd) for (const learner of this.every()) if (learner.stale) this.mark(learner)
     if (this.changed.length === 0 && !this.isNew) return
+    if (!atEnd && !this.isNew && !this.isUrgent && ++this.putOff < SELDOM) return
+    this.isUrgent = false
+    this.putOff = 0
     const clients = new Set<Client>()
     for (const learner of this.changed) {
       learner.changed = learner.stale = false
@@ -384,6 +393,7 @@ export class SearchLists {
     if (second) step.severalBases = true
     // What was seen often changes the list no more, or late: then it is enough to look now and then, and at the end.
     learner.stale = true
+    if (second || n <= 4) this.isUrgent = true
     if (second || n <= 4 || (n & (n - 1)) === 0) this.mark(learner)
     return step
   }
