@@ -28,6 +28,8 @@ const isAtClients = (file: string): boolean =>
   !file.endsWith('.gz')
 
 describe.skipIf(scenarios.length === 0)('lookups of the recordings are what the applications asked', () => {
+  let labelled = 0
+  let labelledRight = 0
   for (const scenario of scenarios) {
     const folder = join(RECORDINGS, scenario)
     const vantage: Record<string, string[]> = JSON.parse(readFileSync(join(folder, 'vantage.json'), 'utf8'))
@@ -36,6 +38,7 @@ describe.skipIf(scenarios.length === 0)('lookups of the recordings are what the 
         const wanted = vantage[file]?.length ?? 0
         const { lookups, report } = await run([join(folder, file)])
         expectLaws(report, lookups)
+        expectSearchLists(podsOf(scenario), lookups, report, file)
         if (wanted === 0) continue
         const score = tool('score.mjs', lookups, path => [join(folder, 'truth.json'), path, '--seen', file])
         // Of fewer than 40 lookups one may be wrong.
@@ -43,8 +46,32 @@ describe.skipIf(scenarios.length === 0)('lookups of the recordings are what the 
         expect(score.recall, `${file}: recall`).toBeGreaterThanOrEqual(least)
         expect(score.precision, `${file}: precision`).toBeGreaterThanOrEqual(least)
         if (score.outcome !== undefined) expect(score.outcome, `${file}: outcome`).toBeGreaterThanOrEqual(least)
+        // All that a lost leg costs, the stub's own timer included.
+        if (scenario.startsWith('06')) expect(score.wait, `${file}: wait`).toBe(1)
+        labelled += wanted * (score.labelled ?? 0)
+        labelledRight += wanted * (score.labelled ?? 0) * (score.label ?? 0)
       }
     })
+  }
+
+  test('the resolver is named for most of them, and rightly', () => {
+    expect(labelledRight / labelled).toBeGreaterThanOrEqual(0.98)
+  })
+})
+
+test.skipIf(scenarios.length === 0)('what the files say of pods makes their lists and ndots certain', async () => {
+  for (const scenario of ['03-clients', '12-dnspolicy']) {
+    const resources = join(RECORDINGS, scenario, 'resources.json')
+    const { lookups, report } = await run(capturesOf(scenario, /^node-a-any\.pcap(ng)?$/), { resources })
+    expectLaws(report, lookups)
+    expect(report.findings.map(({ code }) => code)).not.toContain('resolv-conf-differs')
+    for (const { addresses, list, ndots, policy } of podsOf(scenario)) {
+      for (const lookup of lookups.filter(({ client }) => addresses.includes(client.address))) {
+        expect(lookup.searchList).toEqual(list)
+        // The node's own resolv.conf is in no object of the cluster.
+        if (policy !== 'Default') expect(lookup.ndots).toEqual({ min: ndots, max: ndots })
+      }
+    }
   }
 })
 
@@ -225,6 +252,53 @@ test.skipIf(scenarios.length === 0)('with NodeLocal DNSCache, external names nev
   expect(forwarded).toBeGreaterThan(0)
   expect(cached).toBeGreaterThan(0)
 })
+
+interface Pod {
+  name: string
+  addresses: string[]
+  policy: string
+  list: string[]
+  ndots: number
+}
+
+/** The clients of a recording and their resolv.conf; processes in a node's network have no address of their own. */
+function podsOf(scenario: string): Pod[] {
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  const pods: any[] = toldIn(scenario, 'topology.json').pods
+  return pods
+    .filter(pod => pod.role === 'client' && !pod.host_network)
+    .map(({ netns, ip, ip6, dns_policy, resolv }) => ({
+      name: netns,
+      addresses: [ip, ip6].filter(Boolean),
+      policy: dns_policy,
+      list: resolv.search,
+      ndots: resolv.ndots ?? 1,
+    }))
+}
+
+/** Of every pod with at least two complete walks the list is that of its resolv.conf, and ndots is bounded by what it asked for. */
+function expectSearchLists(pods: Pod[], lookups: LookupRecord[], { searchLists }: Report, file: string): void {
+  for (const { name, addresses, list, ndots } of pods) {
+    const mine = lookups.filter(({ client }) => addresses.includes(client.address))
+    const complete = mine.filter(({ candidates }) => candidates.length === list.length + 1)
+    if (complete.length < 2) continue
+    for (const { searchList } of mine) expect(searchList, `${file}: list of ${name}`).toEqual(list)
+    const dots = (lookup: LookupRecord): number => lookup.name.split('.').length - 1
+    const walks = mine.filter(({ candidates }) => candidates.length > 1)
+    const searched = walks.filter(({ candidates }) => candidates[0].suffix !== null).map(dots)
+    const asIs = walks.filter(({ candidates }) => candidates[0].suffix === null).map(dots)
+    for (const { min, max } of mine.map(lookup => lookup.ndots)) {
+      expect(min ?? 1, `${file}: ndots of ${name}`).toBeLessThanOrEqual(ndots)
+      expect(max ?? 15, `${file}: ndots of ${name}`).toBeGreaterThanOrEqual(ndots)
+    }
+    // What was learned at the end is as narrow as the walks leave open.
+    const learned = searchLists.filter(({ client }) => addresses.includes(client)).map(row => row.ndots)
+    const least = Math.max(...learned.map(({ min }) => min ?? 0))
+    const most = Math.min(...learned.map(({ max }) => max ?? 15))
+    if (searched.length > 0) expect(least, `${file}: ndots of ${name}`).toBe(Math.max(...searched) + 1)
+    if (asIs.length > 0) expect(most, `${file}: ndots of ${name}`).toBeLessThanOrEqual(Math.min(...asIs))
+  }
+}
 
 function expectLaws(report: Report, lookups: LookupRecord[]): void {
   for (const { frames, dnsFrames, partFrames, otherFrames, issueFrames } of report.captures)
