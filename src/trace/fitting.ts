@@ -27,6 +27,8 @@ const TIMER_MIN: Time = 0.22e9
 const TIMER_MAX: Time = 8.5e9
 /** Copies to several servers leave within this (musl). */
 const FAN_OUT_GAP: Time = 5e6
+/** c-ares sends its copy to a failed server in the same moment. */
+const PROBE_GAP: Time = 1e6
 /** glibc asks everything again when this many addresses do not fit its first buffer. */
 const BUFFER_ADDRESSES = 24
 
@@ -108,6 +110,8 @@ function fitSameName(candidate: Candidate, t: Transaction): number {
   if (!endedBy(twin, t.start)) {
     if (t.start - twin.start <= FAN_OUT_GAP && sameTuple && t.asked !== twin.asked)
       return joins(candidate, 10, t.start - twin.start)
+    if (t.asked !== twin.asked && t.edns >= 0 && t.start - twin.start <= PROBE_GAP && sameProfile(twin, t))
+      return joins(candidate, 4, t.start - twin.start)
     const silence = t.start - lastQueryBefore(twin, t.start)
     if (sameTuple) return joins(candidate, 9, silence)
     if (t.transport === TCP && twin.transport !== TCP && t.dnsId === twin.dnsId) return joins(candidate, 9, silence)
