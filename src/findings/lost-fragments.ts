@@ -1,5 +1,5 @@
 /** lost-fragments: large answers over UDP arrive in pieces, and not all of them. */
-import { type AddressId, CONTENT_CUT, TCP, type Time } from '../model.ts'
+import { type AddressId, CONTENT_CUT, NONE, TCP, type Time } from '../model.ts'
 import { count, plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
@@ -55,7 +55,7 @@ class LostFragments implements Observer {
       for (const t of transactions) {
         if (!isIncomplete(t) || !isRepeated(t, transactions)) continue
         lost++
-        this.edns = Math.max(this.edns, t.edns & 0xffff)
+        if (t.edns !== NONE) this.edns = Math.max(this.edns, t.edns & 0xffff)
         this.largest = Math.max(this.largest, t.responseSize)
         this.servers.of(t.server)
         this.frames.add(t)
@@ -75,7 +75,7 @@ class LostFragments implements Observer {
     return [
       {
         what: `${plural(this.lookups, 'lookup')} of ${listed([...this.names], 2)} got answers of up to ${count(this.largest)} bytes from ${whoAll(this.world, servers)} in fragments of which some are missing, and asked again in vain (${plural(this.tries, 'time')}).`,
-        why: `Something on the way drops IP fragments; the client allowed answers of ${count(this.edns)} bytes over UDP.`,
+        why: `Something on the way drops IP fragments${this.edns > 0 ? `; the client allowed answers of ${count(this.edns)} bytes over UDP` : ''}.`,
         advice: 'Limit answers over UDP to 1232 bytes, so that large ones go over TCP, and allow TCP to port 53.',
         snippet: `# Corefile
 bufsize 1232`,

@@ -5,6 +5,7 @@ import type { Hop } from '../trace/trace.ts'
 import { ANSWERED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
+import { sharedDomain } from './shared-domain.ts'
 import { Tally } from './tally.ts'
 import {
   clientRole,
@@ -148,7 +149,7 @@ class StubDomains implements Observer {
   private stubOf(way: Way, others: readonly Way[]): string | null {
     if (way.more || way.queries < MIN_QUERIES) return null
     if (others.reduce((n, other) => n + other.queries, 0) < MIN_OTHERS) return null
-    const domain = commonDomain([...way.names].map(id => nameOf(this.world, id)))
+    const domain = sharedDomain([...way.names].map(id => nameOf(this.world, id)))
     if (domain === null) return null
     for (const other of others) for (const id of other.names) if (isWithin(nameOf(this.world, id), domain)) return null
     return domain
@@ -177,15 +178,4 @@ class StubDomains implements Observer {
       )} asks ${listed([...new Set(own.map(way => who(this.world, way.server)))], 2)}, while hosts ask ${whoAll(this.world, asked)} (${count(hostQueries)} times)`,
     }
   }
-}
-
-/** What all names end with, at least a label, and with two names or more not one of them as a whole; null without. */
-function commonDomain(names: readonly string[]): string | null {
-  const split = names.map(name => name.split('.').reverse())
-  const shortest = Math.min(...split.map(labels => labels.length))
-  let common = 0
-  while (common < shortest && split.every(labels => labels[common] === split[0][common])) common++
-  // One name alone: its domain is what stands behind the first label.
-  if (names.length === 1) common--
-  return common < 1 ? null : split[0].slice(0, common).reverse().join('.')
 }

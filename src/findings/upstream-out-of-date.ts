@@ -1,13 +1,14 @@
 /** upstream-out-of-date: a forwarder still asks a server that everybody else has left. */
 import { NOERROR, NXDOMAIN } from '../codes.ts'
-import { type AddressId, NONE } from '../model.ts'
+import { type AddressId, type NameId, NONE } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
 import type { Hop } from '../trace/trace.ts'
 import { ANSWERED, CAPTURE_ENDED, OPEN } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
+import { sharedDomain } from './shared-domain.ts'
 import { Tally } from './tally.ts'
-import { clientRole, isClusterDns, serverRole, type World, who, whoAll, zoneOf } from './world.ts'
+import { clientRole, isClusterDns, nameOf, serverRole, type World, who, whoAll, zoneOf } from './world.ts'
 
 /** "forward" asks its servers at random: who has asked so often and never this one does not have it in its list. */
 const MIN_QUERIES = 30
@@ -18,6 +19,9 @@ const MAX_GOOD = 0.5
 /** "A part" of a forwarder's queries: at random each of its servers gets an equal one. */
 const MIN_PART = 0.1
 const MOST_WAYS = 1_000
+const MOST_NAMES = 50
+/** Where less than this of what the other servers were asked was answered, one of several servers is asked for want of a better one. */
+const MIN_GOOD = 0.95
 
 export const upstreamOutOfDate: Rule = {
   code: 'upstream-out-of-date',
@@ -27,7 +31,7 @@ export const upstreamOutOfDate: Rule = {
     "Part of the queries go to an upstream server that nobody else uses: other replicas have another list, or the hosts ask others and this one fails. Most likely the node's resolv.conf was changed, and this CoreDNS still has what it read at its start. Where only hosts are there to compare with, the server may also stand second in their list: they use the first one as long as it answers, so nobody there notices that the second one is dead.",
   why: 'CoreDNS reads /etc/resolv.conf once, when the pod starts, and with dnsPolicy Default it is the copy that the kubelet made for that pod at that time. A new resolver on the node (DHCP, a migration, a VPN) does not reach it; addresses written into the Corefile do not change at all.',
   todo: 'Compare /etc/resolv.conf of the node with that of the CoreDNS pod, and with what stands behind "forward" in the Corefile; then restart CoreDNS (kubectl -n kube-system rollout restart deployment coredns) so that it reads the new list.',
-  evidence: `A forwarder sends at least ${MIN_PART * 100} % of its queries to an upstream server which another forwarder of the same kind, with ${MIN_QUERIES} queries or more to upstream servers that the first one asks as well, never asked. Or: hosts ask other upstream servers directly, nobody but the forwarder asks this one, and less than ${MAX_GOOD * 100} % of what it was asked got an answer.`,
+  evidence: `A forwarder sends at least ${MIN_PART * 100} % of its queries to an upstream server which another forwarder of the same kind, with ${MIN_QUERIES} queries or more to upstream servers that the first one asks as well, never asked; not where all its names are of one domain, or where the other servers failed. Or: hosts ask other upstream servers directly, nobody but the forwarder asks this one, and less than ${MAX_GOOD * 100} % of what it was asked got an answer.`,
   links: [
     'https://coredns.io/plugins/forward/',
     'https://kubernetes.io/docs/tasks/administer-cluster/dns-custom-nameservers/',
@@ -43,6 +47,8 @@ interface Way {
   server: AddressId
   queries: number
   good: number
+  /** Some of the names that went this way. */
+  names: Set<NameId>
   clients: Set<AddressId>
   frames: FrameSample
 }
@@ -56,6 +62,7 @@ class UpstreamOutOfDate implements Observer {
       server: NONE,
       queries: 0,
       good: 0,
+      names: new Set(),
       clients: new Set(),
       frames: new FrameSample(),
     }),
@@ -76,6 +83,7 @@ class UpstreamOutOfDate implements Observer {
     way.server = t.server
     way.queries++
     if (t.state === ANSWERED && (t.rcode === NOERROR || t.rcode === NXDOMAIN)) way.good++
+    if (way.names.size < MOST_NAMES && t.qname !== NONE) way.names.add(t.qname)
     if (way.frames.add(t)) way.clients.add(lookup.client)
   }
 
@@ -101,6 +109,10 @@ class UpstreamOutOfDate implements Observer {
     const role = serverRole(this.world, way.from)
     const shared = new Set(forwarded.filter(w => w.from === way.from && w !== way).map(w => w.server))
     if (way.queries < MIN_QUERIES * MIN_PART || shared.size === 0) return []
+    // A stub domain that nobody asked the others for, and a list that is gone through in order ("policy sequential"), look alike.
+    if (sharedDomain([...way.names].map(id => nameOf(this.world, id))) !== null) return []
+    const rest = forwarded.filter(w => w.from === way.from && w !== way)
+    if (rest.some(w => w.good < MIN_GOOD * w.queries)) return []
     const forwarders = [...new Set(forwarded.map(w => w.from))].filter(
       from => from !== way.from && serverRole(this.world, from) === role,
     )
