@@ -97,7 +97,7 @@ function fitSameName(candidate: Candidate, t: Transaction): number {
     if (samePort && parallel <= LEG_GAP) return joins(candidate, 10, parallel)
     // A sequential leg: on the same port (single-request), or from a new one (single-request-reopen, host, nslookup).
     if (!Number.isNaN(last.end) && last.end <= t.start + SLACK && t.start - last.end <= SEQUENTIAL_GAP)
-      return joins(candidate, samePort ? 9 : 6, t.start - last.end)
+      return joins(candidate, samePort ? 9 : 7, t.start - last.end)
     const overlaps = parallel <= SEQUENTIAL_GAP || !endedBy(all[0], t.start)
     if (parallel <= LEG_GAP && overlaps && sameProfile(all[0], t)) return joins(candidate, 7, parallel)
     // The other leg after its partner's timer: glibc asks one after the other once it has lost one.
