@@ -1,5 +1,5 @@
 /** delay-outside-server: answers are late, although the servers that were asked were quick. */
-import { type AddressId, NONE, type Time } from '../model.ts'
+import { type AddressId, NONE, type ServedFrom, type Time } from '../model.ts'
 import { count, plural, roughDuration, share } from '../quantities.ts'
 import type { Hop } from '../trace/trace.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
@@ -21,7 +21,7 @@ export const delayOutsideServer: Rule = {
     "Clients wait for seconds, while the logs and metrics of the DNS servers speak of milliseconds. The time is lost outside of what a server measures: on the way to it, on the way back, or in the server's queue before it reads the query.",
   why: "CoreDNS and NodeLocal DNSCache measure from the moment in which they have read a query. A process without CPU time (a limit that throttles it, a busy node) lets queries wait in its socket, and nobody's metrics show it. Where the query is seen leaving one interface and arriving late at the next one, it is the node or the network in between: a saturated link, softirq on one busy CPU, a service mesh or a proxy.",
   todo: 'Where the forwarder held the queries: take away its CPU limit or raise it (container_cpu_cfs_throttled_periods_total tells), look at the load of its node, and at overflowing sockets (netstat -su, "receive buffer errors"). Where the way is slow: look at drops and queues of the interfaces (ip -s link, tc -s qdisc) and at what stands in between.',
-  evidence: `Answered queries that were sent once and waited ${LATE / 1e9} s or more in one place that the capture shows: between two interfaces, or in a forwarder before its first query to the next server or after that server's answer. What was seen in two captures counts only where other queries between the two were not late: their clocks may differ. Silent below ${MIN_ANSWERS} answers.`,
+  evidence: `Answered queries that were sent once and waited ${LATE / 1e9} s or more in one place that the capture shows: between two interfaces, in a forwarder before its first query to the next server or after that server's answer, or with answers that it gave from its cache or of its own knowledge. What was seen in two captures counts only where other queries between the two were not late: their clocks may differ. Silent below ${MIN_ANSWERS} answers.`,
   links: [
     'https://github.com/kubernetes/dns/issues/387',
     'https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/',
@@ -31,8 +31,8 @@ export const delayOutsideServer: Rule = {
   begin: world => new DelayOutsideServer(world),
 }
 
-const PLACES = ['there', 'back', 'before', 'after'] as const
-type Place = (typeof PLACES)[number]
+/** On the way there or back; with a forwarder before or after it asked on; somewhere, of an answer that the server had at hand. */
+type Place = 'there' | 'back' | 'before' | 'after' | 'somewhere'
 
 /** A server's late answers, by the two captures that showed them. */
 interface Late {
@@ -56,7 +56,7 @@ class DelayOutsideServer implements Observer {
     clocks: NONE,
     quick: 0,
     late: 0,
-    places: { there: 0, back: 0, before: 0, after: 0 },
+    places: { there: 0, back: 0, before: 0, after: 0, somewhere: 0 },
     longest: 0,
     clients: new Set(),
     frames: new FrameSample(),
@@ -66,7 +66,7 @@ class DelayOutsideServer implements Observer {
     this.world = world
   }
 
-  hop({ transaction: t, lookup }: Hop): void {
+  hop({ transaction: t, lookup, servedFrom }: Hop): void {
     if (!lookup || t.state !== ANSWERED || t.retransmissions > 0) return
     this.answers++
     const isLate = t.end - t.start >= LATE
@@ -76,7 +76,7 @@ class DelayOutsideServer implements Observer {
     if (!late) return
     late.server = t.server
     late.clocks = clocks
-    const place = isLate ? placeOf(t) : null
+    const place = isLate ? placeOf(t, servedFrom) : null
     if (place === null) {
       late.quick++
       return
@@ -99,20 +99,23 @@ class DelayOutsideServer implements Observer {
     const frames = new FrameSample()
     for (const l of told) frames.addAll(l.frames)
     const who = whoAll(this.world, servers)
-    const held = at('before') + at('after')
+    const held = at('before') + at('after') + at('somewhere')
     const parts = [
       at('there') > 0 ? `${plural(at('there'), 'query', 'queries')} got to the server late` : '',
       at('back') > 0 ? `${plural(at('back'), 'answer')} got to the client late` : '',
       at('before') > 0 ? `${plural(at('before'), 'query', 'queries')} lay with ${who} before it asked on` : '',
+      at('somewhere') > 0 ? `${plural(at('somewhere'), 'answer')} that ${who} had at hand came late` : '',
       at('after') > 0 ? `${plural(at('after'), 'answer')} lay with ${who} although it had them` : '',
     ].filter(Boolean)
     return [
       {
         what: `${count(late)} of ${plural(this.answers, 'answer')} (${share(late, this.answers)}) took up to ${roughDuration(Math.max(...told.map(l => l.longest)) / 1e6)} for which no server worked: ${parts.join(', ')}.`,
         why:
-          held * 2 >= late
-            ? 'Queries wait in the socket of a process that gets no CPU time; its own metrics begin when it has read them.'
-            : 'Packets are held up between the two interfaces that saw them.',
+          at('somewhere') * 2 >= late
+            ? 'The server knew the answers: it got no CPU time, or the way there is slow. A capture at the server tells which.'
+            : held * 2 >= late
+              ? 'Queries wait in the socket of a process that gets no CPU time; its own metrics begin when it has read them.'
+              : 'Packets are held up between the two interfaces that saw them.',
         advice:
           held * 2 >= late
             ? `Look at CPU limits and throttling of ${who}, and at the load of its node.`
@@ -137,10 +140,10 @@ netstat -su | grep -i 'receive buffer errors'   # on its node`
 const isHeld = ({ places }: Late): boolean => places.before + places.after > 0
 
 /** Where a late answer lost its time; null where that is not to be seen. */
-function placeOf(t: Transaction): Place | null {
+function placeOf(t: Transaction, servedFrom: ServedFrom | null): Place | null {
   if (t.lastQueryAtServer - t.lastQuery >= LATE) return 'there'
   if (t.end - t.responseAtServer >= LATE) return 'back'
-  if (!t.effects) return null
+  if (!t.effects) return servedFrom === 'cache' || servedFrom === 'authoritative' ? 'somewhere' : null
   let first = Number.POSITIVE_INFINITY
   let last = Number.NEGATIVE_INFINITY
   for (const effect of t.effects) {
