@@ -462,6 +462,17 @@ export interface EdgeRow {
   tcp: number
 }
 
+/** Connections over which DNS is asked that nobody can read. */
+export interface EncryptedRow {
+  client: string
+  server: string
+  /** DNS over TLS, or over HTTPS to a resolver that everybody knows. */
+  over: 'tls' | 'https'
+  /** Whose resolver it is; null where it is not known. */
+  name: string | null
+  connections: number
+}
+
 /** One server, whoever asked it. */
 export interface ServerRow extends Omit<EdgeRow, 'from' | 'to' | 'server' | 'clients' | 'askers'> {
   server: string
@@ -534,6 +545,8 @@ export interface Report {
   edges: EdgeRow[]
   /** By role along the path, then most queries first. */
   servers: ServerRow[]
+  /** Who asks over encrypted connections, most first. */
+  encrypted: EncryptedRow[]
   waste: WasteSum & {
     byClient: WasteRow[]
     byName: WasteRow[]

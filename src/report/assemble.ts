@@ -1,11 +1,12 @@
 /** All that was added up becomes the report: roles are certain now, so sums per address become sums per role. */
-import { rcodeName } from '../codes.ts'
+import { rcodeName, WELL_KNOWN_RESOLVERS } from '../codes.ts'
 import type { Clock } from '../input/clocks.ts'
 import type { Conversations } from '../input/hubble-conversations.ts'
 import {
   type AddressId,
   type Capture,
   type EdgeRow,
+  type EncryptedRow,
   type EndpointRow,
   type Finding,
   type Issue,
@@ -20,6 +21,7 @@ import {
 import { Histogram } from '../trace/quantiles.ts'
 import { type EdgeSum, joinKeyed, type KeyedWaste, newKeyedWaste, type Sums, wastedOf } from '../trace/sums.ts'
 import type { Trace } from '../trace/trace.ts'
+import { HTTPS } from '../wire/encrypted.ts'
 import type { Tables } from '../wire/tables.ts'
 import { changesOf } from './changes.ts'
 import { flowRemarks, type Remark } from './flow-remarks.ts'
@@ -77,6 +79,7 @@ export function assemble(parts: Parts): Report {
     endpoints,
     edges: edgesOf(trace, context, sums),
     servers: serversOf(trace, context, sums),
+    encrypted: encryptedOf(context),
     waste: wasteOf(trace, context, sums),
     changes: changesOf(trace, context),
     losses: [...sums.losses.values()]
@@ -266,6 +269,16 @@ function serversOf(trace: Trace, context: RecordContext, sums: Sums): ServerRow[
   }
   return rows.sort((a, b) => ROLES.indexOf(a.role) - ROLES.indexOf(b.role) || b.count - a.count)
 }
+
+const encryptedOf = ({ tables: { addresses, encrypted } }: RecordContext): EncryptedRow[] =>
+  encrypted.list
+    .map(({ client, server, port, connections }): EncryptedRow => {
+      const text = addresses.text(server)
+      const name = WELL_KNOWN_RESOLVERS[text] ?? null
+      return { client: addresses.text(client), server: text, over: port === HTTPS ? 'https' : 'tls', name, connections }
+    })
+    .sort((a, b) => b.connections - a.connections)
+    .slice(0, TOP)
 
 const fromRole = (trace: Trace, edge: EdgeSum): Role =>
   edge.forwarder ? trace.endpoints.serverRole(edge.from).role : trace.endpoints.clientRole(edge.from).role

@@ -2,6 +2,7 @@
 import type { Report } from '../model.ts'
 import { paint } from './paint.ts'
 import { captured } from './text/captured.ts'
+import { encrypted } from './text/encrypted.ts'
 import { findings } from './text/findings.ts'
 import { flows } from './text/flows.ts'
 import { forwarders } from './text/forwarders.ts'
@@ -22,6 +23,7 @@ import { wasteTable } from './text/waste.ts'
 const SECTIONS: readonly ((report: Report, page: Page) => string[])[] = [
   captured,
   path,
+  encrypted,
   totals,
   losses,
   flows,

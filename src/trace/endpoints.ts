@@ -3,28 +3,13 @@
  * first. One address may be client and server with different roles (a node's address is the host's and NodeLocal DNSCache's), so
  * the two are asked for apart.
  */
-import { AA, RA } from '../codes.ts'
+import { AA, RA, WELL_KNOWN_RESOLVERS } from '../codes.ts'
 import { type AddressId, INCOMING, NONE, OTHER_HOST, OUTGOING, type Role, TCP } from '../model.ts'
 import type { Tables } from '../wire/tables.ts'
 import { type Contradiction, contradictionOf } from './contradictions.ts'
 import type { Forwarding } from './forwarding.ts'
 import type { SearchLists } from './searchlist.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
-
-/** Resolvers of clouds and of the public, which no capture has to prove. https://kubernetes.io and the providers' documents name them. */
-const WELL_KNOWN: Record<string, string> = {
-  '168.63.129.16': "Azure's resolver",
-  '169.254.169.253': "AWS's VPC resolver",
-  'fd00:ec2::253': "AWS's VPC resolver",
-  '169.254.169.254': "Google Cloud's resolver",
-  '100.100.2.136': "Alibaba Cloud's resolver",
-  '100.100.2.138': "Alibaba Cloud's resolver",
-  '8.8.8.8': 'Google Public DNS',
-  '8.8.4.4': 'Google Public DNS',
-  '1.1.1.1': "Cloudflare's public resolver",
-  '1.0.0.1': "Cloudflare's public resolver",
-  '9.9.9.9': "Quad9's public resolver",
-}
 
 /** Linux sends with this TTL; a router lowers it. */
 const FULL_TTL = 64
@@ -80,6 +65,7 @@ export class Endpoints {
   private serverRoles = new Map<AddressId, RoleEvidence>()
   private clientRoles = new Map<AddressId, RoleEvidence>()
   private hostNetworks = new Map<string, string>()
+  private podRanges = new Set<string>()
 
   constructor(tables: Tables, searchLists: SearchLists, forwarding: Forwarding, clusterDomain: string | null) {
     this.tables = tables
@@ -145,7 +131,7 @@ export class Endpoints {
         clusterAuthority: d.clusterAuthority,
         asked: d.asked,
         forwardsServices: this.forwarding.forwardsServices(address, this.zone),
-        knownAs: WELL_KNOWN[this.tables.addresses.text(address)] ?? null,
+        knownAs: WELL_KNOWN_RESOLVERS[this.tables.addresses.text(address)] ?? null,
       })
       return but === null ? [] : [{ address, given, but }]
     })
@@ -170,6 +156,7 @@ export class Endpoints {
       this.serverRoles.set(address, this.inferUpstream(address))
     }
     this.hostNetworks = this.findHostNetworks()
+    this.podRanges = this.findPodRanges()
     for (const [address, d] of this.doings) {
       if (d.asked > 0 || d.masks > 0)
         this.clientRoles.set(address, this.hinted(address, ONLY_ANSWER) ?? this.inferClient(address, d))
@@ -212,7 +199,7 @@ export class Endpoints {
 
   private inferServer(address: AddressId, d: Doings): RoleEvidence {
     const text = this.tables.addresses.text(address)
-    const known = WELL_KNOWN[text]
+    const known = WELL_KNOWN_RESOLVERS[text]
     if (known) return { role: 'upstream', evidence: [`${text} is ${known}`] }
     const sources = this.forwarding.sourcesOf(address)
     const stands = mostFrequent(d.standsFor)
@@ -336,17 +323,21 @@ export class Endpoints {
   }
 
   /** Pods have one range in most clusters, and CoreDNS is one of them: what asks upstream from its own address, or stands behind DNAT. */
-  private isFarFromPods(text: string): boolean {
-    let seen = false
+  private findPodRanges(): Set<string> {
+    const ranges = new Set<string>()
     for (const [server, { role }] of this.serverRoles) {
       const d = this.doings.get(server)
-      if (role !== 'coredns' || !d || (d.asked === 0 && d.standsFor.size === 0)) continue
-      const other = this.tables.addresses.text(server)
-      if (other.includes(':') !== text.includes(':')) continue
-      if (rangeOf(other) === rangeOf(text)) return false
-      seen = true
+      if (role === 'coredns' && d && (d.asked > 0 || d.standsFor.size > 0))
+        ranges.add(rangeOf(this.tables.addresses.text(server)))
     }
-    return seen
+    return ranges
+  }
+
+  private isFarFromPods(text: string): boolean {
+    const { podRanges } = this
+    if (podRanges.size === 0 || podRanges.has(rangeOf(text))) return false
+    for (const range of podRanges) if (range.includes(':') === text.includes(':')) return true
+    return false
   }
 
   /** Networks in which an address stands that pods are masqueraded behind, and no pod that serves: nodes. */

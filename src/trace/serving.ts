@@ -4,7 +4,9 @@
  */
 import { AA, NOERROR, NXDOMAIN, RA, SERVFAIL } from '../codes.ts'
 import { type AddressId, NONE, type ServedFrom, type Time } from '../model.ts'
+import type { Encrypted } from '../wire/encrypted.ts'
 import type { Names } from '../wire/names.ts'
+import type { Tables } from '../wire/tables.ts'
 import type { Endpoints } from './endpoints.ts'
 import { Servfails } from './servfails.ts'
 import { ANSWERED, RESPONSE_LOST, type Transaction } from './transaction.ts'
@@ -29,6 +31,7 @@ interface Habits {
 
 export class Serving {
   private readonly names: Names
+  private readonly encrypted: Encrypted
   private readonly endpoints: Endpoints
   private readonly servfails = new Servfails()
   /** Forwarders of which at least one query to the next hop was captured: only they can be seen to answer from a cache. */
@@ -37,8 +40,9 @@ export class Serving {
   /** When a cluster name was last answered in full, by server and question. */
   private readonly answeredInFull = new Map<string, Time>()
 
-  constructor(names: Names, endpoints: Endpoints) {
+  constructor({ names, encrypted }: Tables, endpoints: Endpoints) {
     this.names = names
+    this.encrypted = encrypted
     this.endpoints = endpoints
   }
 
@@ -87,6 +91,7 @@ export class Serving {
     if (role === 'coredns' && isAuthority && !(t.responseFlags & RA)) return this.ofCluster(t)
     if (!this.visible.has(t.server)) return null
     // CoreDNS sets AA on what it has in its cache: what comes without was asked for where the capture did not look.
+    if (!isAuthority && this.encrypted.isUsedBy(t.server)) return null
     if (!isAuthority && this.habitsOf(t.server).authorityOnHits >= ENOUGH) return null
     if (t.rcode === NOERROR || t.rcode === NXDOMAIN) return 'cache'
     return this.servfails.isCached(t) ? 'cache' : null

@@ -120,7 +120,7 @@ export class Trace {
     this.endpoints = new Endpoints(tables, this.searchLists, this.forwarding, options.clusterDomain)
     this.places = new Places(this.matching.arrivals, this.endpoints)
     this.autopath = new Autopath(tables.names, this.forwarding)
-    this.serving = new Serving(tables.names, this.endpoints)
+    this.serving = new Serving(tables, this.endpoints)
     this.sharing = new Sharing(this.forwarding, this.serving)
     this.grouping = new Grouping(tables.names, this.searchLists, this.profiles, lookup => this.closeLookup(lookup))
     for (const { role, address } of options.roles) this.endpoints.hint(address, role)

@@ -3,6 +3,7 @@
  * One set of tables serves a whole run, whatever the number of captures.
  */
 import { type AddressId, NONE, type Vantage, type VantageId } from '../model.ts'
+import { Encrypted } from './encrypted.ts'
 import { Names } from './names.ts'
 
 declare global {
@@ -16,6 +17,7 @@ export interface Tables {
   addresses: Addresses
   names: Names
   vantages: Vantages
+  encrypted: Encrypted
 }
 
 /**
@@ -30,6 +32,7 @@ export const newTables = (limit?: number): Tables => ({
   addresses: new Addresses(limit ?? MOST_ADDRESSES),
   names: new Names(limit ?? MOST_NAMES),
   vantages: new Vantages(),
+  encrypted: new Encrypted(),
 })
 
 /** IPv4 and IPv6 addresses. An IPv4-mapped IPv6 address is its own address. */

@@ -1,0 +1,20 @@
+/** Who asks over connections that nobody can read: what is asked there, and what a cache spares, cannot be told. */
+import type { Report } from '../../model.ts'
+import { plural } from '../../quantities.ts'
+import { ROLE_WORDS } from '../words.ts'
+import { labelled, type Page } from './page.ts'
+
+const MOST_ROWS = 4
+const PROTOCOLS = { tls: 'TLS', https: 'HTTPS' } as const
+
+export function encrypted({ encrypted, endpoints }: Report, page: Page): string[] {
+  const sentences = encrypted.slice(0, MOST_ROWS).map(({ client, server, over, name, connections }) => {
+    const role = endpoints.find(endpoint => endpoint.address === client && endpoint.role !== 'unknown')?.role
+    const who = role ? `${ROLE_WORDS[role]} ${client}` : client
+    const whose = name === null ? '' : ` (${name})`
+    return `${who} asks ${server}${whose} over ${PROTOCOLS[over]}: ${plural(connections, 'connection')}, not readable`
+  })
+  const more = encrypted.length - sentences.length
+  if (more > 0) sentences.push(`and ${plural(more, 'more pair')}`)
+  return labelled('Encrypted', sentences, page)
+}
