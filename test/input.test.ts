@@ -304,6 +304,11 @@ describe('what cannot be read is told in one sentence', () => {
     ['zip', 'PK\x03\x04aaaaaaaaaaaaaaa', /zip archive/],
     ['bzip2', 'BZh91AY&SYaaaaaaaaaa', /bunzip2/],
     ['rubbish', '\x01\x02\x03\x04\x05\x06\x07\x08\x09\x00\x01\x02\x03\x04\x05\x06', /no capture that dnstrail knows/],
+    [
+      'bytes with a line of flows among them',
+      `\x01\x02\x03\x04\x05\x06\x07\x08\x09\x00\x01\x02\x03\x04\x05\x06\nOct  1 15:32:18.120: shop/cart:39368 (ID:1) -> kube-system/coredns:53 (ID:2) to-endpoint FORWARDED (UDP)\n`,
+      /no capture that dnstrail knows/,
+    ],
     ['gzip of text', gzipSync('hello, world: no capture'), /text file/],
   ])('%s', async (name, bytes, expected) => {
     const buffer = Buffer.from(bytes as string, 'latin1')

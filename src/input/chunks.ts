@@ -134,10 +134,13 @@ export async function canBeReadAgain(file: string): Promise<boolean> {
   }
 }
 
-/** The first bytes of a source, at least `length` of them unless it ends before, and all of its chunks again. */
-export async function peek(chunks: Chunks, length: number): Promise<{ head: Buffer; chunks: Chunks }> {
+/** The first bytes of a source, as many as are `enough` unless it ends before, and all of its chunks again. */
+export async function peek(
+  chunks: Chunks,
+  enough: (head: Buffer) => boolean,
+): Promise<{ head: Buffer; chunks: Chunks }> {
   let head: Buffer = Buffer.alloc(0)
-  while (head.length < length) {
+  while (!enough(head)) {
     const { value, done } = await chunks.next()
     if (done) break
     head = head.length === 0 ? value : Buffer.concat([head, value])

@@ -25,7 +25,7 @@ export interface Format {
 
 /** Enough first bytes to tell all of them. */
 export const HEAD = 16
-/** More is there where the input is no slow pipe: text shows what it is in its first lines. */
+/** Text shows what it is in its first lines. */
 const LOOKED_AT = 4096
 const FIRST_LINES = 20
 
@@ -172,10 +172,10 @@ export const FORMATS: Format[] = [
   },
   {
     name: TEXT_FORMAT,
-    // Of a slow pipe the beginning has to do: "Oct  1 15:32:18.", which no system log writes, or the head of a table or block.
+    // "Oct  1 15:32:18.", which no system log writes, or the head of a table or block.
     matches: head =>
       /^([A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d\.|TIMESTAMP {2}| {2}TIMESTAMP: )/.test(text(head)) ||
-      isHubbleText(text(head)),
+      (beginsAsText(head) && isHubbleText(text(head))),
     open: context => new HubbleParser(context),
     newDecoder: about => new HubbleDecoder(about),
   },
@@ -197,6 +197,16 @@ export const FORMATS: Format[] = [
     instead: `is no capture that dnstrail knows (it reads pcap and pcapng): if Wireshark opens it, ${convert}`,
   },
 ]
+
+/** The first bytes are of some text; no capture's are. */
+const beginsAsText = (head: Buffer): boolean => /^[\t\r\n\x20-\x7e\x80-\xff]*$/.test(head.toString('latin1', 0, HEAD))
+
+/**
+ * Whether more first bytes could tell what these do not: text may show what it is some lines on. Asked before formatOf, so that the size
+ * of what a pipe brings at once decides nothing.
+ */
+export const wantsMore = (head: Buffer): boolean =>
+  head.length < LOOKED_AT && beginsAsText(head) && FORMATS.find(row => row.matches(head))?.open === undefined
 
 /** Whether one of the first lines is of a kind that only Hubble prints: something may have been pasted before it. */
 function isHubbleText(text: string): boolean {

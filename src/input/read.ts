@@ -12,7 +12,7 @@ import type { Tables } from '../wire/tables.ts'
 import { type Chunks, nameOf, openSource, peek, type Source } from './chunks.ts'
 import { COMPRESSIONS, MOST_LAYERS } from './compression.ts'
 import { Feed } from './feed.ts'
-import { formatOf, HEAD } from './formats.ts'
+import { formatOf, HEAD, wantsMore } from './formats.ts'
 import type { FlowSinks } from './hubble.ts'
 import { Patience } from './patience.ts'
 
@@ -66,6 +66,8 @@ const dnsDecoder: NewDecoder = about => {
     flush: () => endDecoder(decoder),
   }
 }
+
+const hasHead = (head: Buffer): boolean => head.length >= HEAD
 
 /** Rows after which a block is handed over: a little less than it holds, since one frame may bring several. */
 const ENOUGH = 4000
@@ -121,7 +123,7 @@ export class CaptureReader {
     this.totalBytes = source.totalBytes
     this.chunks = counted(source.chunks, capture)
     try {
-      let opening = await peek(this.chunks, HEAD)
+      let opening = await peek(this.chunks, hasHead)
       this.chunks = opening.chunks
       for (let layer = 0; layer < MOST_LAYERS; layer++) {
         const compression = COMPRESSIONS.find(row => row.matches(opening.head))
@@ -133,7 +135,7 @@ export class CaptureReader {
           )
         opening = await peek(
           compression.decompress(opening.chunks, () => issues.add('compression-damaged', capture.file, null)),
-          HEAD,
+          hasHead,
         )
         this.chunks = opening.chunks
         if (opening.head.length === 0)
@@ -146,6 +148,9 @@ export class CaptureReader {
         this.state = 'ended'
         return
       }
+      // As long as text may show what it is some lines on.
+      opening = await peek(opening.chunks, head => head.length >= HEAD && !wantsMore(head))
+      this.chunks = opening.chunks
       const format = formatOf(opening.head, capture.file)
       capture.format = format.name
       const newDecoder = options.newDecoder ?? format.newDecoder ?? dnsDecoder
