@@ -48,45 +48,76 @@ const dnsEnd = {
   pod_name: 'coredns-76f75df574-8wvxd',
 }
 
-/** @param {number} dnsShare */
+const SEARCH_LIST = ['shop.svc.cluster.local.', 'svc.cluster.local.', 'cluster.local.']
+/** What a lookup is for: most ask for a service of their namespace, others for names that the search list is tried with first. */
+const NAMES = Array.from({ length: 997 }, (_, k) =>
+  k % 10 < 7
+    ? [`service-${k}.${SEARCH_LIST[0]}`]
+    : [...SEARCH_LIST.map(domain => `api-${k}.example.com.${domain}`), `api-${k}.example.com.`],
+)
+
+/** @typedef {{ name: string, type: string, reply: boolean, rcode: number }} Dns */
+
+/**
+ * The records of one lookup as glibc makes it: A and AAAA together, the domains of the search list one after the other.
+ * @param {number} k
+ * @returns {Generator<Dns>}
+ */
+function* lookup(k) {
+  const candidates = NAMES[k % NAMES.length]
+  for (const [i, name] of candidates.entries()) {
+    const rcode = i < candidates.length - 1 ? 3 : 0
+    for (const reply of [false, true]) for (const type of ['A', 'AAAA']) yield { name, type, reply, rcode }
+  }
+}
+
+/**
+ * One line in 1 / dnsShare is a DNS record.
+ * @param {number} dnsShare
+ */
 function* lines(dnsShare) {
-  for (let i = 0; ; i++) {
-    const nanos = i * 50_000
-    const time = `${new Date((START + Math.floor(nanos / 1e9)) * 1000).toISOString().slice(0, 19)}.${String(nanos % 1e9).padStart(9, '0')}Z`
-    // A query and its answer are two records, one behind the other.
-    const k = Math.floor(i / 2)
-    const dns = k % 10 < dnsShare * 10
+  let i = 0
+  for (let k = 0; ; k++) {
     const pod = k % PODS
     const client = {
       ip: `10.${1 + (pod >> 8)}.${pod & 255}.7`,
       end: endOf(`web-${pod % 50}`, 'shop', pod),
       port: 10_000 + (k % 50_000),
     }
-    const server = dns
-      ? { ip: '10.200.0.5', end: dnsEnd, port: 53 }
-      : { ip: '10.200.1.9', end: endOf('orders', 'shop', 3), port: 8080 }
-    yield line(time, dns, i % 2 === 1, client, server, `service-${k % 997}.shop.svc.cluster.local.`)
+    for (const dns of lookup(k)) {
+      yield line(timeAt(i++), dns, dns.reply, client, { ip: '10.200.0.5', end: dnsEnd, port: 53 })
+      const others = Math.round(1 / dnsShare) - 1
+      for (let n = 0; n < others; n++) {
+        const orders = { ip: '10.200.1.9', end: endOf('orders', 'shop', 3), port: 8080 }
+        yield line(timeAt(i++), null, n % 2 === 1, client, orders)
+      }
+    }
   }
+}
+
+/** @param {number} i */
+function timeAt(i) {
+  const nanos = i * 50_000
+  const second = new Date((START + Math.floor(nanos / 1e9)) * 1000).toISOString().slice(0, 19)
+  return `${second}.${String(nanos % 1e9).padStart(9, '0')}Z`
 }
 
 /** @typedef {{ ip: string, end: object, port: number }} End */
 
 /**
  * @param {string} time
- * @param {boolean} dns
+ * @param {Dns | null} dns
  * @param {boolean} reply
  * @param {End} client
  * @param {End} server
- * @param {string} query
  */
-function line(time, dns, reply, client, server, query) {
+function line(time, dns, reply, client, server) {
   const [from, to] = reply ? [server, client] : [client, server]
   const ports = { source_port: from.port, destination_port: to.port }
-  const answer = reply
-    ? { ips: ['10.96.7.7'], ttl: 30, observation_source: 'proxy', qtypes: ['A'], rrtypes: ['A'] }
-    : { observation_source: 'proxy', qtypes: ['A'] }
   const flow = {
     time,
+    uuid: `5f9e0c5b-${time.slice(20, 24)}-4d1c-9c1e-${time.slice(20, 29)}abc`,
+    emitter: { name: 'Hubble', version: '1.19.1+gd0d0c879' },
     verdict: 'FORWARDED',
     ...(dns ? {} : { ethernet: { source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' } }),
     IP: { source: from.ip, destination: to.ip, ipVersion: 'IPv4' },
@@ -95,17 +126,33 @@ function line(time, dns, reply, client, server, query) {
     destination: to.end,
     Type: dns ? 'L7' : 'L3_L4',
     node_name: 'bench/node-a',
-    ...(dns ? { l7: { type: reply ? 'RESPONSE' : 'REQUEST', dns: { query, ...answer } } } : {}),
+    ...(dns ? { l7: recordOf(dns) } : {}),
     event_type: { type: dns ? 129 : 4 },
     traffic_direction: 'EGRESS',
     is_reply: reply,
-    Summary: dns
-      ? reply
-        ? `DNS Answer "10.96.7.7" TTL: 30 (Proxy ${query} A)`
-        : `DNS Query ${query} A`
-      : 'TCP Flags: ACK',
+    Summary: dns ? summaryOf(dns) : 'TCP Flags: ACK',
   }
   return JSON.stringify({ flow, node_name: 'bench/node-a', time })
+}
+
+/** No address for AAAA, as in a cluster of IPv4. @param {Dns} dns */
+const isEmpty = ({ type, rcode }) => rcode !== 0 || type === 'AAAA'
+
+/** @param {Dns} dns */
+function recordOf(dns) {
+  const { name, type, reply, rcode } = dns
+  const question = { query: name, observation_source: 'proxy', qtypes: [type] }
+  if (!reply) return { type: 'REQUEST', dns: question }
+  const answer = isEmpty(dns) ? { ttl: 4_294_967_295 } : { ips: ['10.96.7.7'], ttl: 30, rrtypes: ['A'] }
+  return { type: 'RESPONSE', dns: { ...question, ...answer, ...(rcode ? { rcode } : {}) } }
+}
+
+/** @param {Dns} dns */
+function summaryOf(dns) {
+  const { name, type, reply, rcode } = dns
+  if (!reply) return `DNS Query ${name} ${type}`
+  const answer = rcode ? 'RCode: Non-Existent Domain' : isEmpty(dns) ? '' : '"10.96.7.7"'
+  return `DNS Answer ${answer} TTL: ${isEmpty(dns) ? 4_294_967_295 : 30} (Proxy ${name} ${type})`
 }
 
 /**
