@@ -149,7 +149,10 @@ describe('one lookup, hop by hop', () => {
       ['shop/web-5c7d9f8b6-q9zlm', [{ reason: 'POLICY_DENIED', packets: 2, nodes: ['node-b'] }]],
     ])
     expect(hops.map(hop => hop.outcome)).toEqual(['unreachable', 'unreachable', 'unreachable'])
-    expect(lookups.map(lookup => lookup.outcome)).toEqual(['refused', 'refused'])
+    expect(lookups.map(lookup => [lookup.outcome, lookup.waitMs])).toEqual([
+      ['refused', null],
+      ['refused', 5],
+    ])
     expect(reportText(report, { width: 80, color: false })).toMatch(/dropped 2: POLICY_DENIED at node-b/)
   })
 

@@ -6,7 +6,7 @@ import { A, AAAA, NOERROR, NXDOMAIN, REFUSED, SERVFAIL, TC } from '../codes.ts'
 import { CONTENT_CUT, HAS_ASKED_TYPE, type Outcome, TCP, type Time } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import type { Resolver } from './resolvers.ts'
-import { ANSWERED, CAPTURE_ENDED, OPEN, type Transaction, UNREACHED } from './transaction.ts'
+import { ANSWERED, CAPTURE_ENDED, isDenied, OPEN, type Transaction, UNREACHED } from './transaction.ts'
 
 /** What came of one transaction. */
 export function outcomeOf(t: Transaction): Outcome {
@@ -142,6 +142,7 @@ function setWait(lookup: Lookup, resolver: Resolver, timersLate: Time): void {
       if (Number.isNaN(end) || t.end > end) end = t.end
     }
   }
+  if (lookup.candidates.every(c => c.transactions.every(isDenied))) end = Number.NaN
   lookup.end = end
   lookup.wait = end - lookup.start
   const silentUntil = timerOf(lookup.candidates[lookup.candidates.length - 1], resolver, timeout)

@@ -2,7 +2,7 @@
 import type { Time } from '../model.ts'
 import type { Places } from './places.ts'
 import { Spans } from './spans.ts'
-import type { Transaction } from './transaction.ts'
+import { isDenied, type Transaction } from './transaction.ts'
 
 /** Two interfaces, one clock. */
 const SLACK: Time = 1e6
@@ -21,7 +21,7 @@ export interface Spent {
 
 /** The wait less the union of the intervals of the hops that were waited for, in milliseconds; null while there is no response. */
 export function ownTimeOf(t: Transaction): number | null {
-  if (Number.isNaN(t.end)) return null
+  if (Number.isNaN(t.end) || isDenied(t)) return null
   if (t.effects === null) return (t.end - t.start) / 1e6
   gather(t)
   return (t.end - t.start - spans.covered(t.start, t.end)) / 1e6

@@ -268,8 +268,12 @@ export class Transaction {
 }
 
 /** Milliseconds from the first query to the response at the client; null while there is none. */
-export const waitOf = (t: Transaction): number | null => (Number.isNaN(t.end) ? null : (t.end - t.start) / 1e6)
+export const waitOf = (t: Transaction): number | null =>
+  Number.isNaN(t.end) || isDenied(t) ? null : (t.end - t.start) / 1e6
+
+/** A query that a DNS rule denied, as a flow log tells: the denial bears the query's own time, so nobody knows how long it took. */
+export const isDenied = (t: Transaction): boolean => t.state === UNREACHED && t.end === t.start
 
 /** Milliseconds from the last query to the response, both as near to the server as the captures show. */
 export const serverTimeOf = (t: Transaction): number | null =>
-  Number.isNaN(t.end) ? null : (t.responseAtServer - t.lastQueryAtServer) / 1e6
+  Number.isNaN(t.end) || isDenied(t) ? null : (t.responseAtServer - t.lastQueryAtServer) / 1e6
