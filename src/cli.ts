@@ -356,8 +356,13 @@ function addRole(text: string, roles: Options['hints']['roles'] = []): Options['
   return [...roles, { role, addresses }]
 }
 
+const SPAN_UNITS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000 }
+
+/** "10s", "1m", "1h" as milliseconds. */
 function spanOf(text: string): number {
-  const ms = durationOf(text)
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)\s*([smh])$/.exec(text.trim()) ?? []
+  if (digits === undefined) throw new UserError(`"${text}" is no span such as 10s, 1m or 1h.`)
+  const ms = Number(digits) * SPAN_UNITS[unit]
   if (ms < SHORTEST_SPAN_MS) throw new UserError('a span is at least 1s long.')
   return ms
 }

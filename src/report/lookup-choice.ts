@@ -93,11 +93,11 @@ function compare(a: number[], b: number[]): number {
   return 0
 }
 
-const UNITS: Record<string, number> = { us: 0.001, µs: 0.001, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+const UNITS: Record<string, number> = { us: 0.001, µs: 0.001, ms: 1, s: 1000 }
 
-/** "100ms", "1.5 s", "250us", "1m" as milliseconds. */
+/** "100ms", "1.5 s", "250us" as milliseconds. */
 export function durationOf(text: string): number {
-  const [, digits, unit] = /^(\d+(?:\.\d+)?)\s*(us|µs|ms|s|m|h)$/.exec(text.trim()) ?? []
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)\s*(us|µs|ms|s)$/.exec(text.trim()) ?? []
   if (digits === undefined) throw new UserError(`"${text}" is no duration such as 100ms, 1.5s or 250us.`)
   return Number(digits) * UNITS[unit]
 }
