@@ -1,6 +1,6 @@
 /** aaaa-useless: every name is asked for IPv6 addresses, and none has any. */
 
-import { A, AAAA, NOERROR } from '../codes.ts'
+import { A, AAAA, NOERROR, SERVFAIL } from '../codes.ts'
 import type { AddressId } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
@@ -15,6 +15,8 @@ const MIN_ANSWERS = 50
 /** Different names: one service asked over and over tells nothing of the cluster. */
 const MIN_NAMES = 5
 const MOST_NAMES = 1000
+/** Failures: fewer are chance. */
+const MIN_FAILURES = 5
 
 export const aaaaUseless: Rule = {
   code: 'aaaa-useless',
@@ -39,6 +41,8 @@ class AaaaUseless implements Observer {
   private queries = 0
   private aaaaQueries = 0
   private empty = 0
+  private failures = 0
+  private aaaaFailures = 0
   private found = false
   private readonly names = new Set<string>()
   private readonly clients = new Set<AddressId>()
@@ -53,6 +57,10 @@ class AaaaUseless implements Observer {
     for (const { name, transactions } of lookup.candidates) {
       const hasA = transactions.some(t => t.qtype === A && t.state === ANSWERED && t.addresses > 0)
       for (const t of transactions) {
+        if (t.rcode === SERVFAIL) {
+          this.failures++
+          if (t.qtype === AAAA) this.aaaaFailures++
+        }
         if (t.qtype !== AAAA) continue
         this.aaaaQueries += 1 + t.retransmissions
         if (t.state !== ANSWERED) continue
@@ -66,12 +74,18 @@ class AaaaUseless implements Observer {
     }
   }
 
+  /** AAAA that fails where A does not: a sentence where most of the failures are of this kind. */
+  private failing(): string {
+    if (this.aaaaFailures < MIN_FAILURES || this.aaaaFailures * 2 <= this.failures) return ''
+    return ` ${count(this.aaaaFailures)} of ${count(this.failures)} SERVFAIL (${share(this.aaaaFailures, this.failures)}) were theirs.`
+  }
+
   conclude(): Draft[] {
     if (zoneOf(this.world) === null || this.found) return []
     if (this.empty < MIN_ANSWERS || this.names.size < MIN_NAMES) return []
     return [
       {
-        what: `${count(this.aaaaQueries)} of ${plural(this.queries, 'query', 'queries')} (${share(this.aaaaQueries, this.queries)}) asked for IPv6 addresses, and not one name had any.`,
+        what: `${count(this.aaaaQueries)} of ${plural(this.queries, 'query', 'queries')} (${share(this.aaaaQueries, this.queries)}) asked for IPv6 addresses, and not one name had any.${this.failing()}`,
         why: 'Resolvers ask for both families, also where the cluster has IPv4 only.',
         advice:
           'With glibc 2.36 or later set the option no-aaaa in the dnsConfig; or let CoreDNS answer AAAA itself with an empty answer.',
