@@ -403,7 +403,8 @@ export interface MessageRecord {
   qnameWire: string | null
   qtype: string | null
   qclass: string | null
-  counts: [number, number, number, number] | null
+  /** As the header has them; null where the capture cut it before. */
+  counts: [number | null, number | null, number | null, number | null] | null
   size: number | null
   cut: boolean
   malformed: boolean

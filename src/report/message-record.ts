@@ -29,6 +29,9 @@ export function messageRecord(
   const known = m.qname[i] !== NONE
   // What has no id (Hubble) has no header either: its flags hold no more than the direction.
   const hasHeader = m.dnsId[i] !== NONE
+  // What the capture cut off is not known.
+  const countAt = (at: number, count: number): number | null =>
+    (m.state[i] & CUT) !== 0 && m.bytesLength[i] < at + 2 ? null : count
   return {
     file: files[m.file[i]],
     frame: m.frame[i],
@@ -45,7 +48,9 @@ export function messageRecord(
     qnameWire: known && hasHeader ? questionWire(m.bytes, m.start[i], m.start[i] + m.bytesLength[i]) : null,
     qtype: m.qtype[i] === NONE ? null : typeName(m.qtype[i]),
     qclass: m.qclass[i] === NONE ? null : className(m.qclass[i]),
-    counts: hasHeader ? [m.qdcount[i], m.ancount[i], m.nscount[i], m.arcount[i]] : null,
+    counts: hasHeader
+      ? [countAt(4, m.qdcount[i]), countAt(6, m.ancount[i]), countAt(8, m.nscount[i]), countAt(10, m.arcount[i])]
+      : null,
     size: m.size[i] === NONE ? null : m.size[i],
     cut: (m.state[i] & CUT) !== 0,
     malformed: (m.state[i] & MALFORMED) !== 0,
