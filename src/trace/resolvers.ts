@@ -222,7 +222,7 @@ export const RESOLVERS: Resolver[] = [
       h.edns === null &&
       !h.ad &&
       ((h.resendsHalfway && !h.twoLegs) ||
-        (h.twoLegs && h.legsShareSocket && h.clockIds === h.idPairs && (h.idPairs > 1 || h.clientClockShare > OFTEN))),
+        (h.twoLegs && h.legsShareSocket && h.clockIds === h.idPairs && (h.idPairs > 1 || h.clientClockShare > 0.05))),
     needsBothLegs: true,
     stopsAtNodata: true,
     stopsAtServfail: true,
@@ -243,7 +243,6 @@ export const RESOLVERS: Resolver[] = [
     fits: h =>
       (h.edns === null || h.edns === 1200) &&
       h.twoLegs &&
-      !mayBeMusl(h) &&
       (h.legsShareSocket || (h.legsWalkTogether && !h.legsTogether && h.candidates > 1)),
     needsBothLegs: false,
     stopsAtNodata: false,
@@ -296,12 +295,6 @@ export const RESOLVERS: Resolver[] = [
     source: 'https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#dns-windows',
   },
 ]
-
-/** One pair of ids that a clock may have made, by a client that is musl often, or now and then. */
-const OFTEN = 0.3
-const AT_TIMES = 0.1
-const mayBeMusl = (h: Habits): boolean =>
-  h.idPairs === 1 && h.clockIds === 1 && h.clientClockShare > AT_TIMES && h.edns === null && !h.ad
 
 /** A walk from one socket, without OPT: c-ares with flags of its own. */
 const isSharedWalk = (h: Habits): boolean =>
