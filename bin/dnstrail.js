@@ -15,5 +15,5 @@ const growing = setInterval(() => {
 }, 5)
 growing.unref()
 
-const { main } = await import('../dist/cli.js')
+const { main } = await import('../dist/bundle/cli.js')
 await main(process.argv)

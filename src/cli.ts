@@ -4,7 +4,7 @@
  *
  * Long because: every command and every option stands here, each only read and handed on.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { Options } from './analyze.ts'
@@ -32,6 +32,7 @@ import { OUTPUTS, type Output } from './report/output.ts'
 import type { Watched } from './report/screen.ts'
 import { FullScreen } from './terminal.ts'
 import type { Change } from './trace/change.ts'
+import { VERSION } from './version.ts'
 import { TUNNEL_NAMES, type TunnelPort } from './wire/tunnels.ts'
 
 const ANALYSED = 0
@@ -177,7 +178,7 @@ function program(console: Console, outcome: Outcome): Command {
     .description(
       'Follows every DNS lookup of a Kubernetes cluster through search domains, caches and servers, from packet captures.',
     )
-    .version(version(), '-V, --version', 'print the version')
+    .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .exitOverride()
     .configureOutput({
@@ -740,8 +741,4 @@ const WIDTH_OF_A_PIPE = 80
 
 function screenWidth({ stdout, env }: Console): number {
   return stdout.columns || Number(env.COLUMNS) || WIDTH_OF_A_PIPE
-}
-
-function version(): string {
-  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 }

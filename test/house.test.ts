@@ -148,6 +148,7 @@ describe('the package', () => {
       inTests.has(name) ||
       config.includes(name) ||
       (name === 'typescript' && tools.includes('tsc ')) ||
+      (name === 'rolldown' && tools.includes('rolldown ')) ||
       (name === '@types/node' && config.includes('"types": ["node"]')) ||
       (name.startsWith('@types/') && (inSource.has(name.slice(7)) || inTests.has(name.slice(7))))
     expect(Object.keys(manifest.devDependencies).filter(name => !uses(name))).toEqual([])
