@@ -31,8 +31,6 @@ const RESTART_GAP: Time = 10e6
 const LEG_GAP: Time = 50e6
 /** The longest timer of a stub resolver after silence: glibc with three servers, c-ares. */
 const LONGEST_TIMER: Time = 8.5e9
-/** Where only habits are confirmed, lists are made again after so many batches. */
-const SELDOM = 16
 /** How many long names are remembered of a client until its list is known. */
 const LONG_NAMES = 16
 
@@ -46,9 +44,7 @@ interface Learner {
   ndots: Ndots
   /** ... and what holds with what the user's files say. */
   knowledge: SearchKnowledge
-  /** There are steps since its list was made, ... */
-  stale: boolean
-  /** ... and they may change it. */
+  /** There are steps since its list was made that may change it. */
   changed: boolean
 }
 
@@ -97,9 +93,6 @@ export class SearchLists {
   private readonly pairs: NamePairs
   /** Whose list may have changed. */
   private changed: Learner[] = []
-  /** Some of them were seen to do something new, or else how often the others were put off. */
-  private isUrgent = false
-  private putOff = 0
   /** The learner that was asked for last. */
   private last: Learner | null = null
   private allSuffixes: string[] | null = null
@@ -164,7 +157,6 @@ export class SearchLists {
     const isQuick = t.start - denials.end[at] <= RESTART_GAP
     if (isQuick && before && denials.base[at] === step.base && !(by.inWalk && before.inWalk)) {
       by.inWalk = before.inWalk = true
-      this.isUrgent = true
       this.mark(learner)
     }
     // A slow step may lead from one lookup to the next: it proves no walk.
@@ -223,20 +215,20 @@ export class SearchLists {
 
   /** Makes the lists of all observations so far; in between of those that may have changed them. */
   learn(atEnd: boolean): void {
-    if (atEnd) for (const learner of this.every()) if (learner.stale) this.mark(learner)
+    if (atEnd) for (const learner of this.every()) if (learner.steps.size > 0) this.mark(learner)
     if (this.changed.length === 0 && !this.isNew) return
-    if (!atEnd && !this.isNew && !this.isUrgent && ++this.putOff < SELDOM) return
-    this.isUrgent = false
-    this.putOff = 0
     const clients = new Set<Client>()
+    // Where all lists are what they were, so is what they say of each other.
+    let differ = atEnd || this.isNew
     for (const learner of this.changed) {
-      learner.changed = learner.stale = false
-      makeList(learner, learner.steps)
+      learner.changed = false
+      if (makeList(learner, learner.steps, atEnd)) differ = true
       clients.add(learner.client)
     }
-    for (const client of clients) learnWhole(client)
+    for (const client of clients) if (learnWhole(client, atEnd)) differ = true
     this.changed = []
     this.isNew = false
+    if (!differ) return
     this.allSuffixes = null
     this.weighFiles()
     shareTail([...this.byClient.values()].flatMap(holding).map(({ knowledge }) => knowledge))
@@ -383,7 +375,7 @@ export class SearchLists {
       contradicted: false,
     }
     setPositions(knowledge)
-    return { client, asked, steps: new Map(), learned: [], ndots, knowledge, stale: false, changed: false }
+    return { client, asked, steps: new Map(), learned: [], ndots, knowledge, changed: false }
   }
 
   private note(learner: Learner, from: string, to: string, base: string): Observation {
@@ -392,8 +384,6 @@ export class SearchLists {
     const second = !step.severalBases && step.firstBase !== base
     if (second) step.severalBases = true
     // What was seen often changes the list no more, or late: then it is enough to look now and then, and at the end.
-    learner.stale = true
-    if (second || n <= 4) this.isUrgent = true
     if (second || n <= 4 || (n & (n - 1)) === 0) this.mark(learner)
     return step
   }
@@ -413,35 +403,46 @@ function isSameCandidate({ led }: Client, t: Transaction): boolean {
 /** True if the name is the base with something behind it. */
 const endsBehind = (name: string, base: string): boolean => name.length > base.length && name.startsWith(`${base}.`)
 
-function makeList(learner: Learner, steps: Observations): void {
-  setList(learner, pathOf(steps))
-  learner.knowledge.complete = steps.get(learner.learned.at(-1) ?? '')?.has('') ?? false
+/** True if something differs from before; `anew`: what others have added to the list is taken off all the same. */
+function makeList(learner: Learner, steps: Observations, anew: boolean): boolean {
+  const { knowledge } = learner
+  const differs = setList(learner, pathOf(steps), anew)
+  const wasComplete = knowledge.complete
+  knowledge.complete = steps.get(learner.learned.at(-1) ?? '')?.has('') ?? false
+  return differs || knowledge.complete !== wasComplete
 }
 
-function setList(learner: Learner, list: string[]): void {
-  const { knowledge, ndots } = learner
-  learner.learned = list
-  knowledge.list = list
-  setPositions(knowledge)
+function setList(learner: Learner, list: string[], anew: boolean): boolean {
+  const { knowledge, ndots, learned } = learner
+  const differs = list.length !== learned.length || list.some((suffix, i) => suffix !== learned[i])
+  if (differs || anew) {
+    learner.learned = list
+    knowledge.list = list
+    setPositions(knowledge)
+  }
   setBounds(knowledge, ndots)
+  return differs
 }
 
-/** What the client showed at all, and what its long names say. */
-function learnWhole(client: Client): void {
+/** What the client showed at all, and what its long names say. True if a list differs. */
+function learnWhole(client: Client, anew: boolean): boolean {
   const { crossings, atServer, longNames } = client
+  let differs = false
   if (crosses(client)) {
     for (const { ndots } of atServer) noteNdots(crossings.ndots, ndots)
-    makeList(crossings, merged([crossings, ...atServer].map(({ steps }) => steps)))
+    const steps = merged([crossings, ...atServer].map(({ steps }) => steps))
+    differs = makeList(crossings, steps, anew)
   }
   for (const learner of atServer) {
     // No list begins with svc.<zone>: its walks went to another server before (I1).
     const [first] = learner.learned
     const whole = first?.startsWith('svc.') ? atServer.find(({ learned }) => learned[1] === first) : undefined
-    if (whole) setList(learner, whole.learned)
+    if (whole && setList(learner, whole.learned, anew)) differs = true
   }
   for (const { knowledge, learned, ndots } of holding(client)) {
     if (learned.length === 0) continue
     for (const name of longNames) if (!endsWithSuffix(name, learned[0])) noteAsIsFirst(ndots, dots(name))
     setBounds(knowledge, ndots)
   }
+  return differs
 }
