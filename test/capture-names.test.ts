@@ -35,8 +35,8 @@ test('names and interfaces of a pcapng are in the report, wherever its blocks st
     hints: { resources: null, roles: [], resolvConf: null, clusterDomain: null },
   })
   expect(report.endpoints.map(({ address, name }) => [address, name])).toEqual([
-    ['10.96.0.10', 'kube-dns'],
     ['10.244.0.11', 'cart-5d.shop'],
+    ['10.96.0.10', 'kube-dns'],
   ])
   const text = reportText(report, { width: 100, color: false })
   expect(text).toContain('at cali1234')
