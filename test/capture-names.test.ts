@@ -11,21 +11,25 @@ import { ethernet, ipv4, query, response, udp } from './packets.ts'
 const FOLDER = mkdtempSync(join(tmpdir(), 'dnstrail-names-'))
 afterAll(() => rmSync(FOLDER, { recursive: true }))
 
-const asked = ethernet(ipv4({}, udp({}, query('example.com', { id: 7 }))))
-const answered = ethernet(
-  ipv4(
-    { from: '10.96.0.10', to: '10.244.0.11' },
-    udp({ fromPort: 53, toPort: 40_000 }, response('example.com', ['192.0.2.1'], { id: 7 })),
-  ),
-)
+const asked = (name: string, id: number) => ethernet(ipv4({}, udp({}, query(name, { id }))))
+const answered = (name: string, id: number) =>
+  ethernet(
+    ipv4(
+      { from: '10.96.0.10', to: '10.244.0.11' },
+      udp({ fromPort: 53, toPort: 40_000 }, response(name, ['192.0.2.1'], { id })),
+    ),
+  )
 
 test('names and interfaces of a pcapng are in the report, wherever its blocks stand', async () => {
   const file = join(FOLDER, 'named.pcapng')
   const bytes = [
     section('little'),
     interfaceBlock('little', 1, 0, option('little', 2, 'cali1234')),
-    enhancedPacket('little', 0, 1_700_000_000_000_000n, asked),
-    enhancedPacket('little', 0, 1_700_000_000_000_400n, answered),
+    // Three answers make a server of no cluster an upstream.
+    ...['example.com', 'example.net', 'example.org'].flatMap((name, i) => [
+      enhancedPacket('little', 0, 1_700_000_000_000_000n + BigInt(i * 1_000_000), asked(name, 7 + i)),
+      enhancedPacket('little', 0, 1_700_000_000_000_400n + BigInt(i * 1_000_000), answered(name, 7 + i)),
+    ]),
     names('little', { '10.244.0.11': 'cart-5d.shop', '10.96.0.10': 'kube-dns' }),
   ]
   writeFileSync(file, Buffer.concat(bytes))
@@ -35,8 +39,8 @@ test('names and interfaces of a pcapng are in the report, wherever its blocks st
     hints: { resources: null, roles: [], resolvConf: null, clusterDomain: null },
   })
   expect(report.endpoints.map(({ address, name }) => [address, name])).toEqual([
-    ['10.244.0.11', 'cart-5d.shop'],
     ['10.96.0.10', 'kube-dns'],
+    ['10.244.0.11', 'cart-5d.shop'],
   ])
   const text = reportText(report, { width: 100, color: false })
   expect(text).toContain('at cali1234')
