@@ -8,7 +8,7 @@ import { fit, fitOf, isError, isPositive, NOTHING_FITS } from './fitting.ts'
 import { addTransaction, type Candidate, type Lookup, newCandidate, newLookup } from './lookup.ts'
 import type { Profiles } from './profiles.ts'
 import type { SearchLists } from './searchlist.ts'
-import { Steps } from './steps.ts'
+import type { Steps } from './steps.ts'
 import type { Transaction } from './transaction.ts'
 
 /** A lookup is closed when nothing can follow: a final answer is older than this (legs in sequence, TCP, MX), ... */
@@ -48,9 +48,15 @@ export class Grouping {
   private readonly closed: (lookup: Lookup) => void
   private made = 0
 
-  constructor(names: Names, searchLists: SearchLists, profiles: Profiles, closed: (lookup: Lookup) => void) {
+  constructor(
+    names: Names,
+    steps: Steps,
+    searchLists: SearchLists,
+    profiles: Profiles,
+    closed: (lookup: Lookup) => void,
+  ) {
     this.names = names
-    this.steps = new Steps(names)
+    this.steps = steps
     this.searchLists = searchLists
     this.profiles = profiles
     this.closed = closed

@@ -7,7 +7,6 @@ import { type AddressId, type NameId, NONE, type PodDns, type ResolvConf, type T
 import type { Names } from '../wire/names.ts'
 import { Denials } from './denials.ts'
 import { expectedOfConf, expectedOfPod, nodeDomainsOf } from './expected.ts'
-import { NamePairs, type SearchStep } from './name-pairs.ts'
 import { isLong, type Ndots, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
 import {
   holdAgainst,
@@ -18,6 +17,7 @@ import {
   shareTail,
 } from './search-knowledge.ts'
 import { merged, type Observation, type Observations, observationOf, pathOf } from './search-path.ts'
+import type { SearchStep, Steps } from './steps.ts'
 import { dots, endsWithSuffix, namespaceOf } from './suffix.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
 
@@ -90,7 +90,7 @@ const crosses = ({ pod, stayed, crossed }: Client): boolean => pod !== null || c
 export class SearchLists {
   private readonly learners = new Map<number, Learner>()
   private readonly byClient = new Map<AddressId, Client>()
-  private readonly pairs: NamePairs
+  private readonly steps: Steps
   /** Whose list may have changed. */
   private changed: Learner[] = []
   /** The learner that was asked for last. */
@@ -105,9 +105,9 @@ export class SearchLists {
   /** The cluster domain where a pod of a known namespace asked for a service of its own. */
   private zoneOfNames: string | null = null
 
-  constructor(names: Names, files: Files) {
+  constructor(names: Names, steps: Steps, files: Files) {
     this.names = names
-    this.pairs = new NamePairs(names)
+    this.steps = steps
     this.files = files
   }
 
@@ -147,7 +147,7 @@ export class SearchLists {
   private follow(asked: Learner, at: number, t: Transaction): void {
     const { client } = asked
     const { denials, led } = client
-    const step = this.pairs.stepOf(denials.qname[at], t.qname) as SearchStep
+    const step = this.steps.search(denials.qname[at], t.qname) as SearchStep
     const stays = denials.asked[at] === t.asked
     if (stays) client.stayed++
     else client.crossed++
@@ -202,7 +202,7 @@ export class SearchLists {
     for (let at = denials.latest(head); at !== NONE; at = denials.latest(head, at)) {
       if (denials.qname[at] === t.qname) return NONE
       const gap = t.start - denials.end[at]
-      if (gap >= -STEP_SLACK && gap <= STEP_GAP && this.pairs.stepOf(denials.qname[at], t.qname) !== null) return at
+      if (gap >= -STEP_SLACK && gap <= STEP_GAP && this.steps.search(denials.qname[at], t.qname) !== null) return at
     }
     return NONE
   }

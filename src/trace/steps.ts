@@ -4,7 +4,7 @@
  */
 import type { NameId } from '../model.ts'
 import type { Names } from '../wire/names.ts'
-import { behind, commonBase } from './suffix.ts'
+import { behind, commonBase, dots } from './suffix.ts'
 
 export interface Step {
   before: NameId
@@ -17,9 +17,20 @@ export interface Step {
   at: number
   from: string
   to: string
-  /** What grouping.ts found for a search list: the base that it gives. */
+  /** What fitting.ts found for a search list: the base that it gives. */
   list: readonly string[] | null
   first: number
+  /** What searchlist.ts makes of it; undefined until it asks. */
+  search: SearchStep | null | undefined
+}
+
+/** The second name may be asked because the first was denied. */
+export interface SearchStep {
+  /** What both names begin with, and what each has behind it. */
+  base: string
+  baseDots: number
+  from: string
+  to: string
 }
 
 /** A power of two. */
@@ -42,10 +53,42 @@ export class Steps {
     const beforeText = this.names.text(before)
     const nameText = this.names.text(name)
     const common = commonBase(beforeText, nameText)
-    const step = { before, name, beforeText, nameText, common, at: -1, from: '', to: '', list: null, first: -1 }
+    const step: Step = {
+      before,
+      name,
+      beforeText,
+      nameText,
+      common,
+      at: -1,
+      from: '',
+      to: '',
+      list: null,
+      first: -1,
+      search: undefined,
+    }
     this.slots[slot] = step
     return step
   }
+
+  /** The same as a step of a search; null where the one name does not lead to the other. */
+  search(before: NameId, name: NameId): SearchStep | null {
+    const step = this.of(before, name)
+    if (step.search === undefined) step.search = searchStep(step)
+    return step.search
+  }
+}
+
+/**
+ * Not every pair of names with a common base is a step: domains of one label (com, org) are top-level domains of two different names
+ * unless one side is the bare name.
+ */
+function searchStep({ common, beforeText, nameText }: Step): SearchStep | null {
+  if (common === 0) return null
+  const from = behind(beforeText, common)
+  const to = behind(nameText, common)
+  if (from === to || (from !== '' && to !== '' && !from.includes('.') && !to.includes('.'))) return null
+  const base = nameText.slice(0, common)
+  return { base, baseDots: dots(base), from, to }
 }
 
 /** Sets `from` and `to` for a base of this length. */

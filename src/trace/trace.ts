@@ -21,6 +21,7 @@ import { SearchLists } from './searchlist.ts'
 import { Serving } from './serving.ts'
 import { Sharing } from './sharing.ts'
 import { networkOf, ownTimeOf } from './spent.ts'
+import { Steps } from './steps.ts'
 import { type Inward, Sums } from './sums.ts'
 import { OPEN, RESPONSE_LOST, type Transaction, UNANSWERED } from './transaction.ts'
 import { Transactions } from './transactions.ts'
@@ -110,7 +111,8 @@ export class Trace {
     this.options = options
     this.transactions = new Transactions(!options.keepsRecords)
     this.matching = new Matching(tables, this.transactions, t => this.queue.push(t), options.readAnswers)
-    this.searchLists = new SearchLists(tables.names, {
+    const steps = new Steps(tables.names)
+    this.searchLists = new SearchLists(tables.names, steps, {
       zone: options.clusterDomain,
       resolvConf: options.resolvConf,
       pods: new Map(options.pods.map(({ address, dns }) => [address, dns])),
@@ -122,7 +124,9 @@ export class Trace {
     this.autopath = new Autopath(tables.names, this.forwarding)
     this.serving = new Serving(tables, this.endpoints)
     this.sharing = new Sharing(this.forwarding, this.serving)
-    this.grouping = new Grouping(tables.names, this.searchLists, this.profiles, lookup => this.closeLookup(lookup))
+    this.grouping = new Grouping(tables.names, steps, this.searchLists, this.profiles, lookup =>
+      this.closeLookup(lookup),
+    )
     for (const { role, address } of options.roles) this.endpoints.hint(address, role)
   }
 
