@@ -2,7 +2,7 @@
 import { A, AAAA, NXDOMAIN } from '../codes.ts'
 import { type AddressId, NONE } from '../model.ts'
 import { count, plural } from '../quantities.ts'
-import type { Lookup } from '../trace/lookup.ts'
+import type { Candidate, Lookup } from '../trace/lookup.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
@@ -58,20 +58,23 @@ class Autopath implements Observer {
   }
 
   lookup(lookup: Lookup): void {
-    lookup.candidates.forEach(({ transactions }, i) => {
-      if (lookup.suffixes[i] === null || transactions.every(t => t.cname === NONE)) return
-      const rewritten = transactions.filter(t => this.isRewritten(t, lookup.suffixes[i] as string))
-      if (rewritten.length === 0) return
-      this.answers += rewritten.length
-      const denied = transactions.find(
-        t => (t.qtype === A || t.qtype === AAAA) && t.state === ANSWERED && t.rcode === NXDOMAIN,
-      )
-      if (denied) this.contradictions++
-      if (this.wanted === 'inconsistent' && !denied) return
-      this.clients.add(lookup.client)
-      this.servers.add(rewritten[0].server)
-      this.frames.add(denied ?? rewritten[0])
-    })
+    for (let i = 0; i < lookup.candidates.length; i++)
+      if (lookup.suffixes[i] !== null && hasCname(lookup.candidates[i])) this.look(lookup, i)
+  }
+
+  private look(lookup: Lookup, i: number): void {
+    const { transactions } = lookup.candidates[i]
+    const rewritten = transactions.filter(t => this.isRewritten(t, lookup.suffixes[i] as string))
+    if (rewritten.length === 0) return
+    this.answers += rewritten.length
+    const denied = transactions.find(
+      t => (t.qtype === A || t.qtype === AAAA) && t.state === ANSWERED && t.rcode === NXDOMAIN,
+    )
+    if (denied) this.contradictions++
+    if (this.wanted === 'inconsistent' && !denied) return
+    this.clients.add(lookup.client)
+    this.servers.add(rewritten[0].server)
+    this.frames.add(denied ?? rewritten[0])
   }
 
   private isRewritten(t: Transaction, suffix: string): boolean {
@@ -112,4 +115,9 @@ class Autopath implements Observer {
       },
     ]
   }
+}
+
+function hasCname({ transactions }: Candidate): boolean {
+  for (const t of transactions) if (t.cname !== NONE) return true
+  return false
 }

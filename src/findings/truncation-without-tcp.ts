@@ -4,7 +4,7 @@ import { type AddressId, CONTENT_CUT, TCP } from '../model.ts'
 import { count, plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { hasAnswer } from '../trace/outcome.ts'
-import { ANSWERED } from '../trace/transaction.ts'
+import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { Tally } from './tally.ts'
@@ -45,17 +45,13 @@ class TruncationWithoutTcp implements Observer {
 
   lookup(lookup: Lookup): void {
     for (const { name, transactions } of lookup.candidates) {
+      let truncated = false
       for (const t of transactions) {
         this.transactions++
         if (t.content & CONTENT_CUT) this.cut++
+        if (t.responseFlags & TC) truncated = true
       }
-      const cut = transactions.find(
-        t =>
-          t.state === ANSWERED &&
-          t.transport !== TCP &&
-          (t.responseFlags & TC) !== 0 &&
-          !transactions.some(x => x.transport === TCP && x.qtype === t.qtype),
-      )
+      const cut = truncated ? cutShort(transactions) : undefined
       if (!cut) continue
       const client = this.clients.of(lookup.client)
       if (!client) return
@@ -102,3 +98,13 @@ class TruncationWithoutTcp implements Observer {
     ]
   }
 }
+
+/** The first that was truncated and not asked again over TCP. */
+const cutShort = (transactions: readonly Transaction[]): Transaction | undefined =>
+  transactions.find(
+    t =>
+      t.state === ANSWERED &&
+      t.transport !== TCP &&
+      (t.responseFlags & TC) !== 0 &&
+      !transactions.some(x => x.transport === TCP && x.qtype === t.qtype),
+  )

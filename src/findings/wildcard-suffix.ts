@@ -5,7 +5,7 @@ import type { AddressId } from '../model.ts'
 import { plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { hasAnswer } from '../trace/outcome.ts'
-import { ANSWERED } from '../trace/transaction.ts'
+import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { Tally } from './tally.ts'
@@ -52,23 +52,24 @@ class WildcardSuffix implements Observer {
   }
 
   lookup(lookup: Lookup): void {
-    lookup.suffixes.forEach((domain, i) => {
+    for (let i = 0; i < lookup.suffixes.length; i++) {
+      const domain = lookup.suffixes[i]
       const { transactions } = lookup.candidates[i]
-      const hit = transactions.find(t => t.state === ANSWERED && hasAnswer(t))
+      const hit = hitOf(transactions)
       if (domain === null) {
         if (hit) this.real.of(lookup.base)
-        return
+        continue
       }
       const suffix = this.suffixes.of(domain)
-      if (!suffix) return
+      if (!suffix) continue
       if (hit) {
         suffix.hits++
-        if (!INTERNET.test(lookup.base) || suffix.names.size >= MOST_NAMES) return
+        if (suffix.names.size >= MOST_NAMES || !INTERNET.test(lookup.base)) continue
         suffix.names.add(lookup.base)
         suffix.clients.add(lookup.client)
         suffix.frames.add(hit)
-      } else if (transactions.some(t => t.rcode === NXDOMAIN)) suffix.misses++
-    })
+      } else if (transactions.some(isDenied)) suffix.misses++
+    }
   }
 
   conclude(): Draft[] {
@@ -97,3 +98,10 @@ class WildcardSuffix implements Observer {
       })
   }
 }
+
+function hitOf(transactions: readonly Transaction[]): Transaction | null {
+  for (const t of transactions) if (t.state === ANSWERED && hasAnswer(t)) return t
+  return null
+}
+
+const isDenied = (t: Transaction): boolean => t.rcode === NXDOMAIN

@@ -3,7 +3,7 @@
  * K1 to K9 of the grouping rules that ARCHITECTURE.md describes. The decision looks only at what had happened when the query was sent.
  */
 import { A, AAAA, NOERROR, NXDOMAIN, TC } from '../codes.ts'
-import { HAS_CNAME, TCP, type Time } from '../model.ts'
+import { HAS_CNAME, type NameId, TCP, type Time } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import type { SearchKnowledge } from './search-knowledge.ts'
 import { type Step, type Steps, splitAt } from './steps.ts'
@@ -71,16 +71,12 @@ function follows(rank: number, gap: Time): number {
 
 export function fitOf(lookup: Lookup, t: Transaction, steps: Steps, knowledge: SearchKnowledge): number {
   const candidate = lookup.candidates[lookup.candidates.length - 1]
-  if (candidate.qname === t.qname) {
-    return fitSameName(candidate, t)
-  }
+  if (candidate.qname === t.qname) return fitSameName(candidate, t)
   // Everything at once on one port: BusyBox.
   const first = lookup.candidates[0].transactions[0]
   if (first.clientPort === t.clientPort && t.start - first.start < FAN_OUT_GAP * 2) {
-    const same = lookup.candidates.find(c => c.qname === t.qname)
-    if (same) {
-      return joins(same, 8, t.start - first.start)
-    }
+    const same = candidateOf(lookup, t.qname)
+    if (same) return joins(same, 8, t.start - first.start)
   }
   return fitNext(lookup, candidate, t, steps, knowledge)
 }
@@ -101,7 +97,7 @@ function fitSameName(candidate: Candidate, t: Transaction): number {
     const overlaps = parallel <= SEQUENTIAL_GAP || !endedBy(all[0], t.start)
     if (parallel <= LEG_GAP && overlaps && sameProfile(all[0], t)) return joins(candidate, 7, parallel)
     // The other leg after its partner's timer: glibc asks one after the other once it has lost one.
-    const silent = all.findLast(x => !endedBy(x, t.start))
+    const silent = latestSilent(all, t.start)
     if (silent && samePort && isTimer(t.start - lastQueryBefore(silent, t.start))) return joins(candidate, 6, parallel)
     return fitsNot()
   }
@@ -116,8 +112,7 @@ function fitSameName(candidate: Candidate, t: Transaction): number {
     if (sameTuple) return joins(candidate, 9, silence)
     if (t.transport === TCP && twin.transport !== TCP && t.dnsId === twin.dnsId) return joins(candidate, 9, silence)
     // Only resolvers with a socket per query (Go) choose a new id for a retry.
-    const mayChangeId =
-      t.dnsId === twin.dnsId || !all.some(x => x.qtype !== twin.qtype && x.clientPort === twin.clientPort)
+    const mayChangeId = t.dnsId === twin.dnsId || !hasOtherTypeAtPort(all, twin)
     if (isTimer(silence) && mayChangeId && sameProfile(twin, t)) return joins(candidate, 7, silence)
     return fitsNot()
   }
@@ -125,17 +120,15 @@ function fitSameName(candidate: Candidate, t: Transaction): number {
   if (isTruncated(twin) && t.transport === TCP && isFallback(twin, t)) return joins(candidate, 10, gap)
   if (sameTuple && gap < TIMER_MAX) return joins(candidate, 9, gap)
   // The partner of a leg that has just been asked again, on its socket.
-  if (all.some(x => x.clientPort === t.clientPort && x.qtype !== t.qtype && t.start - x.start <= LEG_GAP))
-    return joins(candidate, 9, gap)
+  if (hasOtherTypeAtPort(all, t, t.start - LEG_GAP)) return joins(candidate, 9, gap)
   if (isError(twin) && gap <= STEP_GAP && sameProfile(twin, t))
     return joins(candidate, gap <= SEQUENTIAL_GAP ? 7 : 3, gap)
   // After an error on either leg both may be asked again.
   const settled = settledAt(candidate, t.start)
   if (Number.isNaN(settled)) {
     // The partner is silent, and the client repeats both after its timer.
-    const silent = all.findLast(x => !endedBy(x, t.start)) as Transaction
-    if (t.transport === TCP && all.some(x => x.transport === TCP && x.start >= twin.end) && gap <= STEP_GAP)
-      return joins(candidate, 8, gap)
+    const silent = latestSilent(all, t.start) as Transaction
+    if (t.transport === TCP && hasTcpSince(all, twin.end) && gap <= STEP_GAP) return joins(candidate, 8, gap)
     if (
       sameProfile(twin, t) &&
       isTimer(t.start - lastQueryBefore(silent, t.start)) &&
@@ -147,9 +140,8 @@ function fitSameName(candidate: Candidate, t: Transaction): number {
   const after = t.start - settled
   if (after <= STEP_GAP && after >= -SLACK) {
     if (all.some(isError)) return sameProfile(twin, t) ? joins(candidate, 6, after) : fitsNot()
-    if (t.transport === TCP && all.some(x => isTruncated(x) && isFallback(x, t))) return joins(candidate, 8, after)
-    if (all.some(x => x.addresses >= BUFFER_ADDRESSES || x.transport === TCP) && after < FAN_OUT_GAP)
-      return joins(candidate, 5, after)
+    if (t.transport === TCP && hasFallback(all, t)) return joins(candidate, 8, after)
+    if (after < FAN_OUT_GAP && all.some(isLarge)) return joins(candidate, 5, after)
   }
   return fitsNot()
 }
@@ -191,9 +183,8 @@ function fitNext(
   // Unanswered: all at once (BusyBox), or after the timer.
   if (samePort && t.start - candidate.transactions[0].start < FAN_OUT_GAP)
     return follows(4, t.start - candidate.transactions[0].start)
-  const silent = candidate.transactions.filter(x => !endedBy(x, t.start))
-  const lastQuery = Math.max(...silent.map(x => lastQueryBefore(x, t.start)))
-  return isTimer(t.start - lastQuery) ? follows(order === NEXT ? 4 : 3, t.start - lastQuery) : fitsNot()
+  const silence = t.start - lastSilentQuery(candidate, t.start)
+  return isTimer(silence) ? follows(order === NEXT ? 4 : 3, silence) : fitsNot()
 }
 
 // -- The step from name to name ----------------------------------------------------------------------------------------------------
@@ -285,6 +276,53 @@ function isFallback(truncated: Transaction, t: Transaction): boolean {
   return begun - truncated.end <= (known ? SEQUENTIAL_GAP : STEP_GAP)
 }
 
+// The questions below are functions of their own, not arrow functions within their askers: where one is, V8 makes an object of all that it
+// may look at each time the asker is called, and these are called for every query.
+
+function candidateOf(lookup: Lookup, qname: NameId): Candidate | null {
+  for (const candidate of lookup.candidates) if (candidate.qname === qname) return candidate
+  return null
+}
+
+/** The latest that had not ended by then. */
+function latestSilent(all: Transaction[], time: Time): Transaction | null {
+  for (let i = all.length - 1; i >= 0; i--) if (!endedBy(all[i], time)) return all[i]
+  return null
+}
+
+/** When what had not ended by then was last sent. */
+function lastSilentQuery({ transactions }: Candidate, time: Time): Time {
+  let last = Number.NEGATIVE_INFINITY
+  for (const x of transactions) if (!endedBy(x, time)) last = Math.max(last, lastQueryBefore(x, time))
+  return last
+}
+
+/** Some transaction of another type left from the same port, since then. */
+function hasOtherTypeAtPort(all: Transaction[], t: Transaction, since: Time = Number.NEGATIVE_INFINITY): boolean {
+  for (const x of all) if (x.qtype !== t.qtype && x.clientPort === t.clientPort && x.start >= since) return true
+  return false
+}
+
+function hasTcpSince(all: Transaction[], since: Time): boolean {
+  for (const x of all) if (x.transport === TCP && x.start >= since) return true
+  return false
+}
+
+/** It asks over TCP what came back truncated. */
+function hasFallback(all: Transaction[], t: Transaction): boolean {
+  for (const x of all) if (isTruncated(x) && isFallback(x, t)) return true
+  return false
+}
+
+const isLarge = (t: Transaction): boolean => t.addresses >= BUFFER_ADDRESSES || t.transport === TCP
+
+/** Another try of the same leg was answered by then, so that nobody waited for this one. */
+function isAnsweredElsewhere({ transactions }: Candidate, t: Transaction, time: Time): boolean {
+  for (const x of transactions)
+    if (x !== t && x.qtype === t.qtype && endedBy(x, time) && (x.end >= t.start || isCopy(x, t))) return true
+  return false
+}
+
 const isTimer = (silence: Time): boolean => silence >= TIMER_MIN && silence <= TIMER_MAX
 
 export const isError = (t: Transaction): boolean =>
@@ -303,11 +341,7 @@ function settledAt(candidate: Candidate, time: Time): Time {
       if (Number.isNaN(at) || t.end > at) at = t.end
       continue
     }
-    if (candidate.transactions.length === 1) return Number.NaN
-    const answeredElsewhere = candidate.transactions.some(
-      x => x !== t && x.qtype === t.qtype && endedBy(x, time) && (x.end >= t.start || isCopy(x, t)),
-    )
-    if (!answeredElsewhere) return Number.NaN
+    if (!isAnsweredElsewhere(candidate, t, time)) return Number.NaN
   }
   return at
 }

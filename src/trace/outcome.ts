@@ -38,11 +38,16 @@ function legRank({ transactions }: Candidate, qtype: number): number {
   let best = -1
   for (const t of transactions) {
     if (t.qtype !== qtype) continue
-    if (t.responseFlags & TC && transactions.some(x => x.qtype === qtype && x.transport === TCP && x !== t)) continue
+    if (t.responseFlags & TC && isRepeatedOverTcp(transactions, t)) continue
     const rank = RANK_OF[outcomeOf(t)]
     if (rank >= best) best = rank
   }
   return best < 0 ? RANK_OF.unanswered : best
+}
+
+function isRepeatedOverTcp(transactions: readonly Transaction[], t: Transaction): boolean {
+  for (const x of transactions) if (x !== t && x.qtype === t.qtype && x.transport === TCP) return true
+  return false
 }
 
 /** Of several tries the later in this list wins. */
