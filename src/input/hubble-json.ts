@@ -3,7 +3,6 @@
  * with 0 to 9 digits of fraction. A line can come from anywhere, so every field is asked for its type before it is used.
  * https://protobuf.dev/programming-guides/json/
  */
-import type { Capture } from '../model.ts'
 
 export type Fields = Record<string, unknown>
 
@@ -119,19 +118,4 @@ function twoDigits(bytes: Uint8Array, at: number): number {
   const tens = bytes[at] - 0x30
   const ones = bytes[at + 1] - 0x30
   return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN
-}
-
-/** The log reaches from its earliest to its latest time, in whatever order its lines stand. */
-export function noteMoment(capture: Capture, { seconds, nanos }: Moment): void {
-  const { first, last } = capture
-  if (first === null || last === null) {
-    capture.first = { seconds, nanos }
-    capture.last = { seconds, nanos }
-  } else if (seconds > last.seconds || (seconds === last.seconds && nanos > last.nanos)) {
-    last.seconds = seconds
-    last.nanos = nanos
-  } else if (seconds < first.seconds || (seconds === first.seconds && nanos < first.nanos)) {
-    first.seconds = seconds
-    first.nanos = nanos
-  }
 }

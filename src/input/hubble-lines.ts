@@ -3,8 +3,9 @@
  * what costs, so a line in Hubble's compact form is turned away by its bytes: neither a DNS record nor a port 53 stands in it.
  */
 import type { Frame } from '../wire/frame.ts'
-import { type Moment, noteMoment, readMoment } from './hubble-json.ts'
+import { type Moment, readMoment } from './hubble-json.ts'
 import { type CaptureParser, newFrame, type ParserContext } from './parser.ts'
+import { noteMoment } from './reach.ts'
 
 /** A flow has 1 to 3 KB. What is longer than this is no flow, and it is not kept in memory to find out. */
 export const LONGEST_LINE = 16 * 1024 * 1024

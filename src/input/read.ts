@@ -15,6 +15,7 @@ import { Feed } from './feed.ts'
 import { formatOf, HEAD, wantsMore } from './formats.ts'
 import type { FlowSinks } from './hubble.ts'
 import { Patience } from './patience.ts'
+import { noteMoment } from './reach.ts'
 
 export interface ReadOptions {
   /** Messages keep their bytes, for those who print them whole. */
@@ -225,7 +226,7 @@ export class CaptureReader {
   private readonly onFrame = (frame: Frame): boolean => {
     this.capture.frames++
     // The time of a line stands in what only its decoder reads.
-    if (!Number.isNaN(frame.seconds)) this.noteTime(frame.seconds, frame.nanos)
+    if (!Number.isNaN(frame.seconds)) this.noteTime(frame)
     this.decoder.decode(frame)
     return this.decoder.messages.length < ENOUGH
   }
@@ -235,23 +236,14 @@ export class CaptureReader {
     this.capture.otherFrames++
   }
 
-  private noteTime(seconds: number, nanos: number): void {
+  private noteTime(frame: Frame): void {
     const { capture } = this
+    const { seconds, nanos } = frame
     const before = this.lastSeconds - 1
     if (seconds < before || (seconds === before && nanos < this.lastNanos)) capture.clockStepsBack++
     this.lastSeconds = seconds
     this.lastNanos = nanos
-    const { first, last } = capture
-    if (first === null || last === null) {
-      capture.first = { seconds, nanos }
-      capture.last = { seconds, nanos }
-    } else if (seconds > last.seconds || (seconds === last.seconds && nanos > last.nanos)) {
-      last.seconds = seconds
-      last.nanos = nanos
-    } else if (seconds < first.seconds || (seconds === first.seconds && nanos < first.nanos)) {
-      first.seconds = seconds
-      first.nanos = nanos
-    }
+    noteMoment(capture, frame)
   }
 }
 
