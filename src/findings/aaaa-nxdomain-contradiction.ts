@@ -4,8 +4,9 @@ import { type AddressId, type NameId, NONE } from '../model.ts'
 import { count, plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import type { Hop } from '../trace/trace.ts'
-import { ANSWERED } from '../trace/transaction.ts'
+import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
+import { Rows } from './rows.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
 import { Tally } from './tally.ts'
 import { listed, nameOf, serverRole, type World, whoAll } from './world.ts'
@@ -32,25 +33,22 @@ export const aaaaNxdomainContradiction: Rule = {
   begin: world => new AaaaNxdomainContradiction(world),
 }
 
-interface Answers {
-  addresses: number
-  aNxdomain: number
-  aaaaNxdomain: number
-  aaaaOther: number
-  frames: FrameSample
-}
+/** Columns of the rows. */
+const NAME = 0
+const SERVER = 1
+/** Answers to A with an address, and NXDOMAIN to it. */
+const ADDRESSES = 2
+const A_NXDOMAIN = 3
+/** Answers to AAAA: NXDOMAIN, and all others. */
+const AAAA_NXDOMAIN = 4
+const AAAA_OTHER = 5
 
 class AaaaNxdomainContradiction implements Observer {
   private readonly world: World
-  private readonly answers = new Tally<number, Answers & { name: NameId; server: AddressId }>(() => ({
-    name: NONE,
-    server: NONE,
-    addresses: 0,
-    aNxdomain: 0,
-    aaaaNxdomain: 0,
-    aaaaOther: 0,
-    frames: new FrameSample(),
-  }))
+  /** By name and server. */
+  private readonly answers = new Rows(6)
+  /** By row: answers of NXDOMAIN to AAAA. */
+  private readonly frames = new Map<number, FrameSample>()
   private readonly failed = new Tally<string, { lookups: number; clients: Set<AddressId> }>(() => ({
     lookups: 0,
     clients: new Set(),
@@ -64,24 +62,33 @@ class AaaaNxdomainContradiction implements Observer {
     if (!lookup || t.state !== ANSWERED || t.qname === NONE || (t.qtype !== A && t.qtype !== AAAA)) return
     // Search candidates are denied by the thousand; only a name with an address can contradict itself.
     const key = t.qname * 0x200000 + t.server
-    if (
-      t.rcode === NXDOMAIN &&
-      t.qtype === AAAA &&
-      !this.answers.map.has(key) &&
-      !isDeciding(lookup, t.qname, this.world)
-    )
-      return
-    const answers = this.answers.of(key)
-    if (!answers) return
-    answers.name = t.qname
-    answers.server = t.server
+    const { answers } = this
+    const isDenial = t.rcode === NXDOMAIN && t.qtype === AAAA
+    if (isDenial && answers.find(key) === NONE && !isDeciding(lookup, t.qname, this.world)) return
+    const row = answers.of(key)
+    if (row === NONE) return
+    answers.set(row, NAME, t.qname)
+    answers.set(row, SERVER, t.server)
     if (t.qtype === A) {
-      if (t.rcode === NXDOMAIN) answers.aNxdomain++
-      else if (t.rcode === NOERROR && t.addresses > 0 && t.cname === NONE) answers.addresses++
-    } else if (t.rcode === NXDOMAIN) {
-      answers.aaaaNxdomain++
-      answers.frames.add(t)
-    } else answers.aaaaOther++
+      // Where A is denied too, nothing contradicts.
+      if (t.rcode === NXDOMAIN) {
+        answers.add(row, A_NXDOMAIN)
+        this.frames.delete(row)
+      } else if (t.rcode === NOERROR && t.addresses > 0 && t.cname === NONE) answers.add(row, ADDRESSES)
+    } else if (isDenial) {
+      answers.add(row, AAAA_NXDOMAIN)
+      if (answers.get(row, A_NXDOMAIN) === 0) this.noteFrames(row, t)
+    } else answers.add(row, AAAA_OTHER)
+  }
+
+  private noteFrames(row: number, t: Transaction): void {
+    const frames = this.frames.get(row)
+    if (frames) frames.add(t)
+    else {
+      const first = new FrameSample()
+      first.add(t)
+      this.frames.set(row, first)
+    }
   }
 
   lookup(lookup: Lookup): void {
@@ -94,26 +101,38 @@ class AaaaNxdomainContradiction implements Observer {
     failed.clients.add(lookup.client)
   }
 
+  private get contradictions(): { row: number; name: string; server: AddressId }[] {
+    const { answers } = this
+    return Array.from({ length: answers.size }, (_, row) => row)
+      .filter(
+        row =>
+          answers.get(row, ADDRESSES) >= MIN_ANSWERS &&
+          answers.get(row, AAAA_NXDOMAIN) >= MIN_ANSWERS &&
+          answers.get(row, A_NXDOMAIN) === 0 &&
+          answers.get(row, AAAA_OTHER) === 0,
+      )
+      .map(row => ({
+        row,
+        name: nameOf(this.world, answers.get(row, NAME)),
+        server: answers.get(row, SERVER),
+      }))
+  }
+
   conclude(earlier: readonly Concluded[]): Draft[] {
     const explained = earlier.filter(({ code }) => code === 'upstreams-disagree')
-    const wrong = [...this.answers.map.values()].filter(
-      a =>
-        a.addresses >= MIN_ANSWERS &&
-        a.aaaaNxdomain >= MIN_ANSWERS &&
-        a.aNxdomain === 0 &&
-        a.aaaaOther === 0 &&
-        !explained.some(finding => finding.names.has(nameOf(this.world, a.name))),
-    )
+    const wrong = this.contradictions.filter(({ name }) => !explained.some(finding => finding.names.has(name)))
     if (wrong.length === 0) return []
-    const names = [...new Set(wrong.map(a => nameOf(this.world, a.name)))]
+    const names = [...new Set(wrong.map(({ name }) => name))]
     // Where the upstream is seen too, CoreDNS only passes on what it was told.
     const upstream = wrong.filter(a => serverRole(this.world, a.server) === 'upstream')
     const servers = new Set((upstream.length > 0 ? upstream : wrong).map(a => a.server))
     const failed = names.map(name => this.failed.map.get(name)).filter(f => f !== undefined)
     const lookups = failed.reduce((n, f) => n + f.lookups, 0)
     const frames = new FrameSample()
-    for (const a of wrong) frames.addAll(a.frames)
-    const nxdomain = wrong.filter(a => servers.has(a.server)).reduce((n, a) => n + a.aaaaNxdomain, 0)
+    for (const { row } of wrong) frames.addAll(this.frames.get(row) as FrameSample)
+    const nxdomain = wrong
+      .filter(a => servers.has(a.server))
+      .reduce((n, a) => n + this.answers.get(a.row, AAAA_NXDOMAIN), 0)
     const victims = lookups > 0 ? ` ${plural(lookups, 'lookup')} failed by it.` : ''
     return [
       {

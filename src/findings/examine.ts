@@ -5,12 +5,9 @@ import type { Inward } from '../trace/sums.ts'
 import type { Hop } from '../trace/trace.ts'
 import type { LookupWasteSums } from '../trace/waste.ts'
 import { displayFilters } from './frame-sample.ts'
-import type { Concluded, Draft, Rule } from './rule.ts'
+import { type Concluded, type Draft, MOST_CLIENTS, type Rule } from './rule.ts'
 import { RULES } from './rules.ts'
 import { type World, who } from './world.ts'
-
-/** More clients than this are a list that nobody reads. */
-const MOST_CLIENTS = 20
 
 export interface Examination {
   lookup: (lookup: Lookup, waste: LookupWasteSums, inward: Inward) => void

@@ -1,14 +1,13 @@
 /** flapping-rcode: a name exists, does not exist, exists again, while its answer should still be valid. */
 import { A, AAAA, NOERROR, NXDOMAIN } from '../codes.ts'
-import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
+import { type AddressId, NONE, type Time } from '../model.ts'
 import { plural } from '../quantities.ts'
 import { hasAnswer } from '../trace/outcome.ts'
 import type { Hop } from '../trace/trace.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
-import { kept } from '../trace/transactions.ts'
 import { FrameSample } from './frame-sample.ts'
+import { Rows } from './rows.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { listed, nameOf, type World, whoAll } from './world.ts'
 
 /** A name may be deleted and made again once; twice within the life of its answers is a fault. */
@@ -28,31 +27,33 @@ export const flappingRcode: Rule = {
   begin: world => new FlappingRcode(world),
 }
 
-interface Series {
-  name: NameId
-  server: AddressId
-  /** End of the latest answer's life. */
-  validUntil: Time
-  denied: Transaction | null
-  flips: number
+/** Columns of the rows. */
+const NAME = 0
+const SERVER = 1
+/** End of the latest answer's life. */
+const VALID_UNTIL = 2
+
+/** A denial within the life of an answer, while no further answer has come. */
+interface Denial {
+  end: Time
+  client: AddressId
+  frames: FrameSample
+}
+
+/** A name that came and went. */
+interface Flips {
+  count: number
   clients: Set<AddressId>
   frames: FrameSample
 }
 
 class FlappingRcode implements Observer {
   private readonly world: World
-  private readonly series = new Tally<number, Series>(() => ({
-    name: NONE,
-    server: NONE,
-    validUntil: Number.NEGATIVE_INFINITY,
-    denied: null,
-    flips: 0,
-    clients: new Set(),
-    frames: new FrameSample(),
-  }))
-
-  /** By name: some server answered it, so that there may be a series. */
-  private readonly answered: boolean[] = []
+  /** By name, type and server, from the first answer with data on: most names are only ever denied. */
+  private readonly answered = new Rows(3)
+  /** By row. */
+  private readonly denials = new Map<number, Denial>()
+  private readonly flips = new Map<number, Flips>()
 
   constructor(world: World) {
     this.world = world
@@ -61,42 +62,58 @@ class FlappingRcode implements Observer {
   hop({ transaction: t, lookup }: Hop): void {
     if (!lookup || t.state !== ANSWERED || t.qname === NONE) return
     if (t.qtype !== A && t.qtype !== AAAA) return
-    if (t.rcode === NXDOMAIN && !this.answered[t.qname]) return
+    const { answered, denials } = this
     const key = (t.qname * 2 + (t.qtype === A ? 0 : 1)) * 0x200000 + t.server
-    // Most names are only ever denied; a name is followed from its first answer with data.
     if (t.rcode === NXDOMAIN) {
-      const series = this.series.map.get(key)
-      if (series && t.end < series.validUntil && !series.denied) {
-        series.denied = kept(t)
-      }
+      const row = answered.find(key)
+      if (row !== NONE && t.end < answered.get(row, VALID_UNTIL) && !denials.has(row)) this.noteDenial(row, t)
       return
     }
     if (t.rcode !== NOERROR || !hasAnswer(t)) return
-    const series = this.series.of(key)
-    if (!series) return
-    this.answered[t.qname] = true
-    series.name = t.qname
-    series.server = t.server
-    if (series.denied && series.denied.end < t.end) {
-      series.flips++
-      series.clients.add(series.denied.client)
-      series.frames.add(series.denied)
-      series.denied = null
+    const row = answered.of(key)
+    if (row === NONE) return
+    answered.set(row, NAME, t.qname)
+    answered.set(row, SERVER, t.server)
+    if (denials.size > 0) this.noteFlip(row, t.end)
+    const until = t.end + t.recordTtl * 1e9
+    if (t.recordTtl > 0 && until > answered.get(row, VALID_UNTIL)) answered.set(row, VALID_UNTIL, until)
+  }
+
+  private noteDenial(row: number, t: Transaction): void {
+    const frames = new FrameSample()
+    frames.add(t)
+    this.denials.set(row, { end: t.end, client: t.client, frames })
+  }
+
+  private noteFlip(row: number, end: Time): void {
+    const denial = this.denials.get(row)
+    if (!denial || denial.end >= end) return
+    this.denials.delete(row)
+    let flips = this.flips.get(row)
+    if (!flips) {
+      flips = { count: 0, clients: new Set(), frames: new FrameSample() }
+      this.flips.set(row, flips)
     }
-    if (t.recordTtl > 0) series.validUntil = Math.max(series.validUntil, t.end + t.recordTtl * 1e9)
+    flips.count++
+    flips.clients.add(denial.client)
+    flips.frames.addAll(denial.frames)
   }
 
   conclude(earlier: readonly Concluded[]): Draft[] {
     const explained = earlier.filter(({ code }) => code === 'upstreams-disagree')
-    const flapping = [...this.series.map.values()].filter(
-      s => s.flips >= MIN_FLIPS && !explained.some(({ names }) => names.has(nameOf(this.world, s.name))),
-    )
+    const { answered } = this
+    const flapping = [...this.flips].flatMap(([row, flips]) => {
+      const name = nameOf(this.world, answered.get(row, NAME))
+      const isMeant = flips.count >= MIN_FLIPS && !explained.some(({ names }) => names.has(name))
+      return isMeant ? [{ row, name, flips }] : []
+    })
     if (flapping.length === 0) return []
-    const names = [...new Set(flapping.map(s => nameOf(this.world, s.name)))]
-    const flips = flapping.reduce((n, s) => n + s.flips, 0)
-    const servers = new Set(flapping.map(s => s.server))
+    flapping.sort((a, b) => a.row - b.row)
+    const names = [...new Set(flapping.map(({ name }) => name))]
+    const flips = flapping.reduce((n, { flips }) => n + flips.count, 0)
+    const servers = new Set(flapping.map(({ row }) => answered.get(row, SERVER)))
     const frames = new FrameSample()
-    for (const s of flapping) frames.addAll(s.frames)
+    for (const { flips } of flapping) frames.addAll(flips.frames)
     return [
       {
         what: `${whoAll(this.world, servers)} denied ${listed(names, 2)} ${plural(flips, 'time')} between answers that were still valid.`,
@@ -109,7 +126,7 @@ cache {
 }`,
         count: flips,
         share: null,
-        clients: new Set(flapping.flatMap(s => [...s.clients])),
+        clients: new Set(flapping.flatMap(({ flips }) => [...flips.clients])),
         servers,
         frames,
         confidence: 'medium',

@@ -1,5 +1,5 @@
 /** A handful of frames that show a finding, chosen so that most of them can be opened in one file. */
-import type { Finding, FrameRef } from '../model.ts'
+import { type Finding, type FrameRef, NONE } from '../model.ts'
 import type { Transaction } from '../trace/transaction.ts'
 
 /** A display filter of more numbers nobody pastes, and ten examples convince. */
@@ -40,6 +40,11 @@ export class FrameSample {
     this.count = before + Math.min(room, other.count)
   }
 
+  /** Takes what `onlyFrame` gave. */
+  addOnly(frame: number): void {
+    this.addFrames([Math.floor(frame / FILE), frame % FILE])
+  }
+
   private note(file: number, frame: number): void {
     if (this.shown === null) this.shown = [this.count, file, frame]
     else this.shown.push(this.count, file, frame)
@@ -66,6 +71,15 @@ export class FrameSample {
 function isFirstOfFile(frames: readonly number[], at: number): boolean {
   for (let i = 0; i < at; i += 2) if (frames[i] === frames[at]) return false
   return true
+}
+
+/** File and frame as one number; never 0. */
+const FILE = 0x1_0000_0000
+
+/** The first frame of a transaction as one number, where there are many to be remembered; NONE where several files show it. */
+export function onlyFrame(t: Transaction): number {
+  const { frames } = t
+  return t.otherFile(frames[0]) === NONE ? frames[0] * FILE + frames[1] : NONE
 }
 
 /** For each file one Wireshark display filter. */

@@ -39,6 +39,9 @@ export interface Observer {
   conclude(earlier: readonly Concluded[]): Draft[]
 }
 
+/** More clients than this are a list that nobody reads: of a finding so many are printed, and a rule need not keep more. */
+export const MOST_CLIENTS = 20
+
 /** A finding as a rule words it. */
 export interface Draft {
   /** Where it is less than the rule's. */

@@ -6,15 +6,14 @@ import type { Lookup } from '../trace/lookup.ts'
 import { hasAnswer } from '../trace/outcome.ts'
 import type { Hop } from '../trace/trace.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
-import { kept } from '../trace/transactions.ts'
-import { FrameSample } from './frame-sample.ts'
-import type { Draft, Observer, Rule } from './rule.ts'
+import { FrameSample, onlyFrame } from './frame-sample.ts'
+import { Rows } from './rows.ts'
+import { type Draft, MOST_CLIENTS, type Observer, type Rule } from './rule.ts'
 import { Tally } from './tally.ts'
 import { isClusterDns, listed, nameOf, serverRole, type World, who, whoAll } from './world.ts'
 
 /** A name may be created or deleted between two answers; each side must have said it this often. */
 const MIN_ANSWERS = 2
-const MOST_SERVERS = 8
 const MOST_ASKERS = 8
 /** Clients that ask a server of the two themselves: fewer queries may be somebody's dig. */
 const MIN_DIRECT = 10
@@ -41,17 +40,25 @@ export const upstreamsDisagree: Rule = {
   begin: world => new UpstreamsDisagree(world),
 }
 
-interface Answers {
-  data: number
-  empty: number
-  nxdomain: number
-  firstData: Transaction | null
-  firstNxdomain: Transaction | null
-  askers: Set<AddressId>
-}
+/** Columns of the rows: what one server, asked by forwarders, said of one name. */
+const NAME = 0
+const SERVER = 1
+/** Answers with data, without any, and denials. */
+const DATA = 2
+const EMPTY = 3
+const DENIED = 4
+/** The first that asked; further ones stand beside. */
+const ASKER = 5
+/** `onlyFrame` of the first answer with data and of the first denial; 0 while there is none. */
+const FIRST_DATA = 6
+const FIRST_DENIED = 7
+const COLUMNS = 8
 
-interface Question {
-  byServer: Map<AddressId, Answers>
+/** Two servers that contradict each other, and the rows of what they said: of the one that knows a name, of the one that denies it. */
+interface Pair {
+  knows: AddressId
+  denies: AddressId
+  rows: { yes: number; no: number }[]
 }
 
 /** What a client got that asked one of the servers itself. */
@@ -65,10 +72,15 @@ interface Direct {
 
 class UpstreamsDisagree implements Observer {
   private readonly world: World
-  private readonly questions = new Tally<NameId, Question>(() => ({ byServer: new Map() }))
-  private readonly lookups = new Tally<string, { all: number; denied: number; clients: Set<AddressId> }>(() => ({
-    all: 0,
-    denied: 0,
+  /** By name and server. */
+  private readonly answers = new Rows(COLUMNS)
+  /** By row: all askers where there are several. */
+  private readonly askers = new Map<number, Set<AddressId>>()
+  /** By row and column: first answers that several captures show. */
+  private readonly firsts = new Map<number, FrameSample>()
+  /** By name. */
+  private readonly failed = new Tally<string, { lookups: number; clients: Set<AddressId> }>(() => ({
+    lookups: 0,
     clients: new Set(),
   }))
   private readonly direct = new Tally<number, Direct>(() => ({
@@ -93,22 +105,42 @@ class UpstreamsDisagree implements Observer {
       if (serverRole(this.world, t.server) === 'upstream') this.noteDirect(t)
       return
     }
-    const question = this.questions.of(t.qname)
-    if (!question) return
-    let answers = question.byServer.get(t.server)
-    if (!answers) {
-      if (question.byServer.size >= MOST_SERVERS) return
-      answers = { data: 0, empty: 0, nxdomain: 0, firstData: null, firstNxdomain: null, askers: new Set() }
-      question.byServer.set(t.server, answers)
-    }
-    if (answers.askers.size < MOST_ASKERS) answers.askers.add(from)
+    const { answers } = this
+    const row = answers.of(t.qname * 0x200000 + t.server)
+    if (row === NONE) return
+    answers.set(row, NAME, t.qname)
+    answers.set(row, SERVER, t.server)
+    this.noteAsker(row, from)
     if (t.rcode === NXDOMAIN) {
-      answers.nxdomain++
-      answers.firstNxdomain ??= kept(t)
+      answers.add(row, DENIED)
+      this.noteFirst(row, FIRST_DENIED, t)
     } else if (hasAnswer(t)) {
-      answers.data++
-      answers.firstData ??= kept(t)
-    } else answers.empty++
+      answers.add(row, DATA)
+      this.noteFirst(row, FIRST_DATA, t)
+    } else answers.add(row, EMPTY)
+  }
+
+  private noteAsker(row: number, from: AddressId): void {
+    const { answers, askers } = this
+    const first = answers.get(row, ASKER) - 1
+    if (first === from) return
+    if (first === NONE) {
+      answers.set(row, ASKER, from + 1)
+      return
+    }
+    const all = askers.get(row)
+    if (!all) askers.set(row, new Set([first, from]))
+    else if (all.size < MOST_ASKERS) all.add(from)
+  }
+
+  private noteFirst(row: number, column: number, t: Transaction): void {
+    if (this.answers.get(row, column) !== 0) return
+    const frame = onlyFrame(t)
+    this.answers.set(row, column, frame)
+    if (frame !== NONE) return
+    const first = new FrameSample()
+    first.add(t)
+    this.firsts.set(row * COLUMNS + column, first)
   }
 
   private noteDirect(t: Transaction): void {
@@ -124,63 +156,84 @@ class UpstreamsDisagree implements Observer {
   }
 
   lookup(lookup: Lookup): void {
-    const name = this.lookups.of(lookup.base)
-    const denied = lookup.outcome === 'nxdomain'
-    if (denied) this.denied++
-    if (!name) return
-    name.all++
-    if (!denied) return
-    name.denied++
-    name.clients.add(lookup.client)
+    if (lookup.outcome !== 'nxdomain') return
+    this.denied++
+    const failed = this.failed.of(lookup.base)
+    if (!failed) return
+    failed.lookups++
+    if (failed.clients.size < MOST_CLIENTS) failed.clients.add(lookup.client)
   }
 
   conclude(): Draft[] {
-    const byPair = new Map<string, { knows: AddressId; denies: AddressId; names: string[]; questions: Question[] }>()
-    for (const [id, question] of this.questions.map) {
-      if (question.byServer.size < 2) continue
-      for (const [knows, yes] of question.byServer) {
-        if (yes.data === 0 || yes.nxdomain > 0 || yes.data + yes.empty < MIN_ANSWERS) continue
+    const { answers } = this
+    const byPair = new Map<string, Pair>()
+    for (const rows of this.rowsOfNames()) {
+      for (const yes of rows) {
+        const data = answers.get(yes, DATA)
+        if (data === 0 || answers.get(yes, DENIED) > 0 || data + answers.get(yes, EMPTY) < MIN_ANSWERS) continue
+        const knows = answers.get(yes, SERVER)
         if (serverRole(this.world, knows) !== 'upstream') continue
-        for (const [denies, no] of question.byServer) {
-          if (no.nxdomain < MIN_ANSWERS || no.data + no.empty > 0) continue
+        for (const no of rows) {
+          if (answers.get(no, DENIED) < MIN_ANSWERS || answers.get(no, DATA) + answers.get(no, EMPTY) > 0) continue
+          const denies = answers.get(no, SERVER)
           if (serverRole(this.world, denies) !== 'upstream' || !this.oneAsksBoth(yes, no)) continue
           const key = `${knows} ${denies}`
-          const pair = byPair.get(key) ?? { knows, denies, names: [], questions: [] }
+          const pair = byPair.get(key) ?? { knows, denies, rows: [] }
           byPair.set(key, pair)
-          pair.names.push(nameOf(this.world, id))
-          pair.questions.push(question)
+          pair.rows.push({ yes, no })
         }
       }
     }
     return [...byPair.values()].map(pair => this.draft(pair))
   }
 
-  /** One pod with a resolver of its own beside CoreDNS with another is no contradiction: one forwarder must ask both. */
-  private oneAsksBoth(yes: Answers, no: Answers): boolean {
-    return [...yes.askers].some(asker => no.askers.has(asker) && isClusterDns(this.world, asker))
+  /** The rows of each name that several servers were asked for, in the order in which the names came. */
+  private rowsOfNames(): Iterable<number[]> {
+    const { answers } = this
+    const byName = new Map<NameId, number[]>()
+    for (let row = 0; row < answers.size; row++) {
+      const name = answers.get(row, NAME)
+      const rows = byName.get(name)
+      if (rows) rows.push(row)
+      else byName.set(name, [row])
+    }
+    return [...byName.values()].filter(rows => rows.length > 1)
   }
 
-  private draft({
-    knows,
-    denies,
-    names,
-    questions,
-  }: {
-    knows: AddressId
-    denies: AddressId
-    names: string[]
-    questions: Question[]
-  }): Draft {
-    const sum = (value: (question: Question) => number): number => questions.reduce((n, q) => n + value(q), 0)
-    const positive = sum(q => q.byServer.get(knows)!.data + q.byServer.get(knows)!.empty)
-    const negative = sum(q => q.byServer.get(denies)!.nxdomain)
-    const hit = names.map(name => this.lookups.map.get(name)).filter(lookups => lookups !== undefined)
-    const explained = hit.reduce((n, lookups) => n + lookups.denied, 0)
-    const all = hit.reduce((n, lookups) => n + lookups.all, 0)
+  /** One pod with a resolver of its own beside CoreDNS with another is no contradiction: one forwarder must ask both. */
+  private oneAsksBoth(yes: number, no: number): boolean {
+    const askers = this.askersOf(no)
+    return this.askersOf(yes).some(asker => askers.includes(asker) && isClusterDns(this.world, asker))
+  }
+
+  private askersOf(row: number): AddressId[] {
+    return [...(this.askers.get(row) ?? [this.answers.get(row, ASKER) - 1])]
+  }
+
+  private addFirst(frames: FrameSample, row: number, column: number): void {
+    const first = this.firsts.get(row * COLUMNS + column)
+    if (first) frames.addAll(first)
+    else frames.addOnly(this.answers.get(row, column))
+  }
+
+  /** All lookups of a name; where it is one of too many names, at least those that failed. */
+  private lookupsOf(name: string): number {
+    const all = this.world.trace.sums.byName.get(name)?.lookups ?? 0
+    return Math.max(all, this.failed.map.get(name)?.lookups ?? 0)
+  }
+
+  private draft({ knows, denies, rows }: Pair): Draft {
+    const { answers } = this
+    const names = rows.map(({ yes }) => nameOf(this.world, answers.get(yes, NAME)))
+    const positive = rows.reduce((n, { yes }) => n + answers.get(yes, DATA) + answers.get(yes, EMPTY), 0)
+    const negative = rows.reduce((n, { no }) => n + answers.get(no, DENIED), 0)
+    const hit = names.map(name => this.failed.map.get(name)).filter(failed => failed !== undefined)
+    const explained = hit.reduce((n, failed) => n + failed.lookups, 0)
+    const all = names.reduce((n, name) => n + this.lookupsOf(name), 0)
     const frames = new FrameSample()
-    for (const question of questions) {
-      for (const t of [question.byServer.get(knows)!.firstData, question.byServer.get(denies)!.firstNxdomain])
-        if (t) frames.add(t)
+    for (const { yes, no } of rows) {
+      this.addFirst(frames, yes, FIRST_DATA)
+      this.addFirst(frames, no, FIRST_DENIED)
     }
     const zone = zoneOfNames(names)
     const failures =
@@ -199,7 +252,7 @@ ${zone}:53 {
 }`,
       count: explained > 0 ? explained : negative,
       share: explained > 0 ? explained / all : negative / (negative + positive),
-      clients: new Set(hit.flatMap(lookups => [...lookups.clients])),
+      clients: new Set(hit.flatMap(failed => [...failed.clients])),
       servers: [knows, denies],
       frames,
       confidence: positive + negative >= 10 ? 'high' : 'medium',
