@@ -28,12 +28,13 @@ import {
   lookupChoice,
   SORTS,
 } from './report/lookup-choice.ts'
+import { LOOKUP_COLUMNS } from './report/lookup-columns.ts'
 import { OUTPUTS, type Output } from './report/output.ts'
 import type { Watched } from './report/screen.ts'
 import { FullScreen } from './terminal.ts'
 import type { Change } from './trace/change.ts'
 import { VERSION } from './version.ts'
-import { TUNNEL_NAMES, type TunnelPort } from './wire/tunnels.ts'
+import { isTunnelName, TUNNEL_NAMES, type TunnelPort } from './wire/ports.ts'
 
 const ANALYSED = 0
 const FOUND = 1
@@ -95,10 +96,22 @@ export async function main(argv: string[]): Promise<void> {
     if (error.code === 'EPIPE') process.exit(ANALYSED)
     throw error
   })
-  const { stdin, stdout, stderr, env } = process
+  const { env } = process
   const onInterrupt = (stop: () => void) => process.once('SIGINT', stop)
   // Not process.exit: what is still to be written has to leave first.
-  process.exitCode = await run(argv, { stdin, stdout, stderr, env, onInterrupt, onLeave })
+  process.exitCode = await run(argv, {
+    // Node makes a stream when somebody asks for it.
+    get stdin() {
+      return process.stdin
+    },
+    get stderr() {
+      return process.stderr
+    },
+    stdout: process.stdout,
+    env,
+    onInterrupt,
+    onLeave,
+  })
 }
 
 /** What a shell adds a signal's number to. */
@@ -338,7 +351,7 @@ const portList = (text: string): number[] => text.split(',').map(portOf)
 
 function addTunnel(text: string, tunnels: TunnelPort[] = []): TunnelPort[] {
   const [name = '', list = ''] = text.split('=')
-  if (!TUNNEL_NAMES.includes(name))
+  if (!isTunnelName(name))
     throw new InvalidArgumentError(`It is KIND=PORT, and KIND one of ${TUNNEL_NAMES.join(', ')}.`)
   return [...tunnels, ...portList(list).map(port => ({ name, port }))]
 }
@@ -500,7 +513,6 @@ async function onScreen(
 }
 
 async function lookups(files: string[], flags: Partial<LookupChoice>, root: Command, console: Console): Promise<void> {
-  const { LOOKUP_COLUMNS } = await import('./report/lookup-columns.ts')
   const choice = lookupChoice(flags)
   await stream<LookupRecord>(
     'lookup',

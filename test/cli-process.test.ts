@@ -27,3 +27,28 @@ test('a reader that has seen enough is no error', async () => {
   const [err] = await Promise.all([text(child.stderr), once(child, 'close')])
   expect({ status: child.exitCode, err }).toEqual({ status: 0, err: '' })
 })
+
+/** What the command loads of the bundle for a report, and whether V8 took what the build had it compile. */
+const TAKEN = `
+  const { load, scripts } = require(${JSON.stringify(fileURLToPath(new URL('../bin/load.js', import.meta.url)))})
+  for (const file of ['./cli.cjs', './analysis.cjs']) load(file)
+  for (const script of scripts.values()) console.log(script.cachedDataRejected)
+`
+
+test('what the build had compiled is taken', async () => {
+  const child = spawn(process.execPath, ['-e', TAKEN], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [out] = await Promise.all([text(child.stdout), once(child, 'close')])
+  expect(new Set(out.trim().split('\n'))).toEqual(new Set(['false']))
+})
+
+test('where V8 refuses what the build had compiled, all is the same', async () => {
+  const sample = fileURLToPath(new URL('../samples/00-search-chain.pcap', import.meta.url))
+  const outputs = [[], ['--no-flush-bytecode']].map(async flags => {
+    const child = spawn(process.execPath, [...flags, BIN, sample], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+    return { out, err, status: child.exitCode }
+  })
+  const [usual, refused] = await Promise.all(outputs)
+  expect(usual).toMatchObject({ err: '', status: 0 })
+  expect(refused).toEqual(usual)
+})

@@ -2,7 +2,6 @@
  * Compressed captures: recognised from their first bytes, decompressed as a stream. A row per format; what needs a package loads
  * it when the first such file comes. gzip: RFC 1952. Zstandard: RFC 8878. xz: https://tukaani.org/xz/xz-file-format.txt. LZ4: lz4.ts.
  */
-import { createGunzip } from 'node:zlib'
 import type { Chunks } from './chunks.ts'
 import { LZ4_FRAME, LZ4_LEGACY, Lz4Decoder, SKIPPABLE } from './lz4.ts'
 
@@ -53,6 +52,7 @@ export const MOST_LAYERS = 3
 const PIECE = 16_384
 
 async function* gunzip(chunks: Chunks, onDamage: () => void): Chunks {
+  const { createGunzip } = await import('node:zlib')
   const stream = createGunzip({ chunkSize: 1 << 18 })
   let output: Buffer[] = []
   let failed = false

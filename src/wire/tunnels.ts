@@ -1,6 +1,6 @@
 /**
- * Tunnels over UDP: a row each, with the ports that are assigned to it. A user can name others (--tunnel), and what has the exact
- * shape of VXLAN or Geneve is one on any port: clusters choose theirs freely.
+ * Tunnels over UDP: a parser each, on the ports that are assigned to it (ports.ts). A user can name others (--tunnel), and what has the
+ * exact shape of VXLAN or Geneve is one on any port: clusters choose theirs freely.
  */
 import type { Decoder, Parser } from './decoder.ts'
 import { geneve } from './geneve.ts'
@@ -8,38 +8,17 @@ import { gre } from './gre.ts'
 import { gtp } from './gtp.ts'
 import { l2tp } from './l2tp.ts'
 import { mpls } from './mpls.ts'
+import { TUNNEL_NAMES, TUNNEL_PORTS, type TunnelName, type TunnelPort } from './ports.ts'
 import { vxlan, vxlanGpe } from './vxlan.ts'
 
-interface Tunnel {
-  name: string
-  ports: readonly number[]
-  parser: Parser
-}
+const PARSERS: Record<TunnelName, Parser> = { vxlan, geneve, 'vxlan-gpe': vxlanGpe, gre, mpls, gtp, l2tp }
+const TUNNELS = TUNNEL_NAMES.map(name => PARSERS[name])
 
-/** https://www.iana.org/assignments/service-names-port-numbers; 8472 is Linux's, from before VXLAN had a number: flannel and Cilium. */
-const TUNNELS: readonly Tunnel[] = [
-  { name: 'vxlan', ports: [4789, 8472], parser: vxlan },
-  { name: 'geneve', ports: [6081], parser: geneve },
-  { name: 'vxlan-gpe', ports: [4790], parser: vxlanGpe },
-  { name: 'gre', ports: [4754], parser: gre },
-  { name: 'mpls', ports: [6635], parser: mpls },
-  { name: 'gtp', ports: [2152], parser: gtp },
-  { name: 'l2tp', ports: [1701], parser: l2tp },
-]
-
-/** What a user can name. */
-export const TUNNEL_NAMES = TUNNELS.map(({ name }) => name)
-
-export interface TunnelPort {
-  name: string
-  port: number
-}
-
-/** By port: 0, or the number of a row and 1. */
+/** By port: 0, or the number of a tunnel and 1. */
 export function tunnelPorts(more: readonly TunnelPort[]): Uint8Array {
   const ports = new Uint8Array(65_536)
-  TUNNELS.forEach((tunnel, i) => {
-    for (const port of tunnel.ports) ports[port] = i + 1
+  TUNNEL_NAMES.forEach((name, i) => {
+    for (const port of TUNNEL_PORTS[name]) ports[port] = i + 1
   })
   for (const { name, port } of more) ports[port] = TUNNEL_NAMES.indexOf(name) + 1
   return ports
@@ -48,7 +27,7 @@ export function tunnelPorts(more: readonly TunnelPort[]): Uint8Array {
 /** Tunnels send to their port; some test equipment answers from it. */
 export function tunnelOf(decoder: Decoder, fromPort: number, toPort: number): Parser | null {
   const row = decoder.tunnels[toPort] || decoder.tunnels[fromPort]
-  return row === 0 ? null : TUNNELS[row - 1].parser
+  return row === 0 ? null : TUNNELS[row - 1]
 }
 
 export const mayBeTunnel = (decoder: Decoder, fromPort: number, toPort: number): boolean =>
