@@ -55,7 +55,8 @@ export class Walk {
   corednsKnown = 0
   clusterKnown = 0
 
-  constructor(lookup: Lookup, types: number) {
+  /** `suffixes` and `outcomes` are those of the lookup, kept beyond the call. */
+  constructor(lookup: Lookup, types: number, suffixes: readonly (string | null)[], outcomes: readonly Outcome[]) {
     const { candidates } = lookup
     this.client = lookup.client
     this.asked = candidates[0].transactions[0].asked
@@ -65,8 +66,8 @@ export class Walk {
     this.dots = dots(lookup.base)
     this.certain = lookup.certain
     this.list = lookup.searchList
-    this.suffixes = [...lookup.suffixes]
-    this.outcomes = [...lookup.outcomes]
+    this.suffixes = suffixes
+    this.outcomes = outcomes
     this.names = candidates.map(({ transactions }) => transactions[0].qname)
     this.outcome = lookup.outcome
     this.types = types
@@ -101,6 +102,8 @@ export class Walks {
   last = Number.NEGATIVE_INFINITY
   private readonly named = new Map<number, Walk>()
   private readonly forms = new Map<string, Walk>()
+  private readonly suffixes = new KeptOnce<string | null>()
+  private readonly outcomes = new KeptOnce<Outcome>()
 
   get list(): Walk[] {
     return [...this.named.values(), ...this.forms.values()]
@@ -116,7 +119,7 @@ export class Walks {
     let walk = this.named.get(key)
     if (!walk) {
       if (this.named.size >= MAX_WALKS) this.forgetNames()
-      walk = new Walk(lookup, types)
+      walk = new Walk(lookup, types, this.suffixes.of(lookup.suffixes), this.outcomes.of(lookup.outcomes))
       this.named.set(key, walk)
     }
     walk.lookups++
@@ -193,6 +196,25 @@ export class Walks {
         this.untold.queries += walk.totalQueries
       }
     }
+  }
+}
+
+/** More different rows than this are kept each for itself. */
+const MAX_ROWS = 4096
+
+/** Rows of words, each kept once: thousands of walks went through the same search domains to the same outcomes. */
+class KeptOnce<Word extends string | null> {
+  private readonly known = new Map<string, readonly Word[]>()
+
+  /** A row with these words, which nobody changes. */
+  of(words: readonly Word[]): readonly Word[] {
+    const key = words.join(' ')
+    const known = this.known.get(key)
+    // Names are the wire's, so two rows may have one key.
+    if (known?.length === words.length && known.every((word, i) => word === words[i])) return known
+    const row = [...words]
+    if (known === undefined && this.known.size < MAX_ROWS) this.known.set(key, row)
+    return row
   }
 }
 
