@@ -3,6 +3,7 @@ import { analyze, type Options } from './analyze.ts'
 import type { Comparison, Finding, Report } from './model.ts'
 import { comparisonOf, type Side } from './report/compare.ts'
 import { Blocks } from './trace/blocks.ts'
+import { isCounted } from './trace/trace.ts'
 
 /** `wanted` leaves out findings. Throws a UserError where a side cannot be analysed. */
 export async function compare(
@@ -21,9 +22,8 @@ async function read(options: Options, wanted: (findings: Finding[]) => Finding[]
   const report = await analyze(options, {
     closedLookup: (lookup, waste) => blocks.addLookup(lookup, waste),
     closedHop: (hop, { endpoints }) => {
-      // Hops that no lookup caused are the servers' own checks.
-      if (hop.lookup === null) return
-      const from = hop.forwarder ? endpoints.serverRole(hop.from) : endpoints.clientRole(hop.from)
+      if (!isCounted(hop)) return
+      const from = endpoints.askerRole(hop.from, hop.forwarder)
       blocks.addHop(hop, from.role, endpoints.serverRole(hop.transaction.server).role)
     },
     finished: ({ sums }) => {

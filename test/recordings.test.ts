@@ -320,7 +320,10 @@ function expectLaws(report: Report, lookups: LookupRecord[]): void {
 }
 
 /** What the recordings' own topology says of an address, in the words of our roles; a node's address is host, and cache as a server. */
-function trueRoles(description: string): string[] {
+function trueRoles(description: string, nodelocal: { nodes: string[] } | null): string[] {
+  // The cache asks from the node's address, which is the bridge's or the overlay's to a pod of the same node or behind a tunnel.
+  const node = /^(node-\w+) (\(node IP\)|pod gateway|flannel)/.exec(description)?.[1]
+  if (node && nodelocal?.nodes.includes(node)) return ['host', 'node-local-cache']
   if (/\(CoreDNS\)/.test(description)) return ['coredns']
   if (description.startsWith('pod ')) return ['pod']
   if (description.startsWith('NodeLocal')) return ['node-local-cache', 'host']
@@ -333,7 +336,7 @@ describe.skipIf(scenarios.length === 0)(
   () => {
     for (const scenario of scenarios) {
       test(scenario, async () => {
-        const { addresses } = toldIn(scenario, 'topology.json')
+        const { addresses, nodelocal } = toldIn(scenario, 'topology.json')
         const alone = capturesOf(scenario, /\.(pcap|pcapng|gz)$/).map(file => [file])
         for (const files of [...alone, capturesOf(scenario, NODES), capturesOf(scenario, EVERYWHERE)]) {
           const { endpoints } = (await run(files)).report
@@ -341,7 +344,10 @@ describe.skipIf(scenarios.length === 0)(
             const description: string | undefined = addresses[address]
             // In 05 one node has a cache at the service's address and the other has none.
             if (description === undefined || role === 'unknown' || scenario.startsWith('05')) continue
-            expect(trueRoles(description), `${address} in ${files.map(file => basename(file)).join()}`).toContain(role)
+            expect(
+              trueRoles(description, nodelocal),
+              `${address} in ${files.map(file => basename(file)).join()}`,
+            ).toContain(role)
             const node = / on (node-[ab])/.exec(description)?.[1]
             if (node && seenIn && files.length > 1 && seenIn.startsWith('node-'))
               expect(seenIn, address).toContain(node)
@@ -351,6 +357,54 @@ describe.skipIf(scenarios.length === 0)(
     }
   },
 )
+
+describe.skipIf(scenarios.length === 0)('who asks for clients that were not captured has no lookups for them', () => {
+  // Captures without the clients of a node-local cache (its node's address), and of CoreDNS (as its upstreams see it), and from
+  // which address no process of the host asks there.
+  const asked: [scenario: string, file: string, forwarder: string, role: string][] = [
+    ['02-nodelocal', 'node-b-any.pcap', '172.18.0.2', 'node-local-cache'],
+    ['02-nodelocal', 'node-a-eth0.pcap', '172.18.0.2', 'node-local-cache'],
+    ['02-nodelocal', 'pod-coredns-b-eth0.pcap', '172.18.0.2', 'node-local-cache'],
+    ['05-coredns-down', 'pod-coredns-b-eth0.pcap', '10.244.1.1', 'node-local-cache'],
+    ['09-vxlan', 'node-b-any.pcap', '10.244.0.0', 'node-local-cache'],
+    ['10-busy', 'node-b-any.pcap', '172.18.0.2', 'node-local-cache'],
+    ['13-nodelocal-late-interception', 'node-b-any.pcap', '172.18.0.2', 'node-local-cache'],
+    ['14-whatif-ndots5', 'node-b-any.pcap', '172.18.0.2', 'node-local-cache'],
+    ['15-whatif-ndots2', 'node-b-any.pcap', '172.18.0.2', 'node-local-cache'],
+    ['01-glibc-clusterip', 'upstream-up53-eth0.pcap', '172.18.0.3', 'unknown'],
+    ['03-clients', 'upstream-up53-eth0.pcap', '172.18.0.3', 'unknown'],
+    ['04-upstreams-disagree', 'upstream-up53-eth0.pcap', '10.244.1.5', 'unknown'],
+    ['04-upstreams-disagree', 'upstream-up54-eth0.pcap', '10.244.1.5', 'unknown'],
+    ['10-busy', 'upstream-up53-eth0.pcap', '172.18.0.3', 'unknown'],
+    ['10-busy', 'upstream-up54-eth0.pcap', '172.18.0.2', 'unknown'],
+  ]
+  for (const [scenario, file, forwarder, role] of asked) {
+    test(`${scenario}: ${forwarder} in ${file}`, async () => {
+      const { hops, lookups, report } = await run([join(RECORDINGS, scenario, file)])
+      expectLaws(report, lookups)
+      expect(lookups.filter(({ client }) => client.address === forwarder)).toEqual([])
+      const its = hops.filter(({ from }) => from.address === forwarder)
+      expect(new Set(its.map(({ from }) => from.role))).toEqual(new Set([role]))
+      // Health checks are counted apart.
+      const checks = its.filter(({ qname, qtype }) => qname === '' || qtype === 'HINFO').length
+      const row = report.endpoints.find(({ address }) => address === forwarder)
+      expect(row).toMatchObject({ role, asked: its.length })
+      expect(row?.evidence.length).toBe(2)
+      const counted = report.edges.filter(edge => edge.server === null && edge.from === role)
+      expect(sum(counted.map(edge => edge.count))).toBeGreaterThanOrEqual(its.length - checks)
+    })
+  }
+
+  test('10: the processes of a node keep their lookups beside its cache, as the upstream sees them', async () => {
+    const atNode = await run([join(RECORDINGS, '10-busy', 'node-a-any.pcap')])
+    const atUpstream = await run([join(RECORDINGS, '10-busy', 'upstream-up53-eth0.pcap')])
+    const told = ({ lookups }: typeof atNode): string[] =>
+      lookups
+        .filter(({ client }) => client.address === '172.18.0.2')
+        .map(({ client, name, queries }) => `${client.role} ${name} ${queries}`)
+    expect(told(atUpstream)).toEqual(told(atNode))
+  })
+})
 
 test.skipIf(scenarios.length === 0)(
   '13: the service address changes hands from CoreDNS to the node-local cache',

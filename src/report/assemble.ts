@@ -26,6 +26,7 @@ import type { Tables } from '../wire/tables.ts'
 import { changesOf } from './changes.ts'
 import { flowRemarks, type Remark } from './flow-remarks.ts'
 import { flowSums } from './flows.ts'
+import { partialRemarks } from './partial-remarks.ts'
 import { type Place, qualityOf } from './quality.ts'
 import { endpointOf, lossRecord, type RecordContext, timeText } from './records.ts'
 
@@ -61,7 +62,7 @@ export function assemble(parts: Parts): Report {
       places(trace, context),
       sums.transactions,
       sums.cutNames,
-      [...flowRemarks(captures, endpoints), ...contradictionRemarks(trace, context)],
+      [...flowRemarks(captures, endpoints), ...contradictionRemarks(trace, context), ...partialRemarks(trace, context)],
       issues,
     ),
     totals: {
@@ -161,7 +162,7 @@ function secondsOf(captures: Capture[], clocks: Clock[] | null = null): number {
 
 function endpointsOf(trace: Trace, context: RecordContext): EndpointRow[] {
   const rows: EndpointRow[] = []
-  for (const { address, asked, served } of trace.endpoints.list) {
+  for (const { address, asked, forOthers, served } of trace.endpoints.list) {
     const server = trace.endpoints.serverRole(address)
     const client = trace.endpoints.clientRole(address)
     const row = (known: typeof server, asClient: number, asServer: number): EndpointRow => ({
@@ -175,7 +176,8 @@ function endpointsOf(trace: Trace, context: RecordContext): EndpointRow[] {
     // A node's address may be the host's as a client and something else as a server.
     if (served > 0 && asked > 0 && server.role !== client.role) rows.push(row(server, 0, served), row(client, asked, 0))
     else if (served > 0) rows.push(row(server, asked, served))
-    else rows.push(row(client, asked, 0))
+    // What a forwarder on the host asks, it does not ask for the host.
+    else rows.push(row(trace.endpoints.forwarderRole(address), forOthers, 0), row(client, asked - forOthers, 0))
   }
   return rows
     .filter(row => row.asked + row.served > 0)
@@ -280,8 +282,7 @@ const encryptedOf = ({ tables: { addresses, encrypted } }: RecordContext): Encry
     .sort((a, b) => b.connections - a.connections)
     .slice(0, TOP)
 
-const fromRole = (trace: Trace, edge: EdgeSum): Role =>
-  edge.forwarder ? trace.endpoints.serverRole(edge.from).role : trace.endpoints.clientRole(edge.from).role
+const fromRole = (trace: Trace, edge: EdgeSum): Role => trace.endpoints.askerRole(edge.from, edge.forwarder).role
 
 /** Along the path: pods first, then hosts, then what the forwarders ask. */
 const edgeRank = (trace: Trace, edge: EdgeSum): number =>

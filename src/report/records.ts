@@ -134,7 +134,7 @@ export function hopRecord(context: RecordContext, hop: Hop): HopRecord {
   const t = hop.transaction
   const spent = spentOf(t, context.places)
   const translated = t.seen !== t.client || t.seenPort !== t.clientPort
-  const fromRole = hop.forwarder ? endpoints.serverRole(hop.from).role : endpoints.clientRole(t.client).role
+  const fromRole = endpoints.askerRole(hop.from, hop.forwarder).role
   return {
     id: `T${t.number}`,
     lookup: hop.lookup ? `L${hop.lookup.number}` : null,

@@ -3,11 +3,14 @@
  * first. One address may be client and server with different roles (a node's address is the host's and NodeLocal DNSCache's), so
  * the two are asked for apart.
  */
-import { AA, RA, WELL_KNOWN_RESOLVERS } from '../codes.ts'
+import { AA, NXDOMAIN, RA, WELL_KNOWN_RESOLVERS } from '../codes.ts'
 import { type AddressId, INCOMING, NONE, OTHER_HOST, OUTGOING, type Role, TCP } from '../model.ts'
 import type { Tables } from '../wire/tables.ts'
 import { type Contradiction, contradictionOf } from './contradictions.ts'
-import type { Forwarding } from './forwarding.ts'
+import { type Doings, newDoings } from './doings.ts'
+import { forwarderRoleOf } from './forwarder-role.ts'
+import { type Forwarding, zoneBehindService } from './forwarding.ts'
+import type { Pools } from './pools.ts'
 import type { SearchLists } from './searchlist.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
 
@@ -18,35 +21,14 @@ const FEW_ANSWERS = 3
 /** A server's clients beyond this number are not remembered: its forwarders are among the first. */
 const MAX_CLIENTS = 256
 
-interface Doings {
+/** An address with what it did, and the DNAT pairs. */
+export interface Listed {
+  address: AddressId
   asked: number
+  /** Of `asked`, what it asked for others who were not captured. */
+  forOthers: number
   served: number
-  /** First seen going out of the capturing host, or coming in. */
-  wentOut: number
-  cameIn: number
-  overTcp: number
-  /** TCP connections whose beginning was seen. */
-  connections: number
-  /** Stands behind SNAT in front of these clients. */
-  masks: number
-  /** As the address that a client used: answers that came from another one. */
   translatedTo: Map<AddressId, number>
-  /** As a server: how often another address was asked for it. */
-  standsFor: Map<AddressId, number>
-  /** Names of the cluster domain answered with authority, and answered at all. */
-  clusterAuthority: number
-  clusterAnswers: number
-  otherAnswers: number
-  /** Answers without "recursion available": CoreDNS' kubernetes plugin. */
-  noRecursion: number
-  /** Smallest TTL of its responses: 64 means that no router lies between. */
-  responseTtl: number
-  /** Who asked it, as far as MAX_CLIENTS go. */
-  clients: Set<AddressId>
-  /** Clients whose queries had crossed one router when they were seen, as far as MAX_CLIENTS go. */
-  routed: Set<AddressId>
-  /** All its clients sit on the same link as itself: queries and responses bear the full TTL. */
-  sameLink: number
 }
 
 export interface RoleEvidence {
@@ -61,16 +43,25 @@ export class Endpoints {
   private readonly tables: Tables
   private readonly searchLists: SearchLists
   private readonly forwarding: Forwarding
+  private readonly pools: Pools
   private zone: string | null
   private serverRoles = new Map<AddressId, RoleEvidence>()
   private clientRoles = new Map<AddressId, RoleEvidence>()
+  private forwarderRoles = new Map<AddressId, RoleEvidence>()
   private hostNetworks = new Map<string, string>()
   private podRanges = new Set<string>()
 
-  constructor(tables: Tables, searchLists: SearchLists, forwarding: Forwarding, clusterDomain: string | null) {
+  constructor(
+    tables: Tables,
+    searchLists: SearchLists,
+    forwarding: Forwarding,
+    pools: Pools,
+    clusterDomain: string | null,
+  ) {
     this.tables = tables
     this.searchLists = searchLists
     this.forwarding = forwarding
+    this.pools = pools
     this.zone = clusterDomain
   }
 
@@ -102,6 +93,7 @@ export class Endpoints {
     if (t.transport === TCP) client.overTcp++
     if (!Number.isNaN(t.sinceSyn)) client.connections++
     if (t.seen !== t.client) this.of(t.seen).masks++
+    if (t.isForOthers && t.causes === null) this.noteForOthers(client, t)
     const server = this.of(t.server)
     server.served++
     if (server.clients.size < MAX_CLIENTS) server.clients.add(t.client)
@@ -120,6 +112,17 @@ export class Endpoints {
       if (!(t.responseFlags & RA) && t.dnsId >= 0) server.noRecursion++
     } else if (t.qname !== NONE && !t.nameCut) server.otherAnswers++
     if (t.clientTtl === FULL_TTL - 1) server.routed.add(t.client)
+  }
+
+  private noteForOthers(client: Doings, t: Transaction): void {
+    client.forOthers++
+    if (t.qname === NONE) return
+    const name = this.tables.names.text(t.qname)
+    // Nobody's own walk may be in the capture: then what the kubernetes plugin says of services shows its zone.
+    if (this.zone === null && t.responseFlags & AA && !(t.responseFlags & RA)) this.zone = zoneBehindService(name)
+    if (this.zone === null || !isWithin(name, this.zone)) return
+    client.clusterForOthers++
+    if (t.rcode === NXDOMAIN) client.deniedForOthers++
   }
 
   /** Where the packets contradict the user's word. */
@@ -146,6 +149,7 @@ export class Endpoints {
   decide(): void {
     this.serverRoles = new Map()
     this.clientRoles = new Map()
+    this.forwarderRoles = new Map()
     const served = [...this.doings].filter(([, d]) => d.served > 0)
     for (const [address, d] of served)
       this.serverRoles.set(address, this.hinted(address, ONLY_ASK) ?? this.inferServer(address, d))
@@ -160,6 +164,11 @@ export class Endpoints {
     for (const [address, d] of this.doings) {
       if (d.asked > 0 || d.masks > 0)
         this.clientRoles.set(address, this.hinted(address, ONLY_ANSWER) ?? this.inferClient(address, d))
+      if (d.forOthers > 0)
+        this.forwarderRoles.set(
+          address,
+          this.hintedForwarder(address) ?? forwarderRoleOf(d, this.zone, this.pools.evidenceOf(address)),
+        )
     }
   }
 
@@ -172,16 +181,34 @@ export class Endpoints {
     return this.clientRoles.get(address) ?? NOTHING
   }
 
+  /** The address that stands for the forwarder which asks from this one: the one that it answers on, where that is known. */
+  forwarderAt(source: AddressId): AddressId {
+    return this.forwarding.forwardersAt(source)[0] ?? source
+  }
+
+  /** The role of an address as one that asks for others: that of the server that it is, else what its questions tell. */
+  forwarderRole(address: AddressId): RoleEvidence {
+    const server = this.serverRoles.get(address)
+    if (server && server.role !== 'unknown') return server
+    return this.forwarderRoles.get(address) ?? NOTHING
+  }
+
+  /** The role of a hop's `from`. */
+  askerRole(address: AddressId, forwarder: boolean): RoleEvidence {
+    return forwarder ? this.forwarderRole(address) : this.clientRole(address)
+  }
+
   /** The addresses that served what was asked of this one (DNAT). */
   serversBehind(address: AddressId): AddressId[] {
     return [...(this.doings.get(address)?.translatedTo.keys() ?? [])]
   }
 
   /** Every address with what it did, and the DNAT pairs. */
-  get list(): { address: AddressId; asked: number; served: number; translatedTo: Map<AddressId, number> }[] {
+  get list(): Listed[] {
     return [...this.doings].map(([address, d]) => ({
       address,
       asked: d.asked,
+      forOthers: d.forOthers,
       served: d.served,
       translatedTo: d.translatedTo,
     }))
@@ -195,6 +222,12 @@ export class Endpoints {
     if (role) return { role, evidence: ['given by the user'] }
     const told = this.told.get(address)
     return told && !except.includes(told.role) ? told : null
+  }
+
+  /** That an address is a pod's or a node's says nothing of what it asks for others. */
+  private hintedForwarder(address: AddressId): RoleEvidence | null {
+    const role = this.hints.get(address)
+    return role === 'coredns' || role === 'node-local-cache' ? { role, evidence: ['given by the user'] } : null
   }
 
   private inferServer(address: AddressId, d: Doings): RoleEvidence {
@@ -366,25 +399,7 @@ export class Endpoints {
   private of(address: AddressId): Doings {
     let d = this.doings.get(address)
     if (!d) {
-      d = {
-        asked: 0,
-        served: 0,
-        wentOut: 0,
-        cameIn: 0,
-        overTcp: 0,
-        connections: 0,
-        masks: 0,
-        translatedTo: new Map(),
-        standsFor: new Map(),
-        clusterAuthority: 0,
-        clusterAnswers: 0,
-        otherAnswers: 0,
-        noRecursion: 0,
-        responseTtl: 0,
-        clients: new Set(),
-        routed: new Set(),
-        sameLink: 0,
-      }
+      d = newDoings()
       this.doings.set(address, d)
     }
     return d

@@ -335,7 +335,7 @@ function chainOf({ qname, qtype }: Transaction): number {
 }
 
 /** cluster.local of web.shop.svc.cluster.local; null for a name that is no service's. */
-function zoneBehindService(name: string): string | null {
+export function zoneBehindService(name: string): string | null {
   const at = name.lastIndexOf('.svc.')
   return at < 0 ? null : name.slice(at + 5)
 }

@@ -5,7 +5,7 @@
 import type { Time } from '../model.ts'
 import type { Lookup } from './lookup.ts'
 import { type Inward, Sums } from './sums.ts'
-import type { Hop } from './trace.ts'
+import { type Hop, isCounted } from './trace.ts'
 import type { LookupWasteSums } from './waste.ts'
 
 /** Clients, names and search domains that are told apart within one span. */
@@ -17,7 +17,7 @@ const SLOT: Time = 10e9
 const spanSums = (): Sums => new Sums(MOST_KEYS, 0)
 
 function addHop(sums: Sums, hop: Hop): void {
-  if (hop.lookup !== null) sums.addHop(hop.transaction, hop.from, hop.forwarder, hop)
+  if (isCounted(hop)) sums.addHop(hop.transaction, hop.from, hop.forwarder, hop)
 }
 
 export class Recent {
@@ -77,7 +77,7 @@ export class Intervals {
   }
 
   addHop(hop: Hop): void {
-    if (hop.lookup !== null) addHop(this.span(hop.lookup.start), hop)
+    if (isCounted(hop)) addHop(this.span((hop.lookup ?? hop.transaction).start), hop)
   }
 
   /** Nothing that began before `before` will come any more. */

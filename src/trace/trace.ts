@@ -2,7 +2,7 @@
  * The stage between messages and the report. Transactions are held back a little, so that what a batch teaches (search lists, who
  * forwards for whom, roles) is known before its first transaction is linked and grouped; then lookups and hops leave as they are closed.
  */
-import type { AddressId, Messages, PodDns, ResolvConf, Role, ServedFrom, Time } from '../model.ts'
+import type { AddressId, Messages, NameId, PodDns, ResolvConf, Role, ServedFrom, Time } from '../model.ts'
 import type { Tables } from '../wire/tables.ts'
 import { Autopath } from './autopath.ts'
 import { Endpoints } from './endpoints.ts'
@@ -15,6 +15,7 @@ import { Matching } from './matching.ts'
 import { Namings } from './naming.ts'
 import { decide } from './outcome.ts'
 import { Places } from './places.ts'
+import { Pools } from './pools.ts'
 import { Profiles } from './profiles.ts'
 import { resolverOf } from './resolvers.ts'
 import { SearchLists } from './searchlist.ts'
@@ -45,6 +46,10 @@ const MANY_ADDRESSES = 2000
 /** A forwarder's query that is older than this and was not answered when its lookup is closed, never was. */
 const PATIENCE: Time = 2e9
 
+/** CoreDNS' last try for a query begins within this, and so does what an answer made it ask after that answer (a refresh). */
+const MOST_TRIES: Time = 6.1e9
+const AFTER_ANSWER: Time = 0.1e9
+
 /** What is known of a hop beside its transaction. */
 export interface Hop {
   transaction: Transaction
@@ -60,6 +65,10 @@ export interface Hop {
   /** Whether a forwarder had it in its cache; null where nobody can tell. */
   fromCache: boolean | null
 }
+
+/** False for the servers' own checks, and for what nobody could read: they are in no sum. */
+export const isCounted = ({ lookup, transaction }: Hop): boolean =>
+  lookup !== null || !(transaction.infrastructure || transaction.nameCut)
 
 export interface TraceOptions {
   clusterDomain: string | null
@@ -87,6 +96,8 @@ export class Trace {
   readonly endpoints: Endpoints
   readonly profiles: Profiles
   readonly places: Places
+  private readonly pools = new Pools()
+  private readonly headOf: (name: NameId) => number
   readonly sums = new Sums()
   readonly walks = new Walks()
   private readonly grouping: Grouping
@@ -119,7 +130,8 @@ export class Trace {
     })
     this.profiles = new Profiles(tables.addresses)
     this.forwarding = new Forwarding(tables.names, this.profiles, this.transactions)
-    this.endpoints = new Endpoints(tables, this.searchLists, this.forwarding, options.clusterDomain)
+    this.headOf = name => tables.names.head(name)
+    this.endpoints = new Endpoints(tables, this.searchLists, this.forwarding, this.pools, options.clusterDomain)
     this.places = new Places(this.matching.arrivals, this.endpoints)
     this.autopath = new Autopath(tables.names, this.forwarding)
     this.serving = new Serving(tables, this.endpoints)
@@ -170,9 +182,12 @@ export class Trace {
       this.profiles.observe(t)
       this.forwarding.observe(t)
     }
+    this.pools.observe(batch, this.headOf)
     for (const t of batch) {
       // What a forwarder asks is nobody's walk.
-      if (!this.forwarding.link(t) && !t.infrastructure && !t.nameCut) this.searchLists.observe(t)
+      if (this.forwarding.link(t)) continue
+      t.isForOthers = this.pools.asksForOthers(t)
+      if (!isAlone(t)) this.searchLists.observe(t)
     }
     this.searchLists.learn(all)
     this.endpoints.learnZone()
@@ -181,17 +196,18 @@ export class Trace {
     this.autopath.link(batch)
     for (const t of batch) {
       this.endpoints.observe(t)
-      if (t.causes === null && (t.infrastructure || t.nameCut)) this.alone.push(t)
+      if (t.causes === null && isAlone(t)) this.alone.push(t)
     }
     this.serving.observe(batch)
     this.places.observe(batch)
     this.decideRoles(batch.length, all)
     this.sharing.link(batch)
-    for (const t of batch) if (t.causes === null && !t.infrastructure && !t.nameCut) this.grouping.add(t)
+    for (const t of batch) if (t.causes === null && !isAlone(t)) this.grouping.add(t)
     const now = all ? Number.POSITIVE_INFINITY : complete ? until : (batch.at(-1)?.start ?? 0)
     this.grouping.close(now, all)
-    if (this.alone.length > 0) this.closeAlone(all)
-    this.options.settled?.(all ? now : Math.min(this.grouping.oldest, this.queue[this.decided]?.start ?? now))
+    if (this.alone.length > 0) this.closeAlone(now, all)
+    const oldest = Math.min(this.grouping.oldest, this.alone.find(isForOthers)?.start ?? now)
+    this.options.settled?.(all ? now : Math.min(oldest, this.queue[this.decided]?.start ?? now))
   }
 
   /** The transactions that began before `until`, in order of start. */
@@ -310,7 +326,8 @@ export class Trace {
     this.giveUp(t)
     this.serving.noteFailure(t)
     const cause = t.causes?.[0]
-    const from = cause ? cause.server : t.client
+    const forwarder = cause !== undefined || t.isForOthers
+    const from = cause ? cause.server : forwarder ? this.endpoints.forwarderAt(t.client) : t.client
     const ownMs = ownTimeOf(t)
     const servedFrom = this.serving.of(t)
     // Where a forwarder's own queries are not in the capture, nobody can tell what it had in its cache.
@@ -320,25 +337,27 @@ export class Trace {
     if (t.retransmissions > 0 || t.state === UNANSWERED || t.state === RESPONSE_LOST)
       for (const loss of lossesOf(t, this.places, this.endpoints)) this.sums.addLoss(loss)
     const networkMs = networkOf(t, this.places)
-    const forwarder = cause !== undefined
     const hop: Hop = { transaction: t, lookup, from, forwarder, ownMs, networkMs, servedFrom, fromCache }
     this.sums.addHop(t, from, forwarder, hop)
     this.options.hop?.(hop)
     if (t.effects) for (const effect of t.effects) if (isFirst(t, effect)) this.closeHops(effect, lookup)
   }
 
-  private closeAlone(all: boolean): void {
+  private closeAlone(now: Time, all: boolean): void {
     const still: Transaction[] = []
     for (const t of this.alone) {
-      if (!all && t.state === OPEN) still.push(t)
-      else {
+      if (!all && (t.state === OPEN || (t.isForOthers && !(causesNoMore(t) < now)))) still.push(t)
+      else if (t.isForOthers && !t.infrastructure) {
+        this.closeHops(t, null)
+        this.release(t)
+      } else {
         if (t.infrastructure) this.sums.infrastructure++
         else this.sums.cutNames++
         this.options.hop?.({
           transaction: t,
           lookup: null,
-          from: t.client,
-          forwarder: false,
+          from: t.isForOthers ? this.endpoints.forwarderAt(t.client) : t.client,
+          forwarder: t.isForOthers,
           ownMs: null,
           networkMs: null,
           servedFrom: null,
@@ -350,6 +369,14 @@ export class Trace {
     this.alone = still
   }
 }
+
+/** No lookup is made of it: a server's own check, a name that was cut, or one of somebody who was not captured. */
+const isAlone = (t: Transaction): boolean => t.infrastructure || t.nameCut || t.isForOthers
+
+const isForOthers = (t: Transaction): boolean => t.isForOthers
+
+/** When all that it made its server ask has begun. */
+const causesNoMore = (t: Transaction): Time => (Number.isNaN(t.end) ? t.lastQuery + MOST_TRIES : t.end + AFTER_ANSWER)
 
 /** A query that several waited for counts once, with the first of them. */
 const isFirst = (cause: Transaction, effect: Transaction): boolean => effect.causes?.[0] === cause

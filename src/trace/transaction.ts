@@ -128,6 +128,9 @@ export class Transaction {
   lookup = NONE
   /** A health check or loop probe: nobody's lookup. */
   infrastructure = false
+  /** What its socket carries beside it (pools.ts), and whether a forwarder asked it for somebody who was not captured. */
+  socketUse = 0
+  isForOthers = false
   /** Of a lookup's transaction: the kind of waste that its query was, null where it was needed. Its retransmissions always are waste. */
   waste: WasteKind | null = null
 
@@ -192,6 +195,8 @@ export class Transaction {
     this.isWaiting = false
     this.lookup = NONE
     this.infrastructure = false
+    this.socketUse = 0
+    this.isForOthers = false
     this.waste = null
     this.next = null
     this.nextOfName = null

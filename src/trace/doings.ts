@@ -1,0 +1,60 @@
+/** What an address was seen to do, as far as it tells who it is. */
+import type { AddressId } from '../model.ts'
+
+export interface Doings {
+  asked: number
+  served: number
+  /** First seen going out of the capturing host, or coming in. */
+  wentOut: number
+  cameIn: number
+  overTcp: number
+  /** TCP connections whose beginning was seen. */
+  connections: number
+  /** Stands behind SNAT in front of these clients. */
+  masks: number
+  /** What it asked for others who were not captured (pools.ts); of that, names of the cluster, and those of them that were denied. */
+  forOthers: number
+  clusterForOthers: number
+  deniedForOthers: number
+  /** As the address that a client used: answers that came from another one. */
+  translatedTo: Map<AddressId, number>
+  /** As a server: how often another address was asked for it. */
+  standsFor: Map<AddressId, number>
+  /** Names of the cluster domain answered with authority, and answered at all. */
+  clusterAuthority: number
+  clusterAnswers: number
+  otherAnswers: number
+  /** Answers without "recursion available": CoreDNS' kubernetes plugin. */
+  noRecursion: number
+  /** Smallest TTL of its responses: 64 means that no router lies between. */
+  responseTtl: number
+  /** Who asked it, as far as MAX_CLIENTS go. */
+  clients: Set<AddressId>
+  /** Clients whose queries had crossed one router when they were seen, as far as MAX_CLIENTS go. */
+  routed: Set<AddressId>
+  /** All its clients sit on the same link as itself: queries and responses bear the full TTL. */
+  sameLink: number
+}
+
+export const newDoings = (): Doings => ({
+  asked: 0,
+  served: 0,
+  wentOut: 0,
+  cameIn: 0,
+  overTcp: 0,
+  connections: 0,
+  masks: 0,
+  forOthers: 0,
+  clusterForOthers: 0,
+  deniedForOthers: 0,
+  translatedTo: new Map(),
+  standsFor: new Map(),
+  clusterAuthority: 0,
+  clusterAnswers: 0,
+  otherAnswers: 0,
+  noRecursion: 0,
+  responseTtl: 0,
+  clients: new Set(),
+  routed: new Set(),
+  sameLink: 0,
+})

@@ -1,0 +1,251 @@
+/**
+ * Who asks for others, told by its sockets alone, where nobody captured those others. CoreDNS' forward plugin, of which NodeLocal DNSCache
+ * is built too, keeps its sockets, over TCP and over UDP: one question at a time on each, the next on whichever is idle, whoever waits for
+ * it, until one was idle for 10 s. So one socket carries names that have nothing to do with each other, and the A and the AAAA of one name
+ * go over two. A stub resolver opens a socket for a candidate or a lookup; what keeps one (Netty, hickory) has several questions open on it.
+ * https://github.com/coredns/coredns/blob/master/plugin/pkg/proxy/persistent.go
+ */
+import { A, AAAA } from '../codes.ts'
+import { type AddressId, type NameId, NONE, TCP, type Time } from '../model.ts'
+import type { Transaction } from './transaction.ts'
+
+/** Transaction.socketUse: nothing was seen of others on its socket, ... */
+export const ALONE = 0
+/** ... the question before or after it was of another lookup, each asked when the one before was answered, ... */
+export const IN_TURN = 1
+/** ... two were open on it at once, ... */
+export const AT_ONCE = 2
+/** ... or it came over a new socket although its client had an idle one that carries lookup after lookup. */
+export const BESIDE_IDLE = 3
+
+/** CoreDNS closes what was idle for so long. */
+const IDLE: Time = 10e9
+/** Clock granularity, and the reset or response that crossed a query. */
+const SLACK: Time = 0.2e6
+/** A socket is certainly idle, and not closed yet, from so long after its last answer until this. */
+const IDLE_FROM: Time = 20e6
+const IDLE_UNTIL: Time = 8e9
+/** A stub resolver's next candidate leaves sooner after the answer before it; later the same name is another lookup's. */
+const NEXT_LOOKUP: Time = 0.1e9
+/** A and AAAA of one name leave within this. */
+const PAIR_GAP: Time = 50e6
+/** So many changes of the lookup on sockets, and A and AAAA on two of them so often, are no accident. */
+const ENOUGH_CHANGES = 4
+const ENOUGH_PAIRS = 2
+/** Of the sockets on which a name begins, so many at least were in use before; and so few questions come while another is open. */
+const MIN_USED = 0.5
+const MAX_AT_ONCE = 0.1
+/** A pool misses an idle socket now and then; a process of the host opens more than that, and more than such a share of all. */
+const MISSES = 4
+const MISSED_SHARE = 0.02
+/** Sockets that are remembered, in sets of two; a power of two. What carried several lookups stays longer. */
+const SOCKETS = 8192
+/** Sockets of one client that may be idle. */
+const MOST_KEPT = 8
+
+/** What an address showed that used a socket again for another lookup. */
+interface Asker {
+  /** Questions on a socket that had carried another lookup's, and on a new one, since the first of these. */
+  changes: number
+  fresh: number
+  /** Of changes, over TCP. */
+  overTcp: number
+  /** Questions that were asked while the one before was open, on a socket that had carried another lookup's. */
+  atOnce: number
+  /** Sockets that were opened although one was idle. */
+  besideIdle: number
+  /** A and AAAA of one name, open together on two sockets. */
+  pairs: number
+  /** The latest question, as the first of a pair. */
+  qname: NameId
+  qtype: number
+  start: Time
+  until: Time
+  socket: number
+  /** Places of sockets that it used again, the latest first. */
+  kept: number[]
+}
+
+export class Pools {
+  // The sockets, in columns: a set of two places for each hash.
+  private readonly client = new Int32Array(SOCKETS).fill(NONE)
+  private readonly server = new Int32Array(SOCKETS)
+  /** Port and transport. */
+  private readonly port = new Int32Array(SOCKETS)
+  private readonly head = new Int32Array(SOCKETS)
+  private readonly changes = new Int32Array(SOCKETS)
+  /** Transaction.socketUse of its first question: ALONE or BESIDE_IDLE. */
+  private readonly firstUse = new Uint8Array(SOCKETS)
+  /** When its latest question was answered; infinity where it was not. */
+  private readonly until = new Float64Array(SOCKETS)
+  private readonly used = new Float64Array(SOCKETS)
+  /** Number of its latest question, as they are counted here. */
+  private readonly latest = new Float64Array(SOCKETS)
+  private readonly askers: (Asker | undefined)[] = []
+  private counted = 0
+
+  /** Looks at transactions in order of start; `headOf` says what the names of one walk have in common. */
+  observe(batch: readonly Transaction[], headOf: (name: NameId) => number): void {
+    const first = this.counted
+    for (let i = 0; i < batch.length; i++) {
+      const t = batch[i]
+      this.counted++
+      if (t.infrastructure || t.qname === NONE || t.clientPort === 0) continue
+      this.note(t, headOf(t.qname), batch, first)
+    }
+  }
+
+  /** True if `address` asks for others, by all that it showed so far. */
+  isForwarder(address: AddressId): boolean {
+    const asker = this.askers[address]
+    return (
+      asker !== undefined &&
+      asker.changes >= ENOUGH_CHANGES &&
+      asker.pairs >= ENOUGH_PAIRS &&
+      asker.changes >= MIN_USED * (asker.changes + asker.fresh) &&
+      asker.atOnce <= MAX_AT_ONCE * asker.changes
+    )
+  }
+
+  /** True if this was asked for others. A process of the same host has sockets of its own. */
+  asksForOthers(t: Transaction): boolean {
+    if (t.socketUse === AT_ONCE || !this.isForwarder(t.client)) return false
+    return t.socketUse !== BESIDE_IDLE || !hasProcesses(this.askers[t.client] as Asker)
+  }
+
+  /** How a forwarder shows, as a sentence goes on. */
+  evidenceOf(address: AddressId): string {
+    const { changes, pairs, overTcp } = this.askers[address] as Asker
+    const kept = overTcp * 2 > changes ? 'keeps TCP connections' : 'uses its UDP ports again'
+    return `${kept} for lookup after lookup (${changes} times) and asks the A and AAAA of one name over two of them (${pairs} times), as CoreDNS' forward plugin does`
+  }
+
+  private note(t: Transaction, head: number, batch: readonly Transaction[], first: number): void {
+    const at = this.placeOf(t)
+    const asker = this.askers[t.client]
+    const until = Number.isNaN(t.end) ? Number.POSITIVE_INFINITY : t.end
+    const isKnown = this.isAt(at, t) && t.start - this.used[at] <= IDLE
+    if (!isKnown) {
+      if (asker) {
+        asker.fresh++
+        if (this.hasIdle(asker, t)) {
+          t.socketUse = BESIDE_IDLE
+          asker.besideIdle++
+        }
+        this.notePair(asker, t, at, until)
+      }
+      this.open(at, t, head, until)
+      return
+    }
+    const before = this.latest[at] - first
+    if (t.start + SLACK < this.until[at]) {
+      t.socketUse = AT_ONCE
+      if (before >= 0) batch[before].socketUse = AT_ONCE
+      // What a stub resolver of the same host does with a socket of its own says nothing of the others.
+      if (asker && this.changes[at] > 0) asker.atOnce++
+      else if (asker && asker.fresh > 0) asker.fresh--
+    } else if (head !== this.head[at] || t.start - this.until[at] > NEXT_LOOKUP) {
+      this.changes[at]++
+      t.socketUse = IN_TURN
+      if (before >= 0 && batch[before].socketUse !== AT_ONCE) batch[before].socketUse = IN_TURN
+      this.noteChange(asker ?? this.newAsker(t.client), t, at)
+    } else t.socketUse = this.changes[at] > 0 ? IN_TURN : this.firstUse[at]
+    const known = this.askers[t.client]
+    if (known) this.notePair(known, t, at, until)
+    this.head[at] = head
+    this.until[at] = until
+    this.used[at] = Math.max(t.start, Number.isNaN(t.end) ? 0 : t.end)
+    this.latest[at] = this.counted - 1
+  }
+
+  private noteChange(asker: Asker, t: Transaction, at: number): void {
+    asker.changes++
+    if (t.transport === TCP) asker.overTcp++
+    const { kept } = asker
+    if (kept.includes(at)) return
+    if (kept.length < MOST_KEPT) kept.push(at)
+    else kept[asker.changes % MOST_KEPT] = at
+  }
+
+  private notePair(asker: Asker, t: Transaction, at: number, until: Time): void {
+    const isPair =
+      asker.qname === t.qname &&
+      asker.qtype + t.qtype === A + AAAA &&
+      asker.socket !== at &&
+      t.start - asker.start <= PAIR_GAP &&
+      t.start < asker.until
+    if (isPair) asker.pairs++
+    asker.qname = t.qname
+    asker.qtype = t.qtype
+    asker.start = t.start
+    asker.until = until
+    asker.socket = at
+  }
+
+  private newAsker(client: AddressId): Asker {
+    const asker: Asker = {
+      changes: 0,
+      fresh: 0,
+      overTcp: 0,
+      atOnce: 0,
+      besideIdle: 0,
+      pairs: 0,
+      qname: NONE,
+      qtype: NONE,
+      start: 0,
+      until: 0,
+      socket: NONE,
+      kept: [],
+    }
+    this.askers[client] = asker
+    return asker
+  }
+
+  /** One of the sockets that carry lookup after lookup was idle: CoreDNS would have taken that one. */
+  private hasIdle({ kept }: Asker, t: Transaction): boolean {
+    for (const at of kept) {
+      const idle = t.start - this.until[at]
+      if (idle < IDLE_FROM || idle > IDLE_UNTIL || this.client[at] !== t.client || this.server[at] !== t.server)
+        continue
+      if (this.changes[at] > 0 && (this.port[at] & 1) === (t.transport & 1)) return true
+    }
+    return false
+  }
+
+  private isAt(at: number, t: Transaction): boolean {
+    return this.client[at] === t.client && this.port[at] === portOf(t) && this.server[at] === t.server
+  }
+
+  /** Where its socket stands, or may stand: in the place of the other one of the set that is less worth. */
+  private placeOf(t: Transaction): number {
+    const hash = Math.imul(t.client, 0x9e37_79b1) ^ Math.imul(portOf(t), 0x85eb_ca6b) ^ Math.imul(t.server, 0xc2b2_ae35)
+    const at = ((hash ^ (hash >>> 15)) & (SOCKETS / 2 - 1)) << 1
+    if (this.isAt(at, t)) return at
+    if (this.isAt(at + 1, t)) return at + 1
+    return this.worth(at, t.start) <= this.worth(at + 1, t.start) ? at : at + 1
+  }
+
+  /** Until when a socket is of use; one that carried several lookups counts more than any that did not. */
+  private worth(at: number, now: Time): number {
+    if (this.client[at] === NONE || now - this.used[at] > IDLE) return Number.NEGATIVE_INFINITY
+    return this.changes[at] > 0 ? this.used[at] + IDLE : this.used[at]
+  }
+
+  private open(at: number, t: Transaction, head: number, until: Time): void {
+    this.client[at] = t.client
+    this.server[at] = t.server
+    this.port[at] = portOf(t)
+    this.head[at] = head
+    this.changes[at] = 0
+    this.firstUse[at] = t.socketUse
+    this.until[at] = until
+    this.used[at] = Math.max(t.start, Number.isNaN(t.end) ? 0 : t.end)
+    this.latest[at] = this.counted - 1
+  }
+}
+
+/** Processes of its host ask from the same address. */
+const hasProcesses = ({ besideIdle, changes, fresh }: Asker): boolean =>
+  besideIdle >= MISSES && besideIdle >= MISSED_SHARE * (changes + fresh)
+
+const portOf = (t: Transaction): number => t.clientPort * 2 + (t.transport & 1)
