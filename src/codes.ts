@@ -163,23 +163,3 @@ export const ISSUES: Record<string, string> = {
     'More TCP connections with DNS servers were open than dnstrail keeps; the oldest were forgotten between two messages, at no loss but their opening time.',
   'tcp-limit': 'More DNS over TCP was under way than dnstrail keeps; the oldest half messages were given up.',
 }
-
-/** Resolvers of clouds and of the public, which no capture has to prove. https://kubernetes.io and the providers' documents name them. */
-export const WELL_KNOWN_RESOLVERS: Record<string, string> = {
-  '168.63.129.16': "Azure's resolver",
-  '169.254.169.253': "AWS's VPC resolver",
-  'fd00:ec2::253': "AWS's VPC resolver",
-  '169.254.169.254': "Google Cloud's resolver",
-  '100.100.2.136': "Alibaba Cloud's resolver",
-  '100.100.2.138': "Alibaba Cloud's resolver",
-  '8.8.8.8': 'Google Public DNS',
-  '8.8.4.4': 'Google Public DNS',
-  '1.1.1.1': "Cloudflare's public resolver",
-  '1.0.0.1': "Cloudflare's public resolver",
-  '2001:4860:4860::8888': 'Google Public DNS',
-  '2001:4860:4860::8844': 'Google Public DNS',
-  '2606:4700:4700::1111': "Cloudflare's public resolver",
-  '2606:4700:4700::1001': "Cloudflare's public resolver",
-  '2620:fe::fe': "Quad9's public resolver",
-  '9.9.9.9': "Quad9's public resolver",
-}

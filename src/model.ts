@@ -422,7 +422,7 @@ export interface Quantiles {
 
 /** Who somebody is, and why we think so. `address` may stand several times: once per node. */
 export interface EndpointRow extends EndpointRecord {
-  /** The name of the pod or service or host, where known. */
+  /** The name of the pod or service or host, where known; of a server else what everybody calls it, such as "Azure DNS". */
   name: string | null
   /** Sentences. */
   evidence: string[]
@@ -444,6 +444,8 @@ export interface EdgeRow {
   to: Role
   /** Null in the row that sums the edge. */
   server: string | null
+  /** What everybody calls that server, such as "Azure DNS"; null where nothing tells. */
+  name: string | null
   /** How many addresses of the role `from` asked. */
   clients: number
   /** Who they are, most queries first, at most five: "namespace/pod" or "name (address)" where known, else the address. */
@@ -464,11 +466,14 @@ export interface EdgeRow {
 }
 
 /** Connections over which DNS is asked that nobody can read. */
+/** DNS over TLS, over QUIC, and over HTTPS or HTTP/3 to a resolver that everybody knows. */
+export const ENCRYPTED_OVER = ['tls', 'quic', 'https', 'http3'] as const
+export type EncryptedOver = (typeof ENCRYPTED_OVER)[number]
+
 export interface EncryptedRow {
   client: string
   server: string
-  /** DNS over TLS, or over HTTPS to a resolver that everybody knows. */
-  over: 'tls' | 'https'
+  over: EncryptedOver
   /** Whose resolver it is; null where it is not known. */
   name: string | null
   connections: number

@@ -29,7 +29,7 @@ const FLOORS = [
   'trace',
   'input',
   'wire',
-  'codes model quantities version',
+  'codes model quantities version well-known',
 ]
 
 /** "src/trace/names.ts" stands on the floor "trace", "src/cli.ts" on "cli"; -1 for a file that belongs nowhere. */

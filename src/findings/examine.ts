@@ -7,7 +7,7 @@ import type { LookupWasteSums } from '../trace/waste.ts'
 import { displayFilters } from './frame-sample.ts'
 import { type Concluded, type Draft, MOST_CLIENTS, type Rule } from './rule.ts'
 import { RULES } from './rules.ts'
-import { type World, who } from './world.ts'
+import { idOf, type World } from './world.ts'
 
 export interface Examination {
   lookup: (lookup: Lookup, waste: LookupWasteSums, inward: Inward) => void
@@ -51,7 +51,7 @@ export const SEVERITIES = ['problem', 'warning', 'info'] as const
 
 function findingOf(world: World, rule: Rule, draft: Draft): Finding {
   const names = (addresses: Iterable<AddressId>): string[] =>
-    [...new Set(addresses)].map(address => who(world, address)).slice(0, MOST_CLIENTS)
+    [...new Set(addresses)].map(address => idOf(world, address)).slice(0, MOST_CLIENTS)
   const frames = draft.frames.refs(world.files)
   return {
     code: rule.code,

@@ -14,11 +14,18 @@ export interface World {
 
 export const nameOf = (world: World, id: NameId): string => world.tables.names.text(id)
 
-/** A client or server as people call it: "namespace/pod" where the user's files tell, else the address. */
-export function who(world: World, address: AddressId): string {
+/** A client or server in a list: "namespace/pod" where the user's files tell, else the address. */
+export function idOf(world: World, address: AddressId): string {
   const text = world.tables.addresses.text(address)
   const identity = world.identities.get(text)
   return identity?.pod ? `${identity.namespace}/${identity.pod}` : text
+}
+
+/** The same in a sentence, where an upstream bears the name that everybody knows: "Azure DNS 168.63.129.16". */
+export function who(world: World, address: AddressId): string {
+  const id = idOf(world, address)
+  const known = world.trace.endpoints.upstreamKnownAs(address)
+  return known === null ? id : `${known.name} ${id}`
 }
 
 /** "a, b and 3 more". */

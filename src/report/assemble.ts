@@ -1,5 +1,5 @@
 /** All that was added up becomes the report: roles are certain now, so sums per address become sums per role. */
-import { rcodeName, WELL_KNOWN_RESOLVERS } from '../codes.ts'
+import { rcodeName } from '../codes.ts'
 import type { Clock } from '../input/clocks.ts'
 import type { Conversations } from '../input/hubble-conversations.ts'
 import {
@@ -21,7 +21,7 @@ import {
 import { Histogram } from '../trace/quantiles.ts'
 import { type EdgeSum, joinKeyed, type KeyedWaste, newKeyedWaste, type Sums, wastedOf } from '../trace/sums.ts'
 import type { Trace } from '../trace/trace.ts'
-import { HTTPS } from '../wire/encrypted.ts'
+import { WELL_KNOWN } from '../well-known.ts'
 import type { Tables } from '../wire/tables.ts'
 import { changesOf } from './changes.ts'
 import { flowRemarks, type Remark } from './flow-remarks.ts'
@@ -167,7 +167,9 @@ function endpointsOf(trace: Trace, context: RecordContext): EndpointRow[] {
     const client = trace.endpoints.clientRole(address)
     const row = (known: typeof server, asClient: number, asServer: number): EndpointRow => ({
       ...endpointOf(context, address, known.role),
-      name: context.identities.get(context.tables.addresses.text(address))?.name ?? null,
+      name:
+        context.identities.get(context.tables.addresses.text(address))?.name ??
+        (asServer > 0 ? (trace.endpoints.knownAs(address)?.name ?? null) : null),
       evidence: known.evidence,
       seenIn: placeOf(trace, context, address),
       asked: asClient,
@@ -236,9 +238,7 @@ export function edgesOf(trace: Trace, context: RecordContext, sums: Sums): EdgeR
       if (known) known.push(edge)
       else byServer.set(edge.to, [edge])
     }
-    const perServer = [...byServer].map(([server, own]) =>
-      edgeRow(context, from, to, context.tables.addresses.text(server), own),
-    )
+    const perServer = [...byServer].map(([server, own]) => edgeRow(context, from, to, server, own))
     rows.push(...perServer.sort((a, b) => b.count - a.count))
   }
   return rows
@@ -260,7 +260,13 @@ function serversOf(trace: Trace, context: RecordContext, sums: Sums): ServerRow[
       askers: _askers,
       ...row
     } = edgeRow(context, role, role, null, edges)
-    return { ...row, server: context.tables.addresses.text(address), role, share: 0 }
+    return {
+      ...row,
+      server: context.tables.addresses.text(address),
+      name: trace.endpoints.upstreamKnownAs(address)?.name ?? null,
+      role,
+      share: 0,
+    }
   })
   for (const row of rows) {
     const all = sum(
@@ -274,10 +280,10 @@ function serversOf(trace: Trace, context: RecordContext, sums: Sums): ServerRow[
 
 const encryptedOf = ({ tables: { addresses, encrypted } }: RecordContext): EncryptedRow[] =>
   encrypted.list
-    .map(({ client, server, port, connections }): EncryptedRow => {
+    .map(({ client, server, over, connections }): EncryptedRow => {
       const text = addresses.text(server)
-      const name = WELL_KNOWN_RESOLVERS[text] ?? null
-      return { client: addresses.text(client), server: text, over: port === HTTPS ? 'https' : 'tls', name, connections }
+      const name = WELL_KNOWN.get(text)?.name ?? null
+      return { client: addresses.text(client), server: text, over, name, connections }
     })
     .sort((a, b) => b.connections - a.connections)
     .slice(0, TOP)
@@ -288,7 +294,7 @@ const fromRole = (trace: Trace, edge: EdgeSum): Role => trace.endpoints.askerRol
 const edgeRank = (trace: Trace, edge: EdgeSum): number =>
   ROLES.indexOf(fromRole(trace, edge)) * ROLES.length + ROLES.indexOf(trace.endpoints.serverRole(edge.to).role)
 
-function edgeRow(context: RecordContext, from: Role, to: Role, server: string | null, edges: EdgeSum[]): EdgeRow {
+function edgeRow(context: RecordContext, from: Role, to: Role, server: AddressId | null, edges: EdgeSum[]): EdgeRow {
   const wait = new Histogram()
   const own = new Histogram()
   const network = new Histogram()
@@ -309,7 +315,8 @@ function edgeRow(context: RecordContext, from: Role, to: Role, server: string | 
   return {
     from,
     to,
-    server,
+    server: server === null ? null : context.tables.addresses.text(server),
+    name: server === null ? null : (context.endpoints.upstreamKnownAs(server)?.name ?? null),
     clients: byAsker.size,
     askers: [...byAsker]
       .sort((a, b) => b[1] - a[1])

@@ -42,6 +42,10 @@ const ROLE_PLURALS: Record<Role, [one: string, many: string]> = {
   unknown: ['client of unknown role', 'clients of unknown role'],
 }
 
+/** A server as people call it: "Azure DNS 168.63.129.16", or the address alone. */
+export const serverName = ({ name, server }: { name: string | null; server: string | null }): string =>
+  name === null ? (server ?? '') : `${name} ${server}`
+
 /** Who asks, as the subject of a sentence. */
 export function asker(role: Role): string {
   return ROLE_PLURALS[role][0]

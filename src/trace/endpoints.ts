@@ -3,13 +3,16 @@
  * first. One address may be client and server with different roles (a node's address is the host's and NodeLocal DNSCache's), so
  * the two are asked for apart.
  */
-import { AA, NXDOMAIN, RA, WELL_KNOWN_RESOLVERS } from '../codes.ts'
+import { AA, NXDOMAIN, RA } from '../codes.ts'
 import { type AddressId, INCOMING, NONE, OTHER_HOST, OUTGOING, type Role, TCP } from '../model.ts'
+import { WELL_KNOWN } from '../well-known.ts'
 import type { Tables } from '../wire/tables.ts'
 import { type Contradiction, contradictionOf } from './contradictions.ts'
 import { type Doings, newDoings } from './doings.ts'
 import { forwarderRoleOf } from './forwarder-role.ts'
 import { type Forwarding, zoneBehindService } from './forwarding.ts'
+import { type KnownAs, knownAs } from './known-as.ts'
+import { networkOf, rangeOf } from './networks.ts'
 import type { Pools } from './pools.ts'
 import type { SearchLists } from './searchlist.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
@@ -134,7 +137,7 @@ export class Endpoints {
         clusterAuthority: d.clusterAuthority,
         asked: d.asked,
         forwardsServices: this.forwarding.forwardsServices(address, this.zone),
-        knownAs: WELL_KNOWN_RESOLVERS[this.tables.addresses.text(address)] ?? null,
+        knownAs: this.upstreamKnownAs(address)?.name ?? null,
       })
       return but === null ? [] : [{ address, given, but }]
     })
@@ -198,6 +201,19 @@ export class Endpoints {
     return forwarder ? this.forwarderRole(address) : this.clientRole(address)
   }
 
+  /** What everybody calls the server at this address, and why; null where nothing tells. */
+  knownAs(address: AddressId): KnownAs | null {
+    const clients = [...(this.doings.get(address)?.clients ?? [])].map(client => this.tables.addresses.text(client))
+    return knownAs(this.tables.addresses.text(address), clients, this.searchLists.suffixes)
+  }
+
+  /** The same of an upstream: one that the packets make so, or that is one everywhere. */
+  upstreamKnownAs(address: AddressId): KnownAs | null {
+    const known = WELL_KNOWN.get(this.tables.addresses.text(address))
+    const isUpstream = known ? known.role === 'upstream' : this.serverRole(address).role === 'upstream'
+    return isUpstream ? this.knownAs(address) : null
+  }
+
   /** The addresses that served what was asked of this one (DNAT). */
   serversBehind(address: AddressId): AddressId[] {
     return [...(this.doings.get(address)?.translatedTo.keys() ?? [])]
@@ -232,8 +248,8 @@ export class Endpoints {
 
   private inferServer(address: AddressId, d: Doings): RoleEvidence {
     const text = this.tables.addresses.text(address)
-    const known = WELL_KNOWN_RESOLVERS[text]
-    if (known) return { role: 'upstream', evidence: [`${text} is ${known}`] }
+    const known = WELL_KNOWN.get(text)?.role === 'upstream' ? this.knownAs(address) : null
+    if (known) return { role: 'upstream', evidence: [known.because] }
     const sources = this.forwarding.sourcesOf(address)
     const stands = mostFrequent(d.standsFor)
     const service = stands === null ? null : this.tables.addresses.text(stands)
@@ -411,14 +427,6 @@ const ONLY_ASK: readonly Role[] = ['pod', 'host']
 const ONLY_ANSWER: readonly Role[] = ['upstream']
 
 const NOTHING: RoleEvidence = { role: 'unknown', evidence: [] }
-
-/** The /24 or /64 of an address, as text. */
-const networkOf = (address: string): string =>
-  address.includes(':') ? address.split(':').slice(0, 4).join(':') : address.slice(0, address.lastIndexOf('.'))
-
-/** The /16 or /48 of an address, as text. */
-const rangeOf = (address: string): string =>
-  address.includes(':') ? address.split(':').slice(0, 3).join(':') : address.split('.').slice(0, 2).join('.')
 
 const isWithin = (name: string, zone: string): boolean => name === zone || name.endsWith(`.${zone}`)
 

@@ -22,7 +22,7 @@ import {
   vantageOf,
 } from './decoder.ts'
 import { makeBareRow } from './dns.ts'
-import { DNS_OVER_TLS, HTTPS, noteEncrypted } from './encrypted.ts'
+import { DNS_ENCRYPTED, HTTPS, noteEncrypted } from './encrypted.ts'
 import { DOMAIN, MULTICAST_DNS } from './ports.ts'
 import { acknowledge, addSegment, endStream, restart } from './stream.ts'
 import { Addresses } from './tables.ts'
@@ -47,7 +47,7 @@ export function tcp(decoder: Decoder, at: number, end: number, wireEnd: number):
   const fromPort = (bytes[at] << 8) | bytes[at + 1]
   const toPort = (bytes[at + 2] << 8) | bytes[at + 3]
   if (fromPort !== DOMAIN && toPort !== DOMAIN && !isServer(decoder, fromPort, toPort)) {
-    if ((toPort === DNS_OVER_TLS || toPort === HTTPS) && (bytes[at + 13] & (SYN | ACK)) === SYN)
+    if ((toPort === DNS_ENCRYPTED || toPort === HTTPS) && (bytes[at + 13] & (SYN | ACK)) === SYN)
       noteEncrypted(decoder, fromPort, toPort)
     return OTHER
   }

@@ -20,6 +20,7 @@ import {
   vantageOf,
 } from './decoder.ts'
 import { appendMessage, HEADER as DNS_HEADER, LEAST } from './dns.ts'
+import { DNS_ENCRYPTED, HTTPS, noteQuic } from './encrypted.ts'
 import { newName, readName, WHOLE } from './name.ts'
 import { DOMAIN, LLMNR, MULTICAST_DNS } from './ports.ts'
 import { looksLikeDns } from './recognise.ts'
@@ -41,6 +42,7 @@ export function udp(decoder: Decoder, at: number, end: number, wireEnd: number):
     if (tunnel) return tunnel(decoder, data, end, wireEnd)
     // The hot rejection: one question and a plausible opcode, or it is not DNS.
     if (data + DNS_HEADER > end || bytes[data + 5] !== 1 || bytes[data + 4] !== 0 || (bytes[data + 2] & 0x50) !== 0) {
+      if (toPort === DNS_ENCRYPTED || toPort === HTTPS) noteQuic(decoder, fromPort, toPort, data, end, wireEnd)
       if (fromPort === MULTICAST_DNS || toPort === MULTICAST_DNS) return multicast(decoder, fromPort, toPort, data, end)
       const shape = tunnelByShape(bytes, data, end, wireEnd)
       return shape ? shape(decoder, data, end, wireEnd) : OTHER

@@ -1,5 +1,6 @@
 /** What to call the servers of one lookup: by their role where that tells them apart, else by role and address. */
 import type { HopRecord } from '../../model.ts'
+import { WELL_KNOWN } from '../../well-known.ts'
 import { ROLE_WORDS } from '../words.ts'
 
 export type ServerName = (hop: HopRecord) => string
@@ -17,7 +18,8 @@ export function serverNames(hops: readonly HopRecord[]): ServerName {
 export function serverSentences(hops: readonly HopRecord[]): string[] {
   const asked = new Map<string, Set<string>>()
   for (const { to } of hops) {
-    const identity = to.pod ?? (to.role === 'node-local-cache' ? to.node : null)
+    const identity =
+      to.pod ?? (to.role === 'node-local-cache' ? to.node : null) ?? WELL_KNOWN.get(to.address)?.name ?? null
     const server = `${to.role === 'unknown' ? 'role unknown:' : ROLE_WORDS[to.role]} ${to.address}${identity === null ? '' : ` (${identity})`}`
     const names = asked.get(server) ?? new Set()
     if (to.asked !== to.address) names.add(to.asked)

@@ -1,11 +1,11 @@
 /** Who asks over connections that nobody can read: what is asked there, and what a cache spares, cannot be told. */
-import type { Report } from '../../model.ts'
+import type { EncryptedOver, Report } from '../../model.ts'
 import { plural } from '../../quantities.ts'
 import { ROLE_WORDS } from '../words.ts'
 import { labelled, type Page } from './page.ts'
 
 const MOST_ROWS = 4
-const PROTOCOLS = { tls: 'TLS', https: 'HTTPS' } as const
+const PROTOCOLS: Record<EncryptedOver, string> = { tls: 'TLS', quic: 'QUIC', https: 'HTTPS', http3: 'HTTP/3' }
 
 export function encrypted({ encrypted, endpoints }: Report, page: Page): string[] {
   const sentences = encrypted.slice(0, MOST_ROWS).map(({ client, server, over, name, connections }) => {

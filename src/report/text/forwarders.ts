@@ -3,7 +3,7 @@ import type { Report, ServerRow } from '../../model.ts'
 import { count, milliseconds, share } from '../../quantities.ts'
 import type { Column } from '../columns.ts'
 import { tableLines } from '../table.ts'
-import { ROLE_WORDS } from '../words.ts'
+import { ROLE_WORDS, serverName } from '../words.ts'
 import { note, type Page } from './page.ts'
 
 const MOST_ROWS = 8
@@ -13,7 +13,7 @@ const COLUMNS: readonly Column<ServerRow>[] = [
     key: 'server',
     title: 'Caches',
     value: s => s.server,
-    text: s => `  ${ROLE_WORDS[s.role]} ${s.server}`,
+    text: s => `  ${ROLE_WORDS[s.role]} ${serverName(s)}`,
     keep: 'head',
     least: 28,
   },

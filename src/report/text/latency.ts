@@ -3,7 +3,7 @@ import type { EdgeRow, Report } from '../../model.ts'
 import { count, milliseconds, share } from '../../quantities.ts'
 import type { Column } from '../columns.ts'
 import { type TableRow, tableLines } from '../table.ts'
-import { asker, ROLE_WORDS } from '../words.ts'
+import { asker, ROLE_WORDS, serverName } from '../words.ts'
 import { note, type Page } from './page.ts'
 
 const MOST_SERVERS = 4
@@ -11,7 +11,7 @@ const MOST_SERVERS = 4
 const WIDE = 90
 
 /** An edge by the role that is asked; who asks stands in the line above. */
-const asked = (edge: EdgeRow) => (edge.server === null ? `  ${ROLE_WORDS[edge.to]}` : `    ${edge.server}`)
+const asked = (edge: EdgeRow) => (edge.server === null ? `  ${ROLE_WORDS[edge.to]}` : `    ${serverName(edge)}`)
 
 const COLUMNS: readonly Column<EdgeRow>[] = [
   { key: 'server', title: 'Latency per hop (ms)', value: asked, keep: 'head', least: 18 },

@@ -3,7 +3,7 @@ import type { EdgeRow, Report, Role } from '../../model.ts'
 import { count, roughDuration, share } from '../../quantities.ts'
 import { escapeText } from '../escape.ts'
 import { shorten } from '../shorten.ts'
-import { ROLE_WORDS, roleCount } from '../words.ts'
+import { ROLE_WORDS, roleCount, serverName } from '../words.ts'
 import type { Page } from './page.ts'
 
 const LABEL = 'Path      '
@@ -66,7 +66,9 @@ const byCount = (edges: EdgeRow[]) => [...edges].sort((a, b) => b.count - a.coun
 function servers(report: Report, edge: EdgeRow, most: number): string {
   const rows = byCount(report.edges.filter(row => row.server !== null && row.from === edge.from && row.to === edge.to))
   const more = rows.length > most ? ` +${rows.length - most}` : ''
-  const addresses = rows.slice(0, most).map(row => row.server)
+  const shown = rows.slice(0, most)
+  // One name for several addresses stands in front of the first.
+  const addresses = shown.map((row, i) => (row.name === shown[i - 1]?.name ? row.server : serverName(row)))
   return addresses.length === 0 ? '' : ` ${addresses.join(', ')}${more}`
 }
 

@@ -3,6 +3,7 @@ import type { Report, ServerRow } from '../../model.ts'
 import { count, milliseconds, share } from '../../quantities.ts'
 import type { Column } from '../columns.ts'
 import { tableLines } from '../table.ts'
+import { serverName } from '../words.ts'
 import { note, type Page } from './page.ts'
 
 const MOST_ROWS = 8
@@ -17,7 +18,7 @@ export function upstreams({ servers, findings }: Report, page: Page): string[] {
   const disagreeing = new Set(findings.filter(({ code }) => code === 'upstreams-disagree').flatMap(f => f.servers))
   const disagrees = (row: ServerRow): boolean => [...disagreeing].some(name => name === row.server)
   const columns: Column<ServerRow>[] = [
-    { key: 'server', title: 'Upstreams', value: s => s.server, text: s => `  ${s.server}`, keep: 'head' },
+    { key: 'server', title: 'Upstreams', value: s => s.server, text: s => `  ${serverName(s)}`, keep: 'head' },
     { key: 'count', title: 'queries', value: s => s.count, text: s => count(s.count), align: 'right' },
     {
       key: 'unanswered',

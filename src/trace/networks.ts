@@ -1,0 +1,9 @@
+/** Networks by the size that clusters mostly give them; nothing in a capture tells how large one really is. */
+
+/** The /24 or /64 of an address, as text. */
+export const networkOf = (address: string): string =>
+  address.includes(':') ? address.split(':').slice(0, 4).join(':') : address.slice(0, address.lastIndexOf('.'))
+
+/** The /16 or /48 of an address, as text. */
+export const rangeOf = (address: string): string =>
+  address.includes(':') ? address.split(':').slice(0, 3).join(':') : address.split('.').slice(0, 2).join('.')
