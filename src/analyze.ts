@@ -182,6 +182,7 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
   }
   const onOpen = (captures: readonly Capture[]): void => onlooker?.begin({ trace, context, captures })
   const clocks = await clocksOf(options, context.files)
+  if (clocks) trace.matching.clientsEnd.readAt = clocks.map(({ readAt }) => readAt ?? NONE)
   const captures = await read(options, tables, issues, detailed, take, flows, clocks, onOpen).finally(() =>
     clock.stop(),
   )

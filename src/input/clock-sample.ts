@@ -8,6 +8,9 @@ import { DNS_MESSAGE, type Messages, NONE, type Time } from '../model.ts'
 /** A second sighting after this is no copy at another interface: the question was asked again, and nobody knows which is which. */
 const COPY: Time = 2e6
 
+/** Of the sample: a switch may send the one or other frame to two places. */
+const FEW = 0.1
+
 interface Sighted {
   query: Time
   response: Time
@@ -17,6 +20,8 @@ interface Sighted {
 
 export class ClockSample {
   private readonly sighted = new Map<number, Sighted>()
+  /** Second sightings at another interface. */
+  private copies = 0
   private readonly most: number
   /** What hashes to at least this is not of the sample. Halved when the sample is full, so it stays spread over all of the capture. */
   private limit = 2 ** 32
@@ -48,9 +53,19 @@ export class ClockSample {
       })
     } else if (isResponse) {
       if (Number.isNaN(known.response)) known.response = time
-      else if (Math.abs(time - known.response) > COPY) known.again = true
+      else this.addSecond(known, time - known.response)
     } else if (Number.isNaN(known.query)) known.query = time
-    else if (Math.abs(time - known.query) > COPY) known.again = true
+    else this.addSecond(known, time - known.query)
+  }
+
+  private addSecond(known: Sighted, gap: Time): void {
+    if (Math.abs(gap) > COPY) known.again = true
+    else this.copies++
+  }
+
+  /** True where messages pass more than one of the capture's interfaces, as a node's do. */
+  get seesCopies(): boolean {
+    return this.copies > FEW * this.sighted.size
   }
 
   /** The transactions that were seen whole and once, by what they say. */
@@ -58,6 +73,18 @@ export class ClockSample {
     for (const [key, { query, response, again }] of this.sighted) {
       if (!again && response >= query) visit(key, query, response)
     }
+  }
+
+  /** How many transactions the capture saw whole, as far as the sample tells. */
+  get size(): number {
+    let n = 0
+    this.whole(() => n++)
+    return (n * 2 ** 32) / this.limit
+  }
+
+  /** True where the capture's sample would hold what has this key, if it saw it. */
+  wouldHold(key: number): boolean {
+    return key < this.limit * 0x20_0000
   }
 
   private thin(): void {

@@ -1,7 +1,8 @@
 /**
  * The clocks of several captures: before they are merged by time, each is read once for a sample of its transactions, and those that
  * two captures share tell how far one clock is ahead of the other. The first capture's clock is the run's; the others are brought to it
- * along the pairs that tell the most. What cannot be read twice, or shares nothing, keeps its own time.
+ * along the pairs that tell the most. What cannot be read twice, or shares nothing, keeps its own time. The samples also tell which
+ * capture saw nothing that another one did not see as well (nesting.ts).
  */
 import { type ClockRecord, type Messages, type Time, UserError } from '../model.ts'
 import { Issues } from '../wire/issues.ts'
@@ -9,6 +10,7 @@ import { newTables } from '../wire/tables.ts'
 import { canBeReadAgain } from './chunks.ts'
 import { type Bounds, type ClockFit, fitClock } from './clock-fit.ts'
 import { ClockSample } from './clock-sample.ts'
+import { nested } from './nesting.ts'
 import { openCapture, type ReadOptions } from './read.ts'
 
 /** Transactions that are kept of all captures together, and of one. */
@@ -29,6 +31,8 @@ export interface Clock {
   /** What its times are corrected by; null where they stand as they are. Counts from `origin`, whole seconds since 1970. */
   correction: Ahead | null
   origin: number
+  /** Which capture is to be asked when a client asked and had its answer, where that one saw it too; null for this one. */
+  readAt: number | null
   record: ClockRecord
 }
 
@@ -56,7 +60,14 @@ export async function compareClocks(files: string[], names: string[], options: R
       again[i] ? null : 'It can be read only once, so its clock was not compared: give captures as files for that.',
     )
   }
-  const clocks = clocksOf(fits(sharedBounds(samples), files.length), names, spans, shared.origin ?? 0)
+  const bounds = sharedBounds(samples)
+  const clocks = clocksOf(fits(bounds, files.length), names, spans, shared.origin ?? 0)
+  const runTime = (file: number, time: Time): Time => time - aheadAt(clocks[file].correction ?? AGREES, time)
+  const isDuring = (file: number, time: Time, other: number): boolean => {
+    const { first, last } = spans[other]
+    return runTime(file, time) >= runTime(other, first) && runTime(file, time) <= runTime(other, last)
+  }
+  for (const [i, other] of nested(samples, bounds, isDuring).entries()) clocks[i].readAt = other
   for (const [i, clock] of clocks.entries()) clock.record.note ??= reasons[i]
   return clocks
 }
@@ -250,7 +261,7 @@ function clockOf(
     record.note = 'One of the clocks was set or ran unevenly: times of the two captures do not fit together everywhere.'
   else if (apartFrom !== null)
     record.note = `No transaction was seen both here and at ${apartFrom}, so how their clocks differ cannot be known.`
-  return { correction: isCorrected ? correction : null, origin, record }
+  return { correction: isCorrected ? correction : null, origin, readAt: null, record }
 }
 
 const rounded = (value: number): number => Math.round(value * 1e4) / 1e4

@@ -20,6 +20,7 @@ import {
 } from '../model.ts'
 import type { Tables } from '../wire/tables.ts'
 import { Arrivals } from './arrivals.ts'
+import { ClientsEnd } from './clients-end.ts'
 import { isOneCrossing, OTHER_CLOCK_WINDOW, SIGHTING_WINDOW } from './crossing.ts'
 import { MatchingCounts } from './matching-counts.ts'
 import { OpenTable } from './open-table.ts'
@@ -38,7 +39,7 @@ export class Matching {
   origin: number | null = null
   /** Time of the latest message. */
   now: Time = 0
-
+  readonly clientsEnd = new ClientsEnd()
   readonly unopened = new Unopened()
   private readonly table: OpenTable
   private readonly transactions: Transactions
@@ -214,6 +215,7 @@ export class Matching {
     // Nearer to the client: a higher TTL, or the same and earlier.
     const nearer = ttl > t.clientTtl || (ttl === t.clientTtl && time < t.start)
     if (nearer) t.file = m.file[i]
+    this.clientsEnd.addQuery(t, m.file[i], ttl, time)
     if (m.from[i] !== t.client || m.fromPort[i] !== t.clientPort) {
       if (m.from[i] !== t.seen || m.fromPort[i] !== t.seenPort) {
         this.table.alias(m.from[i], m.fromPort[i], t)
@@ -236,8 +238,6 @@ export class Matching {
     if (ttl > t.clientTtl) t.clientTtl = ttl
     if (ttl < t.serverTtl) t.serverTtl = ttl
     if (time > t.lastQueryAtServer) t.lastQueryAtServer = time
-    if (time < t.lastQuery) t.lastQuery = time
-    if (time < t.start) t.start = time
     if (t.nameCut && !(m.state[i] & NAME_CUT)) {
       t.qname = m.qname[i]
       t.nameCut = false
@@ -260,6 +260,7 @@ export class Matching {
     t.addFrame(m.file[i], m.frame[i])
     t.ipId = m.ipId[i]
     t.lastQuery = t.lastQueryAtServer = time
+    t.timedIn = m.file[i]
     this.table.renew(t)
   }
 
@@ -338,7 +339,7 @@ export class Matching {
     t.addResponseVantage(vantage)
     t.addFrame(m.file[i], m.frame[i])
     if (m.file[i] === t.file) t.delivered = true
-    if (time > t.end) t.end = time
+    this.clientsEnd.addResponse(t, m.file[i], time)
     if (time < t.responseAtServer) t.responseAtServer = time
     if (m.ttl[i] < t.responseTtl) t.responseTtl = m.ttl[i]
     if (m.ttl[i] > t.responseTopTtl) {
@@ -394,7 +395,7 @@ export class Matching {
       t.addResponseVantage(vantage)
       t.addFrame(m.file[i], m.frame[i])
     } else if (t.state === UNREACHED && !t.responseSeenAt(vantage)) {
-      if (time - t.end < SIGHTING_WINDOW) t.end = Math.max(t.end, time)
+      if (time - t.end < SIGHTING_WINDOW) this.clientsEnd.addResponse(t, m.file[i], time)
       t.addResponseVantage(vantage)
       t.addFrame(m.file[i], m.frame[i])
       this.counts.sightings++

@@ -110,7 +110,7 @@ const asLookupOutcome = (outcome: Outcome): Outcome =>
 
 // -- Deciding candidate, outcome, wait -------------------------------------------------------------------------------------------------
 
-/** Sets outcome, deciding, end, wait and waitInferred. The name is known. `timersLate`: Profiles.timersLate. */
+/** Sets outcome, deciding, end, wait and waitInferred. The name is known. `timersLate`: Timers.late. */
 export function decide(lookup: Lookup, resolver: Resolver, timersLate: Time): void {
   const outcomes = lookup.candidates.map(c => candidateOutcome(c, resolver))
   lookup.outcomes = outcomes

@@ -17,11 +17,6 @@ export const CHANCE_OF_CLOCK_PAIR = 0.015
 /** Coincidences of id, port, name and time that prove two addresses to be one client's. */
 const ENOUGH_TWINS = 2
 
-const HALF_SECOND: Time = 0.5e9
-/** A repeat that is later than this behind a half second was not sent by such a timer. */
-const MAX_LATE: Time = 15e6
-const LATENESS_SAMPLES = 256
-
 interface Profile {
   pairs: number
   clockPairs: number
@@ -49,9 +44,6 @@ export class Profiles {
   }
   private observed = 0
   private readonly addresses: Addresses
-  private readonly lateness: Time[] = []
-  /** NaN where it has to be found anew. */
-  private medianLateness = Number.NaN
 
   constructor(addresses: Addresses) {
     this.addresses = addresses
@@ -59,7 +51,6 @@ export class Profiles {
 
   /** Looks at a transaction in order of start. */
   observe(t: Transaction): void {
-    this.observeTimer(t)
     if (t.qtype !== A && t.qtype !== AAAA) return
     this.observePair(t)
     this.observeTwin(t)
@@ -113,24 +104,6 @@ export class Profiles {
       this.twins.set(second, counts)
     }
     counts.set(first, (counts.get(first) ?? 0) + 1)
-  }
-
-  /** Timers are set to whole or half seconds and fire late by as much as the client's machine is slow. */
-  private observeTimer(t: Transaction): void {
-    if (!t.resent) return
-    const late = (t.resent[0] - t.start) % HALF_SECOND
-    if (late > MAX_LATE) return
-    if (this.lateness.length >= LATENESS_SAMPLES) this.lateness.shift()
-    this.lateness.push(late)
-    this.medianLateness = Number.NaN
-  }
-
-  /** How late the timers of this capture's clients fire: the median; 0 while too few were seen. */
-  get timersLate(): Time {
-    if (this.lateness.length < 3) return 0
-    if (Number.isNaN(this.medianLateness))
-      this.medianLateness = [...this.lateness].sort((a, b) => a - b)[this.lateness.length >> 1]
-    return this.medianLateness
   }
 
   private isV6(address: AddressId): boolean {

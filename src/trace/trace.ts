@@ -24,6 +24,7 @@ import { Sharing } from './sharing.ts'
 import { networkOf, ownTimeOf } from './spent.ts'
 import { Steps } from './steps.ts'
 import { type Inward, Sums } from './sums.ts'
+import { Timers } from './timers.ts'
 import { OPEN, RESPONSE_LOST, type Transaction, UNANSWERED } from './transaction.ts'
 import { Transactions } from './transactions.ts'
 import { Walks } from './walks.ts'
@@ -103,6 +104,7 @@ export class Trace {
   private readonly grouping: Grouping
   private readonly transactions: Transactions
   private readonly namings = new Namings()
+  private readonly timers = new Timers()
   private readonly options: TraceOptions
   /** From `decided` on they wait. */
   private queue: Transaction[] = []
@@ -180,6 +182,7 @@ export class Trace {
         t.end = Number.NaN
       }
       this.profiles.observe(t)
+      this.timers.observe(t)
       this.forwarding.observe(t)
     }
     this.pools.observe(batch, this.headOf)
@@ -243,7 +246,7 @@ export class Trace {
 
   private closeLookup(lookup: Lookup): void {
     for (const t of transactionsOf(lookup)) this.giveUp(t)
-    const { asked } = lookup.candidates[0].transactions[0]
+    const { asked, timedIn } = lookup.candidates[0].transactions[0]
     const knowledge = this.searchLists.of(lookup.client, asked)
     const resolver = resolverOf(habitsOf(lookup, this.profiles.clockShare(lookup.client)))
     lookup.resolver = resolver.name || null
@@ -251,7 +254,7 @@ export class Trace {
     if (lookup.candidates.length > 1)
       this.searchLists.noteWalk(lookup.client, asked, lookup.base, lookup.suffixes[0] !== null)
     lookup.ndots = { min: knowledge.ndotsMin, max: knowledge.ndotsMax }
-    decide(lookup, resolver, this.profiles.timersLate)
+    decide(lookup, resolver, this.timers.late(timedIn))
     judge(lookup)
     if (this.options.wanted(lookup)) this.tell(lookup)
     else this.learn(lookup)

@@ -57,6 +57,8 @@ export class Transaction {
   direction = 0
 
   // When. Queries at their sighting nearest to the client, the last one also at the one nearest to the server.
+  /** File in which the client's end of the last query, and of its response, was read. */
+  timedIn = 0
   start: Time = 0
   lastQuery: Time = 0
   lastQueryAtServer: Time = 0
@@ -151,7 +153,7 @@ export class Transaction {
 
   /** Takes a query's first sighting. What the fields of the query are is set by matching.ts, all others as in a new object. */
   renew(vantage: number, file: number, frame: number): void {
-    this.file = file
+    this.file = this.timedIn = file
     this.queryVantage = vantage
     this.firstFile = file
     this.firstFrame = frame
