@@ -40,8 +40,8 @@ function changesOf({ readings, seen }: Replay): Change[] {
     for (let i = 0; i < walk.suffixes.length; i++) {
       const suffix = walk.suffixes[i]
       if (suffix === null || walk.outcomes[i] === 'answered') continue
-      wasted += walk.queries[i]
-      suffixes.set(suffix, (suffixes.get(suffix) ?? 0) + walk.queries[i])
+      wasted += walk.queriesAt(i)
+      suffixes.set(suffix, (suffixes.get(suffix) ?? 0) + walk.queriesAt(i))
     }
     // A dot helps a name that is found as it is.
     if (wasted > 0 && base !== null && walk.suffixes.at(-1) === null && walk.outcome === 'answered')
@@ -65,14 +65,9 @@ function trialOf(replay: Replay, change: Change): Trial {
   const stops = new Set<string>()
   const outside = new Set<string>()
   replay.eachChanged(change, ({ walk, base }, sums) => {
-    for (let i = 0; i < walk.queries.length; i++) {
-      trial.queries += walk.queries[i]
-      trial.bytes += walk.bytes[i]
-      trial.wait += walk.wait[i]
-    }
-    trial.queries -= sums.queries
-    trial.bytes -= sums.bytes
-    trial.wait -= sums.wait
+    trial.queries += walk.queries - sums.queries
+    trial.bytes += walk.bytes - sums.bytes
+    trial.wait += walk.wait - sums.wait
     if (walk.outcome !== 'answered') return
     const name = base ?? '(a name that was not kept)'
     if (!sums.answered) stops.add(name)

@@ -130,13 +130,13 @@ function addSteps(load: Load, steps: readonly Step[], lookups: number, outcome: 
 /** The walk as it was seen. */
 const stepsOf = (walk: Walk, byId: ReadonlyMap<number, KnownName>, names: { text(id: number): string }): Step[] =>
   walk.suffixes.map((suffix, i) => ({
-    name: walk.names.length === 0 || walk.names[i] < 0 ? null : names.text(walk.names[i]),
-    known: byId.get(walk.names[i] ?? NONE) ?? null,
+    name: walk.nameAt(i) === NONE ? null : names.text(walk.nameAt(i)),
+    known: byId.get(walk.nameAt(i)) ?? null,
     suffix,
     outcome: walk.outcomes[i],
-    queries: walk.queries[i],
-    bytes: walk.bytes[i],
-    wait: walk.wait[i],
+    queries: walk.queriesAt(i),
+    bytes: walk.bytesAt(i),
+    wait: walk.waitAt(i),
     assumed: false,
     inServer: false,
   }))

@@ -2,7 +2,7 @@
  * How a walk that was seen is to be read before it is walked again: by which resolver, over which list, with which ndots, and whether
  * the configuration had any part in it. Where the wire leaves two readings open, what other clients do decides, and it is counted.
  */
-import type { AddressId } from '../model.ts'
+import { type AddressId, NONE } from '../model.ts'
 import type { Seen } from './replay.ts'
 import { RESOLVERS, type Resolver, UNKNOWN_RESOLVER } from './resolvers.ts'
 import { ndotsGiven, type SearchKnowledge } from './search-knowledge.ts'
@@ -92,7 +92,7 @@ function readingOf(walk: Walk, seen: Seen, votes: NdotsVotes, usual: Resolver | 
   let { base, dots: count } = walk
   let suffixes = walk.suffixes
   let otherDots = count
-  const full = walk.names.length === 1 ? seen.names.text(walk.names[0]) : ''
+  const full = walk.length === 1 && walk.nameAt(0) !== NONE ? seen.names.text(walk.nameAt(0)) : ''
   // What is known of the list at the end may show that an early name has two readings, too.
   if (full !== '' && (!walk.certain || (list.length > 0 && full.endsWith(`.${list[0]}`)))) {
     // Asked without a dot at its end, a full name of so few dots would have been searched first.
@@ -189,7 +189,7 @@ class NdotsVotes {
 
 /** Others ask for the same name in full more often than they let a search domain complete it. */
 function isAskedInFull(walk: Walk, { walks }: Seen): boolean {
-  const known = walks.names.byId.get(walk.names[0])
+  const known = walks.names.byId.get(walk.nameAt(0))
   return known !== undefined && known.asIs > known.searched
 }
 

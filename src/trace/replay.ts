@@ -127,9 +127,9 @@ export class Replay {
     const { walk, list, asked } = reading
     const i = asked[position === AS_IS ? list.length : position]
     if (i >= 0) {
-      sums.queries += walk.queries[i]
-      sums.bytes += walk.bytes[i]
-      sums.wait += walk.wait[i]
+      sums.queries += walk.queriesAt(i)
+      sums.bytes += walk.bytesAt(i)
+      sums.wait += walk.waitAt(i)
       return walk.outcomes[i]
     }
     const step = this.stepAt(reading, position)
@@ -205,15 +205,15 @@ export class Replay {
     const suffix = position === AS_IS ? null : list[position]
     const i = asked[position === AS_IS ? list.length : position]
     if (i >= 0) {
-      const id = walk.names[i] ?? NONE
+      const id = walk.nameAt(i)
       return {
         name: id === NONE ? null : this.seen.names.text(id),
         known: this.seen.walks.names.byId.get(id) ?? null,
         suffix,
         outcome: walk.outcomes[i],
-        queries: walk.queries[i],
-        bytes: walk.bytes[i],
-        wait: walk.wait[i],
+        queries: walk.queriesAt(i),
+        bytes: walk.bytesAt(i),
+        wait: walk.waitAt(i),
         assumed: false,
         inServer: false,
       }
@@ -285,7 +285,7 @@ function copiesOf(walks: readonly Walk[]): Map<number, number> {
       if (outcome !== 'nxdomain') return
       const sum = sums.get(walk.who) ?? { queries: 0, legs: 0 }
       sums.set(walk.who, sum)
-      sum.queries += walk.queries[i]
+      sum.queries += walk.queriesAt(i)
       sum.legs += walk.lookups * legs(walk.types)
     })
   }
@@ -305,13 +305,11 @@ function nextAt(order: readonly number[], at: number, outcome: Outcome, { resolv
 }
 
 const ofItself = (walk: Walk) => ({
-  queries: walk.totalQueries,
-  bytes: total(walk.bytes),
-  wait: total(walk.wait),
-  candidates: walk.lookups * walk.queries.length,
+  queries: walk.queries,
+  bytes: walk.bytes,
+  wait: walk.wait,
+  candidates: walk.lookups * walk.length,
 })
-
-const total = (sums: readonly number[]): number => sums.reduce((sum, n) => sum + n, 0)
 
 const nameOf = ({ base }: Reading, suffix: string | null): string | null =>
   base === null ? null : suffix === null ? base : `${base}.${suffix}`

@@ -1,5 +1,5 @@
 /** What a candidate with one search domain usually costs and comes to: for a candidate that nobody asked for in this capture. */
-import type { NameId, Outcome } from '../model.ts'
+import { type NameId, NONE, type Outcome } from '../model.ts'
 import type { Names } from '../wire/names.ts'
 import { add, KnownName, type KnownNames } from './known-names.ts'
 import type { Walk } from './walks.ts'
@@ -40,12 +40,14 @@ export class SuffixCosts {
   constructor(walks: readonly Walk[], known: KnownNames, names: Names) {
     const bySuffix = new Map<string | null, Set<NameId>>()
     for (const walk of walks) {
-      walk.names.forEach((name, i) => {
+      for (let i = 0; i < walk.length; i++) {
+        const name = walk.nameAt(i)
+        if (name === NONE) continue
         const suffix = walk.suffixes[i]
         const ids = bySuffix.get(suffix)
         if (ids) ids.add(name)
         else bySuffix.set(suffix, new Set([name]))
-      })
+      }
     }
     for (const [suffix, ids] of bySuffix) this.bySuffix.set(suffix, usualOf(ids, known, names))
   }

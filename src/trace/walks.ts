@@ -4,7 +4,7 @@
  * capture's length: beyond MAX_WALKS the least frequent are told by their form alone, without their names.
  */
 import { A, AAAA } from '../codes.ts'
-import { type AddressId, type NameId, NONE, OUTCOMES, type Outcome, type Role } from '../model.ts'
+import { type AddressId, type NameId, NONE, OUTCOMES, type Outcome, type Role, type Time } from '../model.ts'
 import { KnownNames } from './known-names.ts'
 import type { Lookup } from './lookup.ts'
 import { RESOLVERS } from './resolvers.ts'
@@ -25,59 +25,144 @@ export const ASKED_OTHER = 4
 export const legs = (types: number): number =>
   (types & ASKED_A ? 1 : 0) + (types & ASKED_AAAA ? 1 : 0) + (types & ASKED_OTHER ? 1 : 0)
 
-/** Lookups that went the same way. Sums, of its candidates in the order in which they were asked. */
-export class Walk {
-  readonly client: AddressId
+/** What walks of many clients and names have in common. */
+export interface Form {
   /** The server's address as the client used it. */
   readonly asked: AddressId
   readonly resolver: string | null
-  /** Client and resolver as one number: a pod may run several. */
-  readonly who: number
-  /** The name as the application gave it; null where only the form was kept. */
-  base: string | null
   readonly dots: number
   /** See Lookup.certain. */
   readonly certain: boolean
   readonly list: readonly string[]
   readonly suffixes: readonly (string | null)[]
   readonly outcomes: readonly Outcome[]
-  /** The candidates' names; empty where only the form was kept. */
-  names: NameId[]
   readonly outcome: Outcome
   readonly types: number
+}
+
+/** What is summed up of each candidate, in this order. */
+const QUERIES = 0
+/** NaN where unknown. */
+const BYTES = 1
+/** Nanoseconds. */
+const WAIT = 2
+const COLUMNS = 3
+
+/** Lookups that went the same way. Sums, of its candidates in the order in which they were asked. */
+export class Walk {
+  readonly form: Form
+  readonly client: AddressId
+  /** The name as the application gave it; null where only the form was kept. */
+  base: string | null
   lookups = 0
-  readonly queries: number[]
-  /** NaN where unknown. */
-  readonly bytes: number[]
-  /** Nanoseconds. */
-  readonly wait: number[]
   /** Lookups of which it is known whether they reached CoreDNS, and whether they left the cluster. */
   corednsKnown = 0
   clusterKnown = 0
+  /** Candidate after candidate. */
+  private readonly sums: number[]
+  /** The candidates' names; null where only the form was kept. */
+  private names: readonly NameId[] | null
 
-  /** `suffixes` and `outcomes` are those of the lookup, kept beyond the call. */
-  constructor(lookup: Lookup, types: number, suffixes: readonly (string | null)[], outcomes: readonly Outcome[]) {
+  constructor(lookup: Lookup, form: Form) {
     const { candidates } = lookup
+    this.form = form
     this.client = lookup.client
-    this.asked = candidates[0].transactions[0].asked
-    this.resolver = lookup.resolver
-    this.who = lookup.client * 32 + (RESOLVER_NUMBER.get(lookup.resolver) ?? 0)
     this.base = lookup.base
-    this.dots = dots(lookup.base)
-    this.certain = lookup.certain
-    this.list = lookup.searchList
-    this.suffixes = suffixes
-    this.outcomes = outcomes
-    this.names = candidates.map(({ transactions }) => transactions[0].qname)
-    this.outcome = lookup.outcome
-    this.types = types
-    this.queries = candidates.map(() => 0)
-    this.bytes = candidates.map(() => 0)
-    this.wait = candidates.map(() => 0)
+    this.names = candidates.map(({ qname }) => qname)
+    // With a NaN at first, so that numbers stand in it as they are.
+    this.sums = new Array<number>(COLUMNS * candidates.length).fill(Number.NaN).fill(0)
   }
 
-  get totalQueries(): number {
-    return this.queries.reduce((sum, n) => sum + n, 0)
+  get asked(): AddressId {
+    return this.form.asked
+  }
+
+  get resolver(): string | null {
+    return this.form.resolver
+  }
+
+  get dots(): number {
+    return this.form.dots
+  }
+
+  get certain(): boolean {
+    return this.form.certain
+  }
+
+  get list(): readonly string[] {
+    return this.form.list
+  }
+
+  get suffixes(): readonly (string | null)[] {
+    return this.form.suffixes
+  }
+
+  get outcomes(): readonly Outcome[] {
+    return this.form.outcomes
+  }
+
+  get outcome(): Outcome {
+    return this.form.outcome
+  }
+
+  get types(): number {
+    return this.form.types
+  }
+
+  /** How many candidates it has. */
+  get length(): number {
+    return this.form.outcomes.length
+  }
+
+  /** Client and resolver as one number: a pod may run several. */
+  get who(): number {
+    return this.client * 32 + (RESOLVER_NUMBER.get(this.form.resolver) ?? 0)
+  }
+
+  /** The name of a candidate; NONE where it is not known. */
+  nameAt(i: number): NameId {
+    return this.names?.[i] ?? NONE
+  }
+
+  queriesAt(i: number): number {
+    return this.sums[i * COLUMNS + QUERIES]
+  }
+
+  bytesAt(i: number): number {
+    return this.sums[i * COLUMNS + BYTES]
+  }
+
+  waitAt(i: number): Time {
+    return this.sums[i * COLUMNS + WAIT]
+  }
+
+  get queries(): number {
+    return this.total(QUERIES)
+  }
+
+  get bytes(): number {
+    return this.total(BYTES)
+  }
+
+  get wait(): Time {
+    return this.total(WAIT)
+  }
+
+  private total(column: number): number {
+    let sum = 0
+    for (let i = column; i < this.sums.length; i += COLUMNS) sum += this.sums[i]
+    return sum
+  }
+
+  add(i: number, queries: number, bytes: number, wait: Time): void {
+    const { sums } = this
+    sums[i * COLUMNS + QUERIES] += queries
+    sums[i * COLUMNS + BYTES] += bytes
+    sums[i * COLUMNS + WAIT] += wait
+  }
+
+  forgetNames(): void {
+    this.base = this.names = null
   }
 
   /** Adds the sums of another one of the same form. */
@@ -85,11 +170,7 @@ export class Walk {
     this.lookups += other.lookups
     this.corednsKnown += other.corednsKnown
     this.clusterKnown += other.clusterKnown
-    for (let i = 0; i < this.queries.length; i++) {
-      this.queries[i] += other.queries[i]
-      this.bytes[i] += other.bytes[i]
-      this.wait[i] += other.wait[i]
-    }
+    for (let i = 0; i < this.sums.length; i++) this.sums[i] += other.sums[i]
   }
 }
 
@@ -101,12 +182,13 @@ export class Walks {
   first = Number.POSITIVE_INFINITY
   last = Number.NEGATIVE_INFINITY
   private readonly named = new Map<number, Walk>()
-  private readonly forms = new Map<string, Walk>()
-  private readonly suffixes = new KeptOnce<string | null>()
-  private readonly outcomes = new KeptOnce<Outcome>()
+  /** By client and form. */
+  private readonly unnamed = new Map<string, Walk>()
+  /** So that walks that have one in common share it. */
+  private readonly forms = new Map<string, Form>()
 
   get list(): Walk[] {
-    return [...this.named.values(), ...this.forms.values()]
+    return [...this.named.values(), ...this.unnamed.values()]
   }
 
   /** Takes a lookup that is closed; its outcomes and suffixes are known. */
@@ -119,7 +201,7 @@ export class Walks {
     let walk = this.named.get(key)
     if (!walk) {
       if (this.named.size >= MAX_WALKS) this.forgetNames()
-      walk = new Walk(lookup, types, this.suffixes.of(lookup.suffixes), this.outcomes.of(lookup.outcomes))
+      walk = new Walk(lookup, this.formOf(lookup, types))
       this.named.set(key, walk)
     }
     walk.lookups++
@@ -144,11 +226,7 @@ export class Walks {
         bytes += t.querySize === NONE ? Number.NaN : t.querySize * sent
         if (!Number.isNaN(t.end) && t.responseSize !== NONE) bytes += t.responseSize
       }
-      if (walk) {
-        walk.queries[i] += queries
-        walk.bytes[i] += bytes
-        walk.wait[i] += wait
-      }
+      walk?.add(i, queries, bytes, wait)
       const name = transactions[0].qname
       if (name === NONE) continue
       const known = this.names.of(name)
@@ -170,53 +248,43 @@ export class Walks {
     if (t.recordTtl !== NONE) known.ttl = Math.max(known.ttl, t.recordTtl)
   }
 
+  private formOf(lookup: Lookup, types: number): Form {
+    const { resolver, certain, searchList: list, suffixes, outcomes, outcome } = lookup
+    const { asked } = lookup.candidates[0].transactions[0]
+    const form: Form = { asked, resolver, dots: dots(lookup.base), certain, list, suffixes, outcomes, outcome, types }
+    const key = `${keyOfForm(form)}\n${list.join(' ')}`
+    const known = this.forms.get(key)
+    if (known) return known
+    // Walks hold on to their own.
+    if (this.forms.size >= MAX_FORMS) this.forms.clear()
+    const own = { ...form, suffixes: [...suffixes], outcomes: [...outcomes] }
+    this.forms.set(key, own)
+    return own
+  }
+
   /** Of the rarer half only the form is kept. */
   private forgetNames(): void {
+    const { unnamed } = this
     const rare = [...this.named].sort((a, b) => a[1].lookups - b[1].lookups).slice(0, MAX_WALKS / 2)
     for (const [key, walk] of rare) {
       this.named.delete(key)
-      const form = [
-        walk.client,
-        walk.asked,
-        walk.resolver,
-        walk.dots,
-        walk.types,
-        walk.certain,
-        walk.suffixes.join(' '),
-      ]
-      const formKey = `${form.join('|')}|${walk.outcomes.join()}|${walk.outcome}`
-      const known = this.forms.get(formKey)
+      const formKey = `${walk.client}\n${keyOfForm(walk.form)}`
+      const known = unnamed.get(formKey)
       if (known) known.merge(walk)
-      else if (this.forms.size < MAX_FORMS) {
-        walk.base = null
-        walk.names = []
-        this.forms.set(formKey, walk)
+      else if (unnamed.size < MAX_FORMS) {
+        walk.forgetNames()
+        unnamed.set(formKey, walk)
       } else {
         this.untold.lookups += walk.lookups
-        this.untold.queries += walk.totalQueries
+        this.untold.queries += walk.queries
       }
     }
   }
 }
 
-/** More different rows than this are kept each for itself. */
-const MAX_ROWS = 4096
-
-/** Rows of words, each kept once: thousands of walks went through the same search domains to the same outcomes. */
-class KeptOnce<Word extends string | null> {
-  private readonly known = new Map<string, readonly Word[]>()
-
-  /** A row with these words, which nobody changes. */
-  of(words: readonly Word[]): readonly Word[] {
-    const key = words.join(' ')
-    const known = this.known.get(key)
-    // Names are the wire's, so two rows may have one key.
-    if (known?.length === words.length && known.every((word, i) => word === words[i])) return known
-    const row = [...words]
-    if (known === undefined && this.known.size < MAX_ROWS) this.known.set(key, row)
-    return row
-  }
-}
+/** All of it but the list: what the walk did, not what it might have done. */
+const keyOfForm = ({ asked, resolver, dots, types, certain, suffixes, outcomes, outcome }: Form): string =>
+  [asked, resolver, dots, types, certain, suffixes.join(' '), outcomes.join(), outcome].join('\n')
 
 const typeBit = (qtype: number): number => (qtype === A ? ASKED_A : qtype === AAAA ? ASKED_AAAA : ASKED_OTHER)
 

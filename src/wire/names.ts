@@ -6,8 +6,8 @@ import { type NameId, NONE } from '../model.ts'
 
 /** Blocks in which the names' bytes stand; no name crosses from one to the next. */
 const BLOCK = 1 << 18
-/** Texts that are kept; beyond that all are made anew. Few names make up most messages. */
-const MOST_TEXTS = 30_000
+/** Texts that are kept, each in its place until another one takes it; a power of two. Few names make up most messages. */
+const TEXTS = 16_384
 /** Slots of the cache in front of the table, a power of two, and the bytes that one holds. */
 const SLOTS = 2048
 const SLOT_BYTES = 128
@@ -32,8 +32,8 @@ export class Names {
   private table = new Int32Array(2048)
   /** So that nobody can write names that all fall into one place. */
   private readonly seed = (Math.random() * 0x1_0000_0000) | 0
-  private texts: (string | undefined)[] = []
-  private keptTexts = 0
+  private readonly texts = new Array<string>(TEXTS).fill('')
+  private readonly textIds = new Int32Array(TEXTS).fill(NONE)
   /** Names in texts that no wire form has (a flow log may hold anything). */
   private readonly odd = new Map<string, NameId>()
   private readonly oddTexts = new Map<NameId, string>()
@@ -98,18 +98,11 @@ export class Names {
 
   /** In presentation form, lower case, without a trailing dot; "" is the root. */
   text(id: NameId): string {
-    const kept = this.texts[id]
-    if (kept !== undefined) return kept
-    const odd = this.oddTexts.get(id)
-    if (odd !== undefined) return odd
-    if (++this.keptTexts > MOST_TEXTS) {
-      this.texts = []
-      this.keptTexts = 1
-    }
-    const text = this.makeText(id)
-    // No holes, which would make the array slow.
-    while (this.texts.length < id) this.texts.push(undefined)
-    this.texts[id] = text
+    const place = id & (TEXTS - 1)
+    if (this.textIds[place] === id) return this.texts[place]
+    const text = this.oddTexts.get(id) ?? this.makeText(id)
+    this.textIds[place] = id
+    this.texts[place] = text
     return text
   }
 

@@ -31,7 +31,7 @@ function listPatch(change: Change, { readings }: Replay, addressText: (address: 
     if (!list.some(suffix => change.dropSuffix.includes(suffix))) continue
     const key = list.join(' ')
     const known = lists.get(key) ?? { list, server: walk.asked, ndots, queries: 0 }
-    known.queries += walk.totalQueries
+    known.queries += walk.queries
     if (ndots !== null && (known.ndots === null || ndots > known.ndots)) known.ndots = ndots
     lists.set(key, known)
   }
