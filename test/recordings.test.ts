@@ -372,8 +372,7 @@ describe.skipIf(scenarios.length === 0)(
           const { endpoints } = (await run(files)).report
           for (const { address, role, seenIn } of endpoints) {
             const description: string | undefined = addresses[address]
-            // In 05 one node has a cache at the service's address and the other has none.
-            if (description === undefined || role === 'unknown' || scenario.startsWith('05')) continue
+            if (description === undefined || role === 'unknown') continue
             expect(
               trueRoles(description, nodelocal),
               `${address} in ${files.map(file => basename(file)).join()}`,
@@ -384,6 +383,30 @@ describe.skipIf(scenarios.length === 0)(
           }
         }
       })
+    }
+  },
+)
+
+test.skipIf(scenarios.length === 0)(
+  "05: the service's address is a cache on one node and CoreDNS' on the other, in all combinations of captures",
+  async () => {
+    const { addresses, nodelocal } = toldIn('05-coredns-down', 'topology.json')
+    const all = capturesOf('05-coredns-down', /\.pcap$/)
+    for (let chosen = 1; chosen < 1 << all.length; chosen++) {
+      const files = all.filter((_, i) => (chosen >> i) & 1)
+      const where = files.map(file => basename(file)).join()
+      const { hops, report } = await run(files)
+      for (const { address, role } of report.endpoints)
+        if (role !== 'unknown')
+          expect(trueRoles(addresses[address], nodelocal), `${address} in ${where}`).toContain(role)
+      const asked = hops.filter(({ to, from }) => to.asked === '10.96.0.10' && from.role === 'pod')
+      const rolesOn = (node: string): Set<string> =>
+        new Set(asked.filter(({ from }) => addresses[from.address].endsWith(node)).map(({ to }) => to.role))
+      expect([...rolesOn('node-a')], where).toEqual(rolesOn('node-a').size > 0 ? ['coredns'] : [])
+      expect([...rolesOn('node-b')], where).toEqual(rolesOn('node-b').size > 0 ? ['node-local-cache'] : [])
+      if (!files.some(file => file.includes('node-a')) || !files.some(file => file.includes('node-b'))) continue
+      const rows = report.endpoints.filter(({ address }) => address === '10.96.0.10').map(({ role }) => role)
+      expect(rows.sort(), where).toEqual(['coredns', 'node-local-cache'])
     }
   },
 )

@@ -232,34 +232,37 @@ export function edgesOf(trace: Trace, context: RecordContext, sums: Sums): EdgeR
     const from = fromRole(trace, edges[0])
     const to = trace.endpoints.serverRole(edges[0].to).role
     rows.push(edgeRow(context, from, to, null, edges))
-    const byServer = new Map<AddressId, EdgeSum[]>()
-    for (const edge of edges) {
-      const known = byServer.get(edge.to)
-      if (known) known.push(edge)
-      else byServer.set(edge.to, [edge])
-    }
-    const perServer = [...byServer].map(([server, own]) => edgeRow(context, from, to, server, own))
+    const perServer = [...byServerOf(context, edges)].map(([server, own]) => edgeRow(context, from, to, server, own))
     rows.push(...perServer.sort((a, b) => b.count - a.count))
   }
   return rows
 }
 
-function serversOf(trace: Trace, context: RecordContext, sums: Sums): ServerRow[] {
+/** By address as people read it: of one that exists on every node all together. */
+function byServerOf({ tables }: RecordContext, edges: readonly EdgeSum[]): Map<AddressId, EdgeSum[]> {
   const byServer = new Map<AddressId, EdgeSum[]>()
-  for (const edge of sums.edges.values()) {
-    const known = byServer.get(edge.to)
+  for (const edge of edges) {
+    const server = tables.addresses.own(edge.to)
+    const known = byServer.get(server)
     if (known) known.push(edge)
-    else byServer.set(edge.to, [edge])
+    else byServer.set(server, [edge])
   }
-  const rows = [...byServer].map(([address, edges]): ServerRow => {
-    const { role } = trace.endpoints.serverRole(address)
-    const {
-      from: _from,
-      to: _to,
-      clients: _clients,
-      askers: _askers,
-      ...row
-    } = edgeRow(context, role, role, null, edges)
+  return byServer
+}
+
+function serversOf(trace: Trace, context: RecordContext, sums: Sums): ServerRow[] {
+  const byRole = new Map<Role, EdgeSum[]>()
+  for (const edge of sums.edges.values()) {
+    const { role } = trace.endpoints.serverRole(edge.to)
+    const known = byRole.get(role)
+    if (known) known.push(edge)
+    else byRole.set(role, [edge])
+  }
+  const perServer = [...byRole].flatMap(([role, edges]) =>
+    [...byServerOf(context, edges)].map(([address, own]) => ({ role, address, own })),
+  )
+  const rows = perServer.map(({ role, address, own }): ServerRow => {
+    const { from: _from, to: _to, clients: _clients, askers: _askers, ...row } = edgeRow(context, role, role, null, own)
     return {
       ...row,
       server: context.tables.addresses.text(address),

@@ -2,10 +2,13 @@
  * What each capture shows of the two directions: whether both, and how far responses had come when they were seen. A server's own
  * capture sees them leave, with their full TTL.
  */
-import { INCOMING, type Messages, type Time } from '../model.ts'
+import { type AddressId, INCOMING, type Messages, NONE, type Time } from '../model.ts'
 
 /** A capture with fewer responses than this share of its queries shows one direction only. */
 const BOTH_DIRECTIONS = 0.5
+
+/** Linux sends with this TTL; a router lowers it. */
+const FULL_TTL = 64
 
 /** All by file, but for what is by vantage point. */
 export class Arrivals {
@@ -19,6 +22,10 @@ export class Arrivals {
   private readonly cameIn: number[] = []
   /** Time of the last message. */
   private readonly latest: Time[] = []
+  /** By AddressId, where its queries come in before any router: the file that has the lead (Boyer and Moore), and how far. */
+  private readonly homes: number[] = []
+  private readonly leads: number[] = []
+  private readonly homeFiles: boolean[] = []
 
   /** Takes a query, row i. */
   addQuery(m: Messages, i: number, time: Time): void {
@@ -26,6 +33,38 @@ export class Arrivals {
     if (!(this.latest[file] >= time)) this.latest[file] = time
     this.queriesAt[m.vantage[i]] = (this.queriesAt[m.vantage[i]] ?? 0) + 1
     this.queries[file] = (this.queries[file] ?? 0) + 1
+    if (this.hasSeveralFiles && m.direction[i] === INCOMING && m.ttl[i] === FULL_TTL) this.noteHome(m.from[i], file)
+  }
+
+  /** Messages of more than one capture were seen. */
+  get hasSeveralFiles(): boolean {
+    return this.queries.length > 1
+  }
+
+  /** The capture of the node at which a client's queries come in; NONE where none is known. On its way a query comes by there first. */
+  homeOf(client: AddressId): number {
+    return this.homes[client] ?? NONE
+  }
+
+  /** True for a capture taken at a node that clients are at home at. */
+  isHome(file: number): boolean {
+    return this.homeFiles[file] === true
+  }
+
+  private noteHome(client: AddressId, file: number): void {
+    const home = this.homes[client]
+    if (home === undefined) {
+      while (this.homes.length < client) {
+        this.homes.push(NONE)
+        this.leads.push(0)
+      }
+    }
+    if (home === file) this.leads[client]++
+    else if (home === undefined || home === NONE || --this.leads[client] < 0) {
+      this.homes[client] = file
+      this.leads[client] = 1
+      this.homeFiles[file] = true
+    }
   }
 
   /** Takes a response, row i. */

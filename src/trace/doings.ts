@@ -58,3 +58,16 @@ export const newDoings = (): Doings => ({
   routed: new Set(),
   sameLink: 0,
 })
+
+/** Whom an address stood for, or was translated to, most often; null where it never was. */
+export function mostFrequent(map: Map<AddressId, number>): AddressId | null {
+  let best: AddressId | null = null
+  let most = 0
+  for (const [key, n] of map) {
+    if (n > most) {
+      best = key
+      most = n
+    }
+  }
+  return best
+}

@@ -8,7 +8,7 @@ import { type AddressId, INCOMING, NONE, OTHER_HOST, OUTGOING, type Role, TCP } 
 import { WELL_KNOWN } from '../well-known.ts'
 import type { Tables } from '../wire/tables.ts'
 import { type Contradiction, contradictionOf } from './contradictions.ts'
-import { type Doings, newDoings } from './doings.ts'
+import { type Doings, mostFrequent, newDoings } from './doings.ts'
 import { forwarderRoleOf } from './forwarder-role.ts'
 import { type Forwarding, zoneBehindService } from './forwarding.ts'
 import { type KnownAs, knownAs } from './known-as.ts'
@@ -160,7 +160,7 @@ export class Endpoints {
     for (const [address] of served) {
       const known = this.serverRoles.get(address) as RoleEvidence
       if (known.role !== 'unknown') continue
-      this.serverRoles.set(address, this.inferUpstream(address))
+      this.serverRoles.set(address, this.inferService(address) ?? this.inferUpstream(address))
     }
     this.hostNetworks = this.findHostNetworks()
     this.podRanges = this.findPodRanges()
@@ -234,15 +234,15 @@ export class Endpoints {
 
   /** `except`: roles that say nothing of the side that is asked for. */
   private hinted(address: AddressId, except: readonly Role[]): RoleEvidence | null {
-    const role = this.hints.get(address)
+    const role = this.hints.get(this.tables.addresses.own(address))
     if (role) return { role, evidence: ['given by the user'] }
-    const told = this.told.get(address)
+    const told = this.told.get(this.tables.addresses.own(address))
     return told && !except.includes(told.role) ? told : null
   }
 
   /** That an address is a pod's or a node's says nothing of what it asks for others. */
   private hintedForwarder(address: AddressId): RoleEvidence | null {
-    const role = this.hints.get(address)
+    const role = this.hints.get(this.tables.addresses.own(address))
     return role === 'coredns' || role === 'node-local-cache' ? { role, evidence: ['given by the user'] } : null
   }
 
@@ -292,6 +292,16 @@ export class Endpoints {
       }
     }
     return NOTHING
+  }
+
+  /** Of an address that answers nothing itself: it is what serves what is asked of it elsewhere. */
+  private inferService(address: AddressId): RoleEvidence | null {
+    const d = this.doings.get(address) as Doings
+    const behind = mostFrequent(d.translatedTo)
+    if (behind === null || d.clusterAnswers + d.otherAnswers > 0) return null
+    const { role } = this.serverRoles.get(behind) ?? NOTHING
+    if (role !== 'coredns' && role !== 'node-local-cache') return null
+    return { role, evidence: [`what it is asked is served by ${this.tables.addresses.text(behind)} (DNAT)`] }
   }
 
   private inferUpstream(address: AddressId): RoleEvidence {
@@ -432,16 +442,4 @@ const isWithin = (name: string, zone: string): boolean => name === zone || name.
 
 function count(map: Map<AddressId, number>, key: AddressId): void {
   map.set(key, (map.get(key) ?? 0) + 1)
-}
-
-function mostFrequent(map: Map<AddressId, number>): AddressId | null {
-  let best: AddressId | null = null
-  let most = 0
-  for (const [key, n] of map) {
-    if (n > most) {
-      best = key
-      most = n
-    }
-  }
-  return best
 }

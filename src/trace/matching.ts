@@ -135,7 +135,7 @@ export class Matching {
   private queryFit(t: Transaction, m: Messages, i: number, time: Time, vantage: number): number {
     if (t.qname !== m.qname[i] || t.qtype !== m.qtype[i] || t.transport !== m.transport[i]) return NO_MATCH
     const server = m.to[i]
-    const sameServer = server === t.asked || server === t.server
+    const sameServer = t.isServer(server)
     const gap = time - t.lastQuery
     const ipId = m.ipId[i]
     const sameIpId = ipId > 0 && ipId === t.ipId
@@ -249,7 +249,7 @@ export class Matching {
       t.framesOfFirstTry = t.framesLength
       t.firstTranslated = t.translated
     }
-    t.translated = m.to[i] !== t.asked || m.from[i] !== t.client
+    t.translated = (m.to[i] !== t.asked && m.to[i] !== t.onWire) || m.from[i] !== t.client
     if (t.triesAt) t.triesAt.push(t.framesLength)
     else t.triesAt = [t.framesLength]
     t.retransmissions++
@@ -320,7 +320,7 @@ export class Matching {
   private mergeUntranslated(m: Messages, i: number, time: Time, vantage: number): boolean {
     const t = this.table.latest(m.qname[i], m.dnsId[i])
     if (t === null || t.state !== ANSWERED || t.qtype !== m.qtype[i] || t.transport !== m.transport[i]) return false
-    if (m.from[i] !== t.server && m.from[i] !== t.asked) return false
+    if (!t.isServer(m.from[i])) return false
     if (t.responseSize !== m.size[i] || t.rcode !== m.rcode[i] || t.responseSeenAt(vantage)) return false
     if (!isOneCrossing(time - t.end, m.file[i] === t.file && t.delivered, false)) return false
     this.mergeResponse(t, m, i, time, vantage)
@@ -407,8 +407,8 @@ export class Matching {
     let found = false
     for (const t of this.table.pending) {
       if (t.state !== OPEN || t.transport !== TCP) continue
-      const down = t.clientPort === m.toPort[i] && t.client === m.to[i] && t.server === m.from[i]
-      const up = t.clientPort === m.fromPort[i] && t.client === m.from[i] && t.server === m.to[i]
+      const down = t.clientPort === m.toPort[i] && t.client === m.to[i] && t.isServer(m.from[i])
+      const up = t.clientPort === m.fromPort[i] && t.client === m.from[i] && t.isServer(m.to[i])
       if (!down && !up) continue
       found = true
       t.state = UNREACHED
@@ -443,7 +443,7 @@ const SIGHTING = 4
 
 function fits(t: Transaction, m: Messages, i: number, server: number): boolean {
   if (t.transport !== m.transport[i]) return false
-  if (server !== t.server && server !== t.asked) return false
+  if (!t.isServer(server)) return false
   // FORMERR and NOTIMP may come without the question; a cut name can only be compared as far as it goes.
   if (m.qname[i] === NONE || t.nameCut || m.state[i] & NAME_CUT) return true
   return t.qname === m.qname[i] && t.qtype === m.qtype[i]

@@ -13,6 +13,7 @@ import { type Lookup, transactionsOf } from './lookup.ts'
 import { lossesOf } from './losses.ts'
 import { Matching } from './matching.ts'
 import { Namings } from './naming.ts'
+import { Nodes } from './nodes.ts'
 import { decide } from './outcome.ts'
 import { Places } from './places.ts'
 import { Pools } from './pools.ts'
@@ -98,6 +99,7 @@ export class Trace {
   readonly profiles: Profiles
   readonly places: Places
   private readonly pools = new Pools()
+  private readonly nodes: Nodes
   private readonly headOf: (name: NameId) => number
   readonly sums = new Sums()
   readonly walks = new Walks()
@@ -132,6 +134,7 @@ export class Trace {
     })
     this.profiles = new Profiles(tables.addresses)
     this.forwarding = new Forwarding(tables.names, this.profiles, this.transactions)
+    this.nodes = new Nodes(tables.addresses, this.matching.arrivals)
     this.headOf = name => tables.names.head(name)
     this.endpoints = new Endpoints(tables, this.searchLists, this.forwarding, this.pools, options.clusterDomain)
     this.places = new Places(this.matching.arrivals, this.endpoints)
@@ -176,6 +179,7 @@ export class Trace {
   private drain(until: Time, all: boolean, complete = false): void {
     const batch = this.takeBatch(until, complete)
     this.learnt = true
+    this.nodes.place(batch)
     for (const t of batch) {
       if (this.matching.lostResponse(t)) {
         t.state = RESPONSE_LOST

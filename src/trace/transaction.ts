@@ -32,6 +32,8 @@ export class Transaction {
   seen: AddressId = NONE
   seenPort = 0
   asked: AddressId = NONE
+  /** Where `asked` (and `server`) is the id of one of several servers with one address, the address's own id, as messages have it (nodes.ts). */
+  onWire: AddressId = NONE
   server: AddressId = NONE
   serverPort = 0
   /** TTL at the sightings nearest to the client and to the server: forwarding only ever lowers it. */
@@ -159,6 +161,7 @@ export class Transaction {
     this.firstFrame = frame
     this.state = OPEN
     this.delivered = false
+    this.onWire = NONE
     this.translated = this.firstTranslated = false
     this.responseAtServer = Number.NaN
     this.end = Number.NaN
@@ -203,6 +206,11 @@ export class Transaction {
     this.next = null
     this.nextOfName = null
     this.aliasKey = NONE
+  }
+
+  /** True of an address, as a message has it, that it was sent to or that serves it. */
+  isServer(address: AddressId): boolean {
+    return address === this.server || address === this.asked || address === this.onWire
   }
 
   /** File, frame, file, frame ... of all sightings, made anew: for those who print them. */

@@ -40,6 +40,7 @@ export class Addresses {
   private readonly v4 = new Map<number, AddressId>()
   private readonly v6 = new Map<string, AddressId>()
   private readonly texts: string[] = []
+  private readonly aliases = new Map<AddressId, AddressId>()
   private readonly limit: number
   /** As somebody wrote them, so that a flow log's addresses are parsed once. */
   private readonly written = new Map<string, AddressId>()
@@ -99,6 +100,20 @@ export class Addresses {
     }
     const bytes = bytesOfV6(text)
     return bytes ? this.internV6(bytes, 0) : NONE
+  }
+
+  /** Another id for the same address: a server of its own behind it, on another node. The same one where there is no room. */
+  alias(id: AddressId): AddressId {
+    const alias = this.texts.length
+    if (alias >= this.limit) return id
+    this.texts.push(this.texts[id])
+    this.aliases.set(alias, id)
+    return alias
+  }
+
+  /** The id by which messages and the user know an address. */
+  own(id: AddressId): AddressId {
+    return this.aliases.get(id) ?? id
   }
 
   text(id: AddressId): string {
