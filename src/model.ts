@@ -252,7 +252,7 @@ export const OUTCOMES = [
 ] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
-export const ROLES = ['pod', 'host', 'node-local-cache', 'coredns', 'upstream', 'unknown'] as const
+export const ROLES = ['pod', 'host', 'host-resolver', 'node-local-cache', 'coredns', 'upstream', 'unknown'] as const
 export type Role = (typeof ROLES)[number]
 
 export const SERVED_FROM = ['cache', 'stale', 'forwarded', 'shared', 'authoritative'] as const

@@ -94,6 +94,9 @@ const NODE_LOCAL: readonly (readonly [name: string, ...addresses: string[]])[] =
   ['AKS LocalDNS', '169.254.10.10', '169.254.10.11'],
 ]
 
+/** Node-local, but for the node itself and pods with dnsPolicy Default: AKS LocalDNS at its first address. */
+export const NODES_OWN: ReadonlySet<string> = new Set(['169.254.10.10'])
+
 const STUBS: readonly (readonly [name: string, ...addresses: string[]])[] = [
   // https://www.freedesktop.org/software/systemd/man/systemd-resolved.html; .54 passes on without a cache of its own
   ['systemd-resolved', '127.0.0.53', '127.0.0.54'],

@@ -168,7 +168,7 @@ test.each([
   ['-o csv a.pcap', 'dnstrail: the report comes as text, json or ndjson; csv is for lookups, hops and messages.'],
   [
     '--role dns=10.0.0.1 a.pcap',
-    "dnstrail: option '--role <role=address,...>' argument 'dns=10.0.0.1' is invalid. It is ROLE=ADDRESS, and ROLE one of pod, host, node-local-cache, coredns, upstream.",
+    "dnstrail: option '--role <role=address,...>' argument 'dns=10.0.0.1' is invalid. It is ROLE=ADDRESS, and ROLE one of pod, host, host-resolver, node-local-cache, coredns, upstream.",
   ],
   [
     '--role coredns=10.0.0 a.pcap',

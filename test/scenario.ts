@@ -16,11 +16,14 @@
  * "CNAME name", "icmp", "drop" ("drop behind": behind the DNAT), "unopened" (the SYN of its TCP
  * connection is sent again). Words before the type: sport, id (hex), client, server, opt (UDP size), cookie, ad, tcp, syn (milliseconds
  * since the SYN of its connection); behind the outcome: after (milliseconds, 2 without), ttl, size (bytes), cut (the capture holds a part of it),
- * aa, noaa, nora (flags that are set and not set), cname (in front of the addresses). "dnat" before the type is the address that serves it:
+ * aa, noaa, nora (flags that are set and not set), cname (in front of the addresses). "dport" before the type is the port behind the DNAT. "dnat" before the type is the address that serves it:
  * both sides of the translation are seen, "crossing" milliseconds apart. A line that begins with = is one lookup that must come out, in order of start, and no other.
  *
  * A line that begins with > is one hop, in order of start: "client server type name", and of it what is named: outcome, rcode, fromRole,
  * toRole, servedFrom, causedBy (which of these lines, counted from 1), lost (query or response, and where), lookup (which line with =), ... Where there is one, all are listed.
+ *
+ * A line that begins with @ is one row of the endpoints, in the report's order: "address role (name): evidence". The name in brackets is left out
+ * where there is none; the evidence has all sentences, with a semicolon between, or is left out. Where there is one, all are listed.
  *
  * For findings: "walk" is a whole search by glibc, A and AAAA from one port, the domains of `list` (commas) denied one after the other
  * until the one in `at` or the name itself answers; AAAA is empty unless `v6` gives an address. The lines between repeat and end come again with later times, %i counts them from 0.
@@ -38,6 +41,7 @@ import {
   CONTENT_CUT,
   DNS_MESSAGE,
   EDNS_COOKIE,
+  type EndpointRow,
   HAS_A,
   HAS_AAAA,
   HAS_ASKED_TYPE,
@@ -67,6 +71,7 @@ interface Row {
   client: string
   server: string
   port: number
+  serverPort: number
   id: number
   type: number
   name: string
@@ -93,6 +98,7 @@ export interface Scenario {
   expected: string[]
   findings: string[]
   hops: string[]
+  endpoints: string[]
   /** What the findings must say. */
   says: string[]
   /** Address and node. */
@@ -116,6 +122,7 @@ export function readScenario(path: string): Scenario {
     expected: [],
     findings: [],
     hops: [],
+    endpoints: [],
     says: [],
     nodes: [],
     policies: [],
@@ -134,6 +141,7 @@ export function readScenario(path: string): Scenario {
     else if (line.startsWith('~')) scenario.says.push(line.slice(1).trim())
     else if (line.startsWith('!')) scenario.findings.push(line.slice(1).trim())
     else if (line.startsWith('>')) scenario.hops.push(line.slice(1).trim())
+    else if (line.startsWith('@')) scenario.endpoints.push(line.slice(1).trim())
     else if (line.startsWith('=')) scenario.expected.push(line.slice(1).trim())
     else if (/^[\d.]+ /.test(line)) scenario.rows.push(...rowsOf(line))
   }
@@ -210,6 +218,7 @@ function rowsOf(line: string): Row[] {
     client: given.get('client') ?? '10.244.0.11',
     server: given.get('server') ?? '10.96.0.10',
     port: Number(given.get('sport') ?? 40000),
+    serverPort: 53,
     id: Number.parseInt(given.get('id') ?? '1', 16),
     type: typeOf(type),
     name,
@@ -232,6 +241,7 @@ function rowsOf(line: string): Row[] {
     ...row,
     time: row.time + later,
     server: served as string,
+    serverPort: Number(given.get('dport') ?? 53),
     vantage: 1,
   })
   if (outcome === 'drop') return served && values.includes('behind') ? [query, inside(query, 20e-6)] : [query]
@@ -376,8 +386,8 @@ export function traceScenario(
     m.transport[0] = row.tcp ? 1 : 0
     m.from[0] = tables.addresses.internText(fromClient ? row.client : row.server)
     m.to[0] = tables.addresses.internText(fromClient ? row.server : row.client)
-    m.fromPort[0] = fromClient ? row.port : 53
-    m.toPort[0] = fromClient ? 53 : row.port
+    m.fromPort[0] = fromClient ? row.port : row.serverPort
+    m.toPort[0] = fromClient ? row.serverPort : row.port
     m.ipId[0] = row.packet
     m.ttl[0] = 64 - row.vantage
     m.size[0] = row.size
@@ -454,4 +464,10 @@ export function describeHop(hop: HopRecord, hops: HopRecord[], lookups: LookupRe
     return `${key}=${known[key] ?? '?'}`
   })
   return [hop.from.address, hop.to.address, hop.qtype, hop.qname, ...told].join(' ')
+}
+
+/** An endpoint in the words of an expectation. */
+export function describeEndpoint({ address, role, name, evidence }: EndpointRow, expectation: string): string {
+  const told = [address, role, ...(name === null ? [] : [`(${name})`])].join(' ')
+  return expectation.includes(': ') ? `${told}: ${evidence.join('; ')}` : told
 }

@@ -5,6 +5,7 @@ import { count, plural } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { kept } from '../trace/transactions.ts'
+import { NODES_OWN } from '../well-known.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { Tally } from './tally.ts'
@@ -151,8 +152,11 @@ class DnsPolicy implements Observer {
   private policyOf({ client, server, searchesCluster }: Way): Policy | null {
     const role = clientRole(this.world, client)
     if (role !== 'pod' && role !== 'host') return null
-    if (isClusterDns(this.world, server)) return role === 'pod' ? 'ClusterFirst' : 'ClusterFirstWithHostNet'
-    if (serverRole(this.world, server) !== 'upstream') return null
+    const isNodes = NODES_OWN.has(this.world.tables.addresses.text(server))
+    // With Cloud DNS for GKE the cluster's names are the cloud's resolver's.
+    const isClusters = isClusterDns(this.world, server) || this.world.trace.endpoints.servesCluster(server)
+    if (isClusters && !isNodes) return role === 'pod' ? 'ClusterFirst' : 'ClusterFirstWithHostNet'
+    if (serverRole(this.world, server) !== 'upstream' && !isNodes) return null
     if (role === 'host') return 'Default (node or host network)'
     return searchesCluster ? 'None' : 'Default'
   }

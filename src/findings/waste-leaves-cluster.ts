@@ -85,7 +85,11 @@ class WasteLeavesCluster implements Observer {
 
   conclude(): Draft[] {
     if (zoneOf(this.world) === null) return []
-    const upstreams = [...this.servers.map].filter(([address]) => serverRole(this.world, address) === 'upstream')
+    // Where the cloud's resolver is the cluster's own DNS, nothing stands in front of it that could deny a search domain.
+    const upstreams = [...this.servers.map].filter(
+      ([address]) =>
+        serverRole(this.world, address) === 'upstream' && !this.world.trace.endpoints.servesCluster(address),
+    )
     const sum = (value: (server: Server) => number): number => upstreams.reduce((n, [, server]) => n + value(server), 0)
     const queries = sum(server => server.queries)
     const wasted = sum(server => server.wasted)

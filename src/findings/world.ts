@@ -21,11 +21,11 @@ export function idOf(world: World, address: AddressId): string {
   return identity?.pod ? `${identity.namespace}/${identity.pod}` : text
 }
 
-/** The same in a sentence, where an upstream bears the name that everybody knows: "Azure DNS 168.63.129.16". */
+/** The same in a sentence, where an upstream or a host resolver bears the name that everybody knows: "Azure DNS 168.63.129.16". */
 export function who(world: World, address: AddressId): string {
   const id = idOf(world, address)
-  const known = world.trace.endpoints.upstreamKnownAs(address)
-  return known === null ? id : `${known.name} ${id}`
+  const name = world.trace.endpoints.commonName(address)
+  return name === null ? id : `${name} ${id}`
 }
 
 /** "a, b and 3 more". */

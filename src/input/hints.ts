@@ -61,7 +61,7 @@ function resourcesOf(object: KubernetesObject): Resource[] {
     // A pod in the host's network has the node's addresses; they are the node's.
     if (spec?.hostNetwork) return []
     const addresses = status?.podIPs?.map(({ ip }) => ip) ?? [status?.podIP]
-    const role: Role = metadata?.labels?.['k8s-app'] === 'kube-dns' ? 'coredns' : 'pod'
+    const role = roleOf(metadata?.labels ?? {})
     const workload = workloadOf(object)
     return addresses
       .filter(address => address !== undefined)
@@ -102,6 +102,13 @@ function resourcesOf(object: KubernetesObject): Resource[] {
     }))
   }
   return []
+}
+
+/** Labels of the cluster's own DNS: kubeadm's and most others', OpenShift's, a node-local cache that has a pod's address (Cilium). */
+function roleOf(labels: Record<string, string>): Role {
+  if (labels['k8s-app'] === 'kube-dns' || labels['dns.operator.openshift.io/daemonset-dns'] !== undefined)
+    return 'coredns'
+  return labels['k8s-app'] === 'node-local-dns' ? 'node-local-cache' : 'pod'
 }
 
 /** The Deployment behind a ReplicaSet is its name without the hash. */

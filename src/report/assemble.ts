@@ -160,7 +160,8 @@ function secondsOf(captures: Capture[], clocks: Clock[] | null = null): number {
 
 // -- Endpoints ------------------------------------------------------------------------------------------------------------------------
 
-function endpointsOf(trace: Trace, context: RecordContext): EndpointRow[] {
+/** Every address by role, and what makes it so. */
+export function endpointsOf(trace: Trace, context: RecordContext): EndpointRow[] {
   const rows: EndpointRow[] = []
   for (const { address, asked, forOthers, served } of trace.endpoints.list) {
     const server = trace.endpoints.serverRole(address)
@@ -266,7 +267,7 @@ function serversOf(trace: Trace, context: RecordContext, sums: Sums): ServerRow[
     return {
       ...row,
       server: context.tables.addresses.text(address),
-      name: trace.endpoints.upstreamKnownAs(address)?.name ?? null,
+      name: trace.endpoints.commonName(address),
       role,
       share: 0,
     }
@@ -310,7 +311,7 @@ function edgeRow(context: RecordContext, from: Role, to: Role, server: AddressId
     for (const [rcode, n] of edge.rcodes) rcodes.set(rcode, (rcodes.get(rcode) ?? 0) + n)
     byAsker.set(edge.from, (byAsker.get(edge.from) ?? 0) + edge.count)
   }
-  const isForwarder = to === 'node-local-cache' || to === 'coredns'
+  const isForwarder = to === 'node-local-cache' || to === 'coredns' || to === 'host-resolver'
   const known = sum(edges, edge => edge.cacheKnown)
   const hits = sum(edges, edge => edge.cacheHits)
   const negative = { answers: sum(edges, edge => edge.negativeKnown), hits: sum(edges, edge => edge.negativeHits) }
@@ -319,7 +320,7 @@ function edgeRow(context: RecordContext, from: Role, to: Role, server: AddressId
     from,
     to,
     server: server === null ? null : context.tables.addresses.text(server),
-    name: server === null ? null : (context.endpoints.upstreamKnownAs(server)?.name ?? null),
+    name: server === null ? null : context.endpoints.commonName(server),
     clients: byAsker.size,
     askers: [...byAsker]
       .sort((a, b) => b[1] - a[1])

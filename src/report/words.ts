@@ -27,6 +27,7 @@ export const BROKEN_OUTCOMES: ReadonlySet<Outcome> = new Set([
 export const ROLE_WORDS: Record<Role, string> = {
   pod: 'pod',
   host: 'host',
+  'host-resolver': 'host resolver',
   'node-local-cache': 'node-local cache',
   coredns: 'CoreDNS',
   upstream: 'upstream',
@@ -36,6 +37,7 @@ export const ROLE_WORDS: Record<Role, string> = {
 const ROLE_PLURALS: Record<Role, [one: string, many: string]> = {
   pod: ['pod', 'pods'],
   host: ['host', 'hosts'],
+  'host-resolver': ['host resolver', 'host resolvers'],
   'node-local-cache': ['node-local cache', 'node-local caches'],
   coredns: ['CoreDNS server', 'CoreDNS servers'],
   upstream: ['upstream server', 'upstream servers'],

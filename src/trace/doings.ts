@@ -23,6 +23,8 @@ export interface Doings {
   /** Names of the cluster domain answered with authority, and answered at all. */
   clusterAuthority: number
   clusterAnswers: number
+  /** Names of the cluster domain for which it had what was asked. */
+  clusterFound: number
   otherAnswers: number
   /** Answers without "recursion available": CoreDNS' kubernetes plugin. */
   noRecursion: number
@@ -51,6 +53,7 @@ export const newDoings = (): Doings => ({
   standsFor: new Map(),
   clusterAuthority: 0,
   clusterAnswers: 0,
+  clusterFound: 0,
   otherAnswers: 0,
   noRecursion: 0,
   responseTtl: 0,

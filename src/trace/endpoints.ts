@@ -3,7 +3,7 @@
  * first. One address may be client and server with different roles (a node's address is the host's and NodeLocal DNSCache's), so
  * the two are asked for apart.
  */
-import { AA, NXDOMAIN, RA } from '../codes.ts'
+import { AA, NOERROR, NXDOMAIN, RA } from '../codes.ts'
 import { type AddressId, INCOMING, NONE, OTHER_HOST, OUTGOING, type Role, TCP } from '../model.ts'
 import { WELL_KNOWN } from '../well-known.ts'
 import type { Tables } from '../wire/tables.ts'
@@ -12,13 +12,12 @@ import { type Doings, mostFrequent, newDoings } from './doings.ts'
 import { forwarderRoleOf } from './forwarder-role.ts'
 import { type Forwarding, zoneBehindService } from './forwarding.ts'
 import { type KnownAs, knownAs } from './known-as.ts'
-import { networkOf, rangeOf } from './networks.ts'
+import { isLoopback, networkOf, rangeOf } from './networks.ts'
 import type { Pools } from './pools.ts'
 import type { SearchLists } from './searchlist.ts'
+import { FULL_TTL, type RoleEvidence, serverRoleOf } from './server-role.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
 
-/** Linux sends with this TTL; a router lowers it. */
-const FULL_TTL = 64
 /** Where no name of a cluster was seen, so many answers to others make an upstream. */
 const FEW_ANSWERS = 3
 /** A server's clients beyond this number are not remembered: its forwarders are among the first. */
@@ -32,11 +31,6 @@ export interface Listed {
   forOthers: number
   served: number
   translatedTo: Map<AddressId, number>
-}
-
-export interface RoleEvidence {
-  role: Role
-  evidence: string[]
 }
 
 export class Endpoints {
@@ -110,6 +104,7 @@ export class Endpoints {
     if (t.responseTtl === FULL_TTL && t.clientTtl === FULL_TTL) server.sameLink++
     if (this.zone !== null && t.qname !== NONE && isWithin(this.tables.names.text(t.qname), this.zone)) {
       server.clusterAnswers++
+      if (t.rcode === NOERROR && t.answerCount > 0) server.clusterFound++
       if (t.responseFlags & AA) server.clusterAuthority++
       // What has no id has no flags (Hubble): then a bit that is not set says nothing.
       if (!(t.responseFlags & RA) && t.dnsId >= 0) server.noRecursion++
@@ -137,7 +132,7 @@ export class Endpoints {
         clusterAuthority: d.clusterAuthority,
         asked: d.asked,
         forwardsServices: this.forwarding.forwardsServices(address, this.zone),
-        knownAs: this.upstreamKnownAs(address)?.name ?? null,
+        knownAs: isUpstreamEverywhere(this.tables.addresses.text(address)) ? this.commonName(address) : null,
       })
       return but === null ? [] : [{ address, given, but }]
     })
@@ -207,11 +202,16 @@ export class Endpoints {
     return knownAs(this.tables.addresses.text(address), clients, this.searchLists.suffixes)
   }
 
-  /** The same of an upstream: one that the packets make so, or that is one everywhere. */
-  upstreamKnownAs(address: AddressId): KnownAs | null {
+  /** The same, where it says more than the role does: of upstreams and host resolvers. */
+  commonName(address: AddressId): string | null {
     const known = WELL_KNOWN.get(this.tables.addresses.text(address))
-    const isUpstream = known ? known.role === 'upstream' : this.serverRole(address).role === 'upstream'
-    return isUpstream ? this.knownAs(address) : null
+    const says = known ? known.role !== 'node-local-cache' : this.serverRole(address).role === 'upstream'
+    return says ? (this.knownAs(address)?.name ?? null) : null
+  }
+
+  /** An upstream that has the cluster's own names: Cloud DNS in place of kube-dns. */
+  servesCluster(address: AddressId): boolean {
+    return this.serverRole(address).role === 'upstream' && (this.doings.get(address)?.clusterFound ?? 0) > 0
   }
 
   /** The addresses that served what was asked of this one (DNAT). */
@@ -247,51 +247,26 @@ export class Endpoints {
   }
 
   private inferServer(address: AddressId, d: Doings): RoleEvidence {
-    const text = this.tables.addresses.text(address)
-    const known = WELL_KNOWN.get(text)?.role === 'upstream' ? this.knownAs(address) : null
-    if (known) return { role: 'upstream', evidence: [known.because] }
-    const sources = this.forwarding.sourcesOf(address)
+    const text = (id: AddressId): string => this.tables.addresses.text(id)
     const stands = mostFrequent(d.standsFor)
-    const service = stands === null ? null : this.tables.addresses.text(stands)
-    if (this.forwarding.forwardsServices(address, this.zone)) {
-      const from = sources.length > 0 ? sources.map(source => this.tables.addresses.text(source)).join(', ') : text
-      return {
-        role: 'node-local-cache',
-        evidence: [`asked for a name of ${this.zone ?? 'a service'} that it does not know, it asks on from ${from}`],
-      }
-    }
-    if (text.startsWith('169.254.')) return { role: 'node-local-cache', evidence: ['answers on a link-local address'] }
-    if (text.startsWith('127.')) return { role: 'unknown', evidence: ["a resolver on the client's own loopback"] }
-    const authority = d.clusterAnswers > 0 && (d.noRecursion > 0 || d.clusterAuthority > d.clusterAnswers / 2)
-    // A node-local cache asks from its node's address; what asks from its own is a pod that was captured itself.
-    if (!service && authority && d.asked === 0 && d.sameLink > d.clusterAnswers / 2) {
-      return {
-        role: 'node-local-cache',
-        evidence: [
-          `answers names of ${this.zone} from the client's own node: no router lowered the TTL of its answers`,
-        ],
-      }
-    }
-    if (service || authority) {
-      const evidence: string[] = []
-      if (authority) evidence.push(`answers names of ${this.zone} with authority`)
-      if (service) evidence.push(`serves what is asked of ${service} (DNAT)`)
-      else if (d.responseTtl > 0 && d.responseTtl < FULL_TTL)
-        evidence.push(
-          `its answers crossed ${FULL_TTL - d.responseTtl} router${FULL_TTL - d.responseTtl > 1 ? 's' : ''} (TTL ${d.responseTtl})`,
-        )
-      if (sources.length > 0)
-        evidence.push(`asks upstream from ${sources.map(s => this.tables.addresses.text(s)).join(', ')}`)
-      return { role: 'coredns', evidence }
-    }
-    if (sources.length > 0) {
-      const from = sources.map(source => this.tables.addresses.text(source)).join(', ')
-      return {
-        role: 'node-local-cache',
-        evidence: [`what it is asked leaves ${from} with the same question while the client waits`],
-      }
-    }
-    return NOTHING
+    return (
+      serverRoleOf(d, {
+        address: text(address),
+        knownAs: this.knownAs(address),
+        zone: this.zone,
+        service: stands === null ? null : text(stands),
+        sources: this.forwarding.sourcesOf(address).map(text),
+        forwardsServices: this.forwarding.forwardsServices(address, this.zone),
+        servesForwarder: this.servesForwarder(address, d),
+      }) ?? NOTHING
+    )
+  }
+
+  /** True where an address asks it from which a forwarder asks that answers elsewhere. */
+  private servesForwarder(address: AddressId, d: Doings): boolean {
+    for (const client of d.clients)
+      if (this.forwarding.forwardersAt(client).some(forwarder => forwarder !== address)) return true
+    return false
   }
 
   /** Of an address that answers nothing itself: it is what serves what is asked of it elsewhere. */
@@ -309,11 +284,13 @@ export class Endpoints {
     const askers = this.askersOf(address)
     const forwarders = askers.filter(asker => {
       const role = this.serverRoles.get(asker)?.role
-      return role === 'coredns' || role === 'node-local-cache'
+      return role === 'coredns' || role === 'node-local-cache' || role === 'host-resolver'
     })
     if (forwarders.length > 0) {
       const who = forwarders.map(asker => this.tables.addresses.text(asker)).join(', ')
-      return { role: 'upstream', evidence: [`asked by ${who} for names that it does not know itself`] }
+      const known = this.knownAs(address)
+      const evidence = [`asked by ${who} for names that it does not know itself`]
+      return { role: 'upstream', evidence: known ? [...evidence, known.because] : evidence }
     }
     if (d.clusterAuthority === 0 && d.otherAnswers >= (this.zone === null ? FEW_ANSWERS : 1)) {
       return {
@@ -330,10 +307,11 @@ export class Endpoints {
 
   private inferClient(address: AddressId, d: Doings): RoleEvidence {
     const text = this.tables.addresses.text(address)
-    if (text.startsWith('127.') || text === '::1') return { role: 'host', evidence: ['asks over its loopback'] }
+    if (isLoopback(text)) return { role: 'host', evidence: ['asks over its loopback'] }
     const server = this.serverRoles.get(address)
     if (server && server.role !== 'unknown' && d.served > 0) {
-      if (text.startsWith('169.254.') || server.role === 'node-local-cache')
+      // A cache in a pod of its own stands behind DNAT (Cilium's Local Redirect Policy); the others share their node's network.
+      if (text.startsWith('169.254.') || (server.role === 'node-local-cache' && d.standsFor.size === 0))
         return { role: 'host', evidence: [`asks from ${text}, an address of its own host`] }
       return { role: server.role, evidence: server.evidence }
     }
@@ -437,6 +415,8 @@ const ONLY_ASK: readonly Role[] = ['pod', 'host']
 const ONLY_ANSWER: readonly Role[] = ['upstream']
 
 const NOTHING: RoleEvidence = { role: 'unknown', evidence: [] }
+
+const isUpstreamEverywhere = (address: string): boolean => WELL_KNOWN.get(address)?.role === 'upstream'
 
 const isWithin = (name: string, zone: string): boolean => name === zone || name.endsWith(`.${zone}`)
 

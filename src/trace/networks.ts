@@ -7,3 +7,6 @@ export const networkOf = (address: string): string =>
 /** The /16 or /48 of an address, as text. */
 export const rangeOf = (address: string): string =>
   address.includes(':') ? address.split(':').slice(0, 3).join(':') : address.split('.').slice(0, 2).join('.')
+
+/** True for an address that is the asker's own host, or its pod, whoever asks. */
+export const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1'

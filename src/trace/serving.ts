@@ -84,7 +84,7 @@ export class Serving {
     if (waitedFor) return waitedFor.causes?.[0] === t ? 'forwarded' : 'shared'
     // What else an upstream knows, and whom it asks other questions, is its own affair.
     const { role } = this.endpoints.serverRole(t.server)
-    if (role !== 'coredns' && role !== 'node-local-cache') return null
+    if (role !== 'coredns' && role !== 'node-local-cache' && role !== 'host-resolver') return null
     // A query upstream that the client did not wait for is a refresh: the answer was in the cache.
     if (t.effects && t.recordTtl === 0) return 'stale'
     const isAuthority = (t.responseFlags & AA) !== 0

@@ -314,7 +314,10 @@ export class Trace {
       if (!this.serving.isVisible(t.server) && this.serving.of(t) !== 'authoritative') inward.leftCluster = null
     } else if (role === 'upstream') {
       if (wasted && inward.leftCluster !== null) inward.leftCluster++
-    } else if (role === 'unknown' || (role === 'node-local-cache' && !this.serving.isVisible(t.server))) {
+    } else if (
+      role === 'unknown' ||
+      ((role === 'node-local-cache' || role === 'host-resolver') && !this.serving.isVisible(t.server))
+    ) {
       inward.reachedCoredns = inward.leftCluster = null
     }
     if (depth < 8 && t.effects)

@@ -1,5 +1,5 @@
 /** The cluster's own servers: how the queries spread over them, and what their caches spared. */
-import type { Report, ServerRow } from '../../model.ts'
+import type { Report, Role, ServerRow } from '../../model.ts'
 import { count, milliseconds, share } from '../../quantities.ts'
 import type { Column } from '../columns.ts'
 import { tableLines } from '../table.ts'
@@ -7,6 +7,7 @@ import { ROLE_WORDS, serverName } from '../words.ts'
 import { note, type Page } from './page.ts'
 
 const MOST_ROWS = 8
+const CACHES: readonly Role[] = ['host-resolver', 'node-local-cache', 'coredns']
 
 const COLUMNS: readonly Column<ServerRow>[] = [
   {
@@ -49,7 +50,7 @@ const known = ({ cache }: ServerRow): number => (cache ? cache.positive.answers 
 
 /** Nothing where neither a cache can be seen at work nor several servers share the queries. */
 export function forwarders({ servers }: Report, page: Page): string[] {
-  const rows = servers.filter(({ role }) => role === 'node-local-cache' || role === 'coredns')
+  const rows = servers.filter(({ role }) => CACHES.includes(role))
   const shared = rows.some(row => row.share > 0 && row.share < 1)
   if (!rows.some(row => row.cache) && !shared) return []
   const columns = COLUMNS.filter(({ key }) => key !== 'share' || shared)

@@ -56,7 +56,15 @@ function branch(lines: Line[], edges: EdgeRow[], group: EdgeRow[], indent: strin
   })
 }
 
-const RANK: Record<Role, number> = { unknown: 0, pod: 0, host: 0, 'node-local-cache': 1, coredns: 2, upstream: 3 }
+const RANK: Record<Role, number> = {
+  unknown: 0,
+  pod: 0,
+  host: 0,
+  'host-resolver': 1,
+  'node-local-cache': 2,
+  coredns: 3,
+  upstream: 4,
+}
 
 /** Only forward, so that the tree ends: a health check of CoreDNS back to the node-local cache is no path. */
 const isBehind = (edge: EdgeRow) => RANK[edge.to] > RANK[edge.from]
