@@ -8,44 +8,77 @@ import { type AddressId, NONE, type Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
 import { attach, type Forwarding } from './forwarding.ts'
 import type { Transaction } from './transaction.ts'
+import type { Transactions } from './transactions.ts'
 
 /** Two interfaces, one clock. */
 const SLACK: Time = 1e6
 /** CoreDNS gives up a query after this. */
 const BUDGET: Time = 6.1e9
+/** The latest that are open when a batch ends: in a flood nobody could tell anyway who walks for whom. */
+const MOST_OPEN = 512
 
 export class Autopath {
   private readonly names: Names
   private readonly forwarding: Forwarding
+  private readonly transactions: Transactions
+  /** What was still open when the batches before ended: its server may go on walking. In order of start. */
+  private open: Transaction[] = []
 
-  constructor(names: Names, forwarding: Forwarding) {
+  constructor(names: Names, forwarding: Forwarding, transactions: Transactions) {
     this.names = names
     this.forwarding = forwarding
+    this.transactions = transactions
   }
 
   /** Takes a batch in order of start, after everything that asks for the same name is linked. */
   link(batch: readonly Transaction[]): void {
     const unexplained = this.unexplained(batch)
-    if (unexplained.size === 0) return
-    /** First candidates that their server may be walking on from, by type and base. */
-    const waiting = new Map<string, Transaction[]>()
-    for (const t of batch) {
-      if (t.qname === NONE || t.infrastructure) continue
-      const name = this.names.text(t.qname)
-      if (unexplained.has(t)) this.linkWalk(t, name, waiting)
-      const base = baseOfCandidate(name)
-      if (base === null) continue
-      const key = `${t.qtype} ${base}`
-      const same = waiting.get(key)
-      if (same) same.push(t)
-      else waiting.set(key, [t])
+    if (unexplained.size > 0) {
+      /** First candidates that their server may be walking on from, by type and base. */
+      const waiting = new Map<string, Transaction[]>()
+      for (const c of this.open) this.wait(c, this.names.text(c.qname), waiting)
+      for (const t of batch) {
+        if (t.qname === NONE || t.infrastructure) continue
+        const name = this.names.text(t.qname)
+        if (unexplained.has(t)) this.linkWalk(t, name, waiting)
+        this.wait(t, name, waiting)
+      }
     }
+    this.keepOpen(batch)
+  }
+
+  private wait(c: Transaction, name: string, waiting: Map<string, Transaction[]>): void {
+    const base = baseOfCandidate(name)
+    if (base === null) return
+    const key = `${c.qtype} ${base}`
+    const same = waiting.get(key)
+    if (same) same.push(c)
+    else waiting.set(key, [c])
+  }
+
+  /** Holds what the next batch may go on with, and lets go of what has ended. */
+  private keepOpen(batch: readonly Transaction[]): void {
+    const last = batch.at(-1)
+    if (last === undefined) return
+    const open: Transaction[] = []
+    for (const c of this.open) {
+      if (mayGoOn(c, last.start)) open.push(c)
+      else this.transactions.release(c)
+    }
+    for (const t of batch) {
+      if (t.qname === NONE || t.infrastructure || !mayGoOn(t, last.start)) continue
+      t.holders++
+      open.push(t)
+    }
+    for (const c of open.splice(0, open.length - MOST_OPEN)) this.transactions.release(c)
+    this.open = open
   }
 
   /** What forwarders ask although nobody seems to have asked them: nothing in most batches. */
   private unexplained(batch: readonly Transaction[]): Set<Transaction> {
     const unexplained = new Set<Transaction>()
     const servers = new Set<AddressId>()
+    for (const c of this.open) servers.add(c.server)
     const forwards = new Map<AddressId, boolean>()
     for (const t of batch) {
       servers.add(t.server)
@@ -74,17 +107,22 @@ export class Autopath {
   /** The oldest whose server has not asked this yet. */
   private walker(candidates: Transaction[], t: Transaction): Transaction | null {
     for (const c of candidates) {
-      if (c.qname === t.qname || t.start + SLACK < c.start || t.start - c.lastQuery > BUDGET) continue
+      if (c.isTold || c.qname === t.qname || t.start + SLACK < c.start || t.start - c.lastQuery > BUDGET) continue
       // A host's own process may bear the address of the cache that it asks.
       if (c.server === t.server || c.client === t.client) continue
       if (!this.forwarding.asksFrom(c.server, t.client)) continue
-      const end = Number.isNaN(c.end) ? c.responseAtServer : c.end
+      const end = endOf(c)
       if (t.start > end + SLACK || t.end > end + SLACK) continue
       if (!c.effects?.some(effect => effect.qname === t.qname)) return c
     }
     return null
   }
 }
+
+/** NaN while it waits. */
+const endOf = (c: Transaction): Time => (Number.isNaN(c.end) ? c.responseAtServer : c.end)
+
+const mayGoOn = (c: Transaction, now: Time): boolean => !(endOf(c) + SLACK < now) && now - c.lastQuery <= BUDGET
 
 /** "google.com" of google.com.shop.svc.cluster.local; null for what is no pod's first candidate. */
 function baseOfCandidate(name: string): string | null {

@@ -1,59 +1,116 @@
 /**
  * Finds the clients that waited for a query which their forwarder had sent for somebody else: dnsmasq, unbound and others ask once for
- * all that want the same at one time (H9). CoreDNS asks for each, so what sets AA on its cached answers is left alone.
+ * all that want the same at one time (H9). CoreDNS asks for each, so what sets AA on its cached answers is left alone. Who waits longer
+ * than a batch is looked at again when the answer is there.
  */
 import { NONE, type Time } from '../model.ts'
 import type { Forwarding } from './forwarding.ts'
 import type { Serving } from './serving.ts'
 import { ANSWERED, CAPTURE_ENDED, OPEN, type Transaction, UNANSWERED } from './transaction.ts'
-import { kept } from './transactions.ts'
+import { kept, type Transactions } from './transactions.ts'
 
 /** Two interfaces, one clock. */
 const SLACK: Time = 1e6
 /** All who wait are answered within this after the one answer came. */
 const PROMPT: Time = 50e6
+/** After this a forwarder has given up, or asked anew. */
+const BUDGET: Time = 10e9
+/** The oldest are not looked at again where more wait: in a flood nobody could tell anyway. */
+const MOST_WAITING = 10_000
 
 export class Sharing {
+  /** What forwarders ask for somebody, by question, while others may wait for it too. */
+  private readonly asked = new Map<number, Transaction[]>()
+  /** Who asked while such a query was open, and has no answer yet. */
+  private waiting: Transaction[] = []
   private readonly forwarding: Forwarding
   private readonly serving: Serving
+  private readonly transactions: Transactions
 
-  constructor(forwarding: Forwarding, serving: Serving) {
+  constructor(forwarding: Forwarding, serving: Serving, transactions: Transactions) {
     this.forwarding = forwarding
     this.serving = serving
+    this.transactions = transactions
   }
 
   /** Takes a batch in order of start, when everything else is linked. */
   link(batch: readonly Transaction[]): void {
-    const asked = new Map<number, Transaction[]>()
     for (const t of batch) {
       if (!t.causes || this.serving.isCoredns(t.causes[0].server)) continue
+      t.holders++
       const question = questionOf(t)
-      const same = asked.get(question)
+      const same = this.asked.get(question)
       if (same) same.push(t)
-      else asked.set(question, [t])
+      else this.asked.set(question, [t])
     }
-    if (asked.size === 0) return
+    const now = batch.at(-1)?.start ?? Number.NEGATIVE_INFINITY
+    if (this.waiting.length > 0) this.lookAgain(now)
+    if (this.asked.size === 0) return
     for (const t of batch) {
-      if (t.effects || t.qname === NONE) continue
-      const query = asked.get(questionOf(t))?.find(query => this.waitedFor(t, query))
-      if (!query) continue
-      query.causes?.push(kept(t))
-      // Its first asker may be told before the others are.
-      t.effects = [kept(query)]
+      if (t.effects || t.qname === NONE || this.join(t) || !this.mayJoin(t)) continue
+      t.holders++
+      this.waiting.push(t)
+    }
+    this.forget(now)
+  }
+
+  private lookAgain(now: Time): void {
+    const waiting: Transaction[] = []
+    const surplus = this.waiting.length - MOST_WAITING
+    for (const [i, t] of this.waiting.entries()) {
+      const isOver = i < surplus || t.isTold || t.effects !== null || this.join(t)
+      if (isOver || t.state !== OPEN || now - t.lastQuery > BUDGET) this.transactions.release(t)
+      else waiting.push(t)
+    }
+    this.waiting = waiting
+  }
+
+  /** Queries for which nobody who comes can have waited. */
+  private forget(now: Time): void {
+    for (const [question, queries] of this.asked) {
+      let n = 0
+      for (const query of queries) {
+        if (mayHaveWaiters(query, now)) queries[n++] = query
+        else this.transactions.release(query)
+      }
+      queries.length = n
+      if (n === 0) this.asked.delete(question)
     }
   }
 
+  /** True if it waited for a query of somebody else. */
+  private join(t: Transaction): boolean {
+    const query = this.asked.get(questionOf(t))?.find(query => this.waitedFor(t, query))
+    if (!query) return false
+    query.causes?.push(kept(t))
+    // Its first asker may be told before the others are.
+    t.effects = [kept(query)]
+    return true
+  }
+
+  /** True where only its answer can tell. */
+  private mayJoin(t: Transaction): boolean {
+    if (t.state !== OPEN) return false
+    return this.asked.get(questionOf(t))?.some(query => this.couldWaitFor(t, query) && !(t.start > query.end)) ?? false
+  }
+
   private waitedFor(t: Transaction, query: Transaction): boolean {
-    if (query === t || query.causes?.[0] === t || !this.forwarding.asksFrom(t.server, query.client)) return false
-    if (this.serving.isCoredns(t.server)) return false
-    if (t.start < query.start - SLACK) return false
+    if (!this.couldWaitFor(t, query)) return false
     if (query.state === ANSWERED)
       return t.state === ANSWERED && t.start <= query.end && t.end >= query.end && t.end - query.end <= PROMPT
     // Both wait for what never comes.
     return isSilent(query) && isSilent(t) && t.start - query.lastQuery <= PROMPT
   }
+
+  private couldWaitFor(t: Transaction, query: Transaction): boolean {
+    if (query === t || query.causes?.[0] === t || !this.forwarding.asksFrom(t.server, query.client)) return false
+    return t.start >= query.start - SLACK && !this.serving.isCoredns(t.server)
+  }
 }
 
 const isSilent = ({ state }: Transaction): boolean => state === OPEN || state === UNANSWERED || state === CAPTURE_ENDED
+
+const mayHaveWaiters = (query: Transaction, now: Time): boolean =>
+  !(query.end + PROMPT < now) && now - query.lastQuery <= BUDGET
 
 const questionOf = (t: Transaction): number => (t.qname + 1) * 0x1_0000 + (t.qtype & 0xffff)

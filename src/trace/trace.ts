@@ -138,9 +138,9 @@ export class Trace {
     this.headOf = name => tables.names.head(name)
     this.endpoints = new Endpoints(tables, this.searchLists, this.forwarding, this.pools, options.clusterDomain)
     this.places = new Places(this.matching.arrivals, this.endpoints)
-    this.autopath = new Autopath(tables.names, this.forwarding)
+    this.autopath = new Autopath(tables.names, this.forwarding, this.transactions)
     this.serving = new Serving(tables, this.endpoints)
-    this.sharing = new Sharing(this.forwarding, this.serving)
+    this.sharing = new Sharing(this.forwarding, this.serving, this.transactions)
     this.grouping = new Grouping(tables.names, steps, this.searchLists, this.profiles, lookup =>
       this.closeLookup(lookup),
     )
