@@ -320,7 +320,7 @@ export interface LookupRecord {
   outcome: Outcome
   answers: string[]
   resolver: string | null
-  searchList: string[]
+  searchList: readonly string[]
   ndots: { min: number | null; max: number | null }
   candidates: CandidateRecord[]
   queries: number
@@ -573,7 +573,7 @@ export interface Report {
   flows: FlowSums | null
   searchLists: {
     client: string
-    searchList: string[]
+    searchList: readonly string[]
     ndots: { min: number | null; max: number | null }
     chains: number
   }[]

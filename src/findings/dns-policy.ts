@@ -3,8 +3,7 @@ import { NXDOMAIN } from '../codes.ts'
 import { type AddressId, NONE, type PodDns, TCP } from '../model.ts'
 import { count, plural } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
-import { ANSWERED, type Transaction } from '../trace/transaction.ts'
-import { kept } from '../trace/transactions.ts'
+import { ANSWERED } from '../trace/transaction.ts'
 import { NODES_OWN } from '../well-known.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
@@ -50,7 +49,8 @@ interface Way {
   searchesCluster: boolean
   /** Names with the shape of a service's that were denied. */
   denied: number
-  first: Transaction | null
+  /** Its first query. */
+  first: FrameSample
 }
 
 class DnsPolicy implements Observer {
@@ -62,7 +62,7 @@ class DnsPolicy implements Observer {
     overTcp: 0,
     searchesCluster: false,
     denied: 0,
-    first: null,
+    first: new FrameSample(),
   }))
 
   constructor(world: World) {
@@ -78,7 +78,7 @@ class DnsPolicy implements Observer {
       way.server = t.server
       way.queries++
       if (t.transport === TCP) way.overTcp++
-      way.first ??= kept(t)
+      if (way.queries === 1) way.first.add(t)
       if (searchesCluster) way.searchesCluster = true
       if (
         t.state === ANSWERED &&
@@ -116,7 +116,7 @@ class DnsPolicy implements Observer {
     const outside = [...(byPolicy.get('Default') ?? []), ...(byPolicy.get('None') ?? [])]
     const denied = outside.filter(way => way.denied >= MIN_DENIED)
     const frames = new FrameSample()
-    for (const { first } of [...contrary, ...others]) if (first) frames.add(first)
+    for (const { first } of [...contrary, ...others]) frames.addAll(first)
     const misled =
       denied.length === 0
         ? ''

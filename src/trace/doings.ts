@@ -17,9 +17,9 @@ export interface Doings {
   clusterForOthers: number
   deniedForOthers: number
   /** As the address that a client used: answers that came from another one. */
-  translatedTo: Map<AddressId, number>
+  translatedTo: ReadonlyMap<AddressId, number>
   /** As a server: how often another address was asked for it. */
-  standsFor: Map<AddressId, number>
+  standsFor: ReadonlyMap<AddressId, number>
   /** Names of the cluster domain answered with authority, and answered at all. */
   clusterAuthority: number
   clusterAnswers: number
@@ -31,11 +31,27 @@ export interface Doings {
   /** Smallest TTL of its responses: 64 means that no router lies between. */
   responseTtl: number
   /** Who asked it, as far as MAX_CLIENTS go. */
-  clients: Set<AddressId>
+  clients: ReadonlySet<AddressId>
   /** Clients whose queries had crossed one router when they were seen, as far as MAX_CLIENTS go. */
-  routed: Set<AddressId>
+  routed: ReadonlySet<AddressId>
   /** All its clients sit on the same link as itself: queries and responses bear the full TTL. */
   sameLink: number
+}
+
+// Most addresses only ask, and there are many: they share what is empty.
+const NO_COUNTS: ReadonlyMap<AddressId, number> = new Map()
+const NOBODY: ReadonlySet<AddressId> = new Set()
+
+/** The counts with one more of that address. */
+export function counted(counts: ReadonlyMap<AddressId, number>, address: AddressId): ReadonlyMap<AddressId, number> {
+  if (counts === NO_COUNTS) return new Map([[address, 1]])
+  return (counts as Map<AddressId, number>).set(address, (counts.get(address) ?? 0) + 1)
+}
+
+/** The addresses and that one, as far as `most` go. */
+export function withOne(some: ReadonlySet<AddressId>, address: AddressId, most: number): ReadonlySet<AddressId> {
+  if (some === NOBODY) return new Set([address])
+  return some.size < most ? (some as Set<AddressId>).add(address) : some
 }
 
 export const newDoings = (): Doings => ({
@@ -49,21 +65,21 @@ export const newDoings = (): Doings => ({
   forOthers: 0,
   clusterForOthers: 0,
   deniedForOthers: 0,
-  translatedTo: new Map(),
-  standsFor: new Map(),
+  translatedTo: NO_COUNTS,
+  standsFor: NO_COUNTS,
   clusterAuthority: 0,
   clusterAnswers: 0,
   clusterFound: 0,
   otherAnswers: 0,
   noRecursion: 0,
   responseTtl: 0,
-  clients: new Set(),
-  routed: new Set(),
+  clients: NOBODY,
+  routed: NOBODY,
   sameLink: 0,
 })
 
 /** Whom an address stood for, or was translated to, most often; null where it never was. */
-export function mostFrequent(map: Map<AddressId, number>): AddressId | null {
+export function mostFrequent(map: ReadonlyMap<AddressId, number>): AddressId | null {
   let best: AddressId | null = null
   let most = 0
   for (const [key, n] of map) {

@@ -8,7 +8,7 @@ import { type AddressId, INCOMING, NONE, OTHER_HOST, OUTGOING, type Role, TCP } 
 import { WELL_KNOWN } from '../well-known.ts'
 import type { Tables } from '../wire/tables.ts'
 import { type Contradiction, contradictionOf } from './contradictions.ts'
-import { type Doings, mostFrequent, newDoings } from './doings.ts'
+import { counted, type Doings, mostFrequent, newDoings, withOne } from './doings.ts'
 import { forwarderRoleOf } from './forwarder-role.ts'
 import { type Forwarding, zoneBehindService } from './forwarding.ts'
 import { type KnownAs, knownAs } from './known-as.ts'
@@ -30,7 +30,7 @@ export interface Listed {
   /** Of `asked`, what it asked for others who were not captured. */
   forOthers: number
   served: number
-  translatedTo: Map<AddressId, number>
+  translatedTo: ReadonlyMap<AddressId, number>
 }
 
 export class Endpoints {
@@ -93,10 +93,11 @@ export class Endpoints {
     if (t.isForOthers && t.causes === null) this.noteForOthers(client, t)
     const server = this.of(t.server)
     server.served++
-    if (server.clients.size < MAX_CLIENTS) server.clients.add(t.client)
+    server.clients = withOne(server.clients, t.client, MAX_CLIENTS)
     if (t.asked !== t.server) {
-      count(this.of(t.asked).translatedTo, t.server)
-      count(server.standsFor, t.asked)
+      const asked = this.of(t.asked)
+      asked.translatedTo = counted(asked.translatedTo, t.server)
+      server.standsFor = counted(server.standsFor, t.asked)
     }
     if (t.state !== ANSWERED) return
     if (t.responseTtl > 0 && (server.responseTtl === 0 || t.responseTtl < server.responseTtl))
@@ -109,7 +110,7 @@ export class Endpoints {
       // What has no id has no flags (Hubble): then a bit that is not set says nothing.
       if (!(t.responseFlags & RA) && t.dnsId >= 0) server.noRecursion++
     } else if (t.qname !== NONE && !t.nameCut) server.otherAnswers++
-    if (t.clientTtl === FULL_TTL - 1) server.routed.add(t.client)
+    if (t.clientTtl === FULL_TTL - 1) server.routed = withOne(server.routed, t.client, MAX_CLIENTS)
   }
 
   private noteForOthers(client: Doings, t: Transaction): void {
@@ -419,7 +420,3 @@ const NOTHING: RoleEvidence = { role: 'unknown', evidence: [] }
 const isUpstreamEverywhere = (address: string): boolean => WELL_KNOWN.get(address)?.role === 'upstream'
 
 const isWithin = (name: string, zone: string): boolean => name === zone || name.endsWith(`.${zone}`)
-
-function count(map: Map<AddressId, number>, key: AddressId): void {
-  map.set(key, (map.get(key) ?? 0) + 1)
-}

@@ -33,7 +33,7 @@ export interface Lookup {
   alternatives: string[]
   /** Search domain of each candidate; null for as-is. */
   suffixes: (string | null)[]
-  searchList: string[]
+  searchList: readonly string[]
   ndots: { min: number | null; max: number | null }
   resolver: string | null
   outcome: Outcome

@@ -8,26 +8,60 @@ const GROWTH = Math.log(1.018)
 /** Durations below a microsecond share the first bucket. */
 const SMALLEST_MS = 1e-3
 
+/** As long as there are no more samples than this, each is kept by its bucket: there are three of these per pair of addresses. */
+const FEW = 16
+const NOTHING: number[] = []
+
 export class Histogram {
-  /** From `first` on: most have a few samples close together, and there is one of these per pair of addresses. */
-  private buckets: number[] = []
+  /** The buckets of the samples while these are few; null when they are counted in `buckets`. */
+  private few: number[] | null = NOTHING
+  /** From `first` on. */
+  private buckets: number[] = NOTHING
   private first = 0
   count = 0
   maxMs = 0
 
   add(ms: number): void {
-    const i = bucketOf(ms)
-    this.cover(i, i)
-    this.buckets[i - this.first]++
+    this.addTo(bucketOf(ms), 1)
     this.count++
     if (ms > this.maxMs) this.maxMs = ms
   }
 
+  private addTo(bucket: number, n: number): void {
+    if (this.few !== null) {
+      if (this.few.length + n <= FEW) {
+        if (this.few === NOTHING) this.few = []
+        for (let i = 0; i < n; i++) this.few.push(bucket)
+        return
+      }
+      this.countAll(this.few)
+    }
+    this.cover(bucket, bucket)
+    this.buckets[bucket - this.first] += n
+  }
+
+  /** From now on samples are counted. */
+  private countAll(few: readonly number[]): void {
+    this.few = null
+    this.buckets = []
+    for (const bucket of few) {
+      this.cover(bucket, bucket)
+      this.buckets[bucket - this.first]++
+    }
+  }
+
+  /** Calls back with every bucket that has samples, in order. */
+  private each(visit: (bucket: number, n: number) => void): void {
+    const { few, buckets, first } = this
+    if (few !== null) for (const bucket of [...few].sort((a, b) => a - b)) visit(bucket, 1)
+    else for (let i = 0; i < buckets.length; i++) if (buckets[i] > 0) visit(first + i, buckets[i])
+  }
+
   merge(other: Histogram): void {
     if (other.count === 0) return
-    const { buckets, first } = other
-    this.cover(first, first + buckets.length - 1)
-    for (let i = 0; i < buckets.length; i++) this.buckets[i + first - this.first] += buckets[i]
+    other.each((bucket, n) => {
+      this.addTo(bucket, n)
+    })
     this.count += other.count
     if (other.maxMs > this.maxMs) this.maxMs = other.maxMs
   }
@@ -48,17 +82,21 @@ export class Histogram {
     if (this.count === 0) return null
     const rank = Math.max(1, Math.ceil(q * this.count))
     let seen = 0
-    for (let i = 0; i < this.buckets.length; i++) {
-      seen += this.buckets[i]
-      if (seen >= rank) return Math.min(this.maxMs, SMALLEST_MS * Math.exp((this.first + i - 0.5) * GROWTH))
-    }
-    return this.maxMs
+    let found = Number.NaN
+    this.each((bucket, n) => {
+      if (seen < rank && seen + n >= rank) found = bucket
+      seen += n
+    })
+    return Number.isNaN(found) ? this.maxMs : Math.min(this.maxMs, SMALLEST_MS * Math.exp((found - 0.5) * GROWTH))
   }
 
   /** How many samples are longer, as far as the buckets tell. */
   countAbove(ms: number): number {
     let n = 0
-    for (let i = Math.max(0, bucketOf(ms) + 1 - this.first); i < this.buckets.length; i++) n += this.buckets[i]
+    const last = bucketOf(ms)
+    this.each((bucket, of) => {
+      if (bucket > last) n += of
+    })
     return n
   }
 

@@ -6,9 +6,9 @@ import { namespaceOf } from './suffix.ts'
 /** What was learned of one client. */
 export interface SearchKnowledge {
   /** In order; empty while nothing is known. */
-  list: string[]
+  list: readonly string[]
   /** Where each domain stands in the list, "" (as-is) behind the last. */
-  position: Map<string, number>
+  position: ReadonlyMap<string, number>
   /** ndots is at least, at most; null where nothing tells. */
   ndotsMin: number | null
   ndotsMax: number | null
@@ -25,7 +25,7 @@ export interface SearchKnowledge {
 
 export const NOTHING_KNOWN: SearchKnowledge = {
   list: [],
-  position: new Map([['', 0]]),
+  position: positionsIn([]),
   ndotsMin: null,
   ndotsMax: null,
   walks: 0,
@@ -35,9 +35,26 @@ export const NOTHING_KNOWN: SearchKnowledge = {
   contradicted: false,
 }
 
-export function setPositions(knowledge: SearchKnowledge): void {
-  knowledge.position = new Map(knowledge.list.map((suffix, i) => [suffix, i]))
-  knowledge.position.set('', knowledge.list.length)
+function positionsIn(list: readonly string[]): ReadonlyMap<string, number> {
+  const position = new Map(list.map((suffix, i) => [suffix, i]))
+  return position.set('', list.length)
+}
+
+/** Different lists that are kept once; a cluster has one for each namespace. */
+const MOST_LISTS = 1024
+const lists = new Map<string, Pick<SearchKnowledge, 'list' | 'position'>>()
+
+/** Gives it a list, which it shares with all clients that have the same one. */
+export function setList(knowledge: SearchKnowledge, list: readonly string[]): void {
+  const key = list.join(' ')
+  let known = lists.get(key)
+  if (known === undefined) {
+    if (lists.size >= MOST_LISTS) lists.clear()
+    known = { list, position: positionsIn(list) }
+    lists.set(key, known)
+  }
+  knowledge.list = known.list
+  knowledge.position = known.position
 }
 
 /** True if walks do not contradict this ndots. */
@@ -60,21 +77,20 @@ export function ndotsGiven({ expected, ndotsMin, ndotsMax }: SearchKnowledge): n
 /** What the user's files say makes certain what was learned, unless walks contradict it. */
 export function holdAgainst(
   knowledge: SearchKnowledge,
-  learned: string[],
+  learned: readonly string[],
   ndots: Ndots,
   expected: Expected,
   nodeDomains: string[] | null,
 ): void {
   const { complete } = knowledge
   // Where the name as it is follows the last domain that was seen, nodes add no more.
-  let list = agreed(learned, expected.list, complete ? [] : nodeDomains)
+  let list: readonly string[] | null = agreed(learned, expected.list, complete ? [] : nodeDomains)
   if (list !== null && complete && learned.at(-1) !== list.at(-1)) list = null
   // A resolv.conf is one pod's: a client with another ndots has another one.
   if (expected.isOfAnother && expected.ndots !== null && !allows(ndots, expected.ndots)) list = null
   knowledge.expected = expected
   knowledge.contradicted = list === null
-  knowledge.list = list ?? learned
-  setPositions(knowledge)
+  setList(knowledge, list ?? learned)
   setBounds(knowledge, ndots)
 }
 
@@ -90,8 +106,7 @@ export function shareTail(all: readonly SearchKnowledge[]): void {
     const [first, ...others] = knowledge.list
     if (namespaceOf(first) && others.length < tail.length && others.at(-1) === tail.at(-1) && isPartOf(others, tail)) {
       // Both ends and some between: the rest of its walks went where the capture does not look (another CoreDNS pod).
-      knowledge.list = [first, ...tail]
-      setPositions(knowledge)
+      setList(knowledge, [first, ...tail])
     }
     if (knowledge.complete) continue
     const last = knowledge.list.at(-1) as string
@@ -99,14 +114,13 @@ export function shareTail(all: readonly SearchKnowledge[]): void {
     const isNamespace = namespaceOf(last) !== null && tail[0] === `svc.${namespaceOf(last)?.zone}`
     const rest = at >= 0 ? tail.slice(at + 1) : isNamespace ? tail : []
     if (rest.length === 0 || rest.some(suffix => knowledge.list.includes(suffix))) continue
-    knowledge.list = [...knowledge.list, ...rest]
-    setPositions(knowledge)
+    setList(knowledge, [...knowledge.list, ...rest])
   }
 }
 
 /** What most lists have behind the pod's own namespace. */
-function commonTail(all: readonly SearchKnowledge[]): string[] {
-  const tails = new Map<string, { list: string[]; count: number }>()
+function commonTail(all: readonly SearchKnowledge[]): readonly string[] {
+  const tails = new Map<string, { list: readonly string[]; count: number }>()
   for (const { list } of all) {
     if (list.length < 2) continue
     const tail = namespaceOf(list[0]) ? list.slice(1) : list
@@ -120,7 +134,7 @@ function commonTail(all: readonly SearchKnowledge[]): string[] {
 }
 
 /** True if all of `part` stand in `whole` in the same order. */
-function isPartOf(part: string[], whole: string[]): boolean {
+function isPartOf(part: readonly string[], whole: readonly string[]): boolean {
   let at = 0
   for (const item of whole) if (item === part[at]) at++
   return at === part.length

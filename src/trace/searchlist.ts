@@ -8,14 +8,7 @@ import type { Names } from '../wire/names.ts'
 import { Denials } from './denials.ts'
 import { expectedOfConf, expectedOfPod, nodeDomainsOf } from './expected.ts'
 import { isLong, type Ndots, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
-import {
-  holdAgainst,
-  NOTHING_KNOWN,
-  type SearchKnowledge,
-  setBounds,
-  setPositions,
-  shareTail,
-} from './search-knowledge.ts'
+import { holdAgainst, NOTHING_KNOWN, type SearchKnowledge, setBounds, setList, shareTail } from './search-knowledge.ts'
 import { merged, type Observation, type Observations, observationOf, pathOf } from './search-path.ts'
 import type { SearchStep, Steps } from './steps.ts'
 import { dots, endsWithSuffix, namespaceOf } from './suffix.ts'
@@ -40,7 +33,7 @@ interface Learner {
   asked: AddressId
   steps: Observations
   /** What its walks tell, ... */
-  learned: string[]
+  learned: readonly string[]
   ndots: Ndots
   /** ... and what holds with what the user's files say. */
   knowledge: SearchKnowledge
@@ -54,8 +47,8 @@ interface Client {
   /** Its latest negative answers, of all servers. */
   denials: Denials<Observation>
   atServer: Learner[]
-  /** Steps from one server to another, and how many those and the others are. */
-  crossings: Learner
+  /** Steps from one server to another, once there is one, or the user's files say something; and how many those and the others are. */
+  crossings: Learner | null
   crossed: number
   stayed: number
   /** The latest query that a step led to. */
@@ -63,7 +56,7 @@ interface Client {
   /** The latest query that none led to. */
   unled: { qname: NameId; qtype: number; start: Time }
   /** Long names that were asked for both families and that no step led to. */
-  longNames: Set<string>
+  longNames: Set<string> | null
   /** A pod by the user's files: one resolv.conf. */
   pod: PodDns | null
   /** Asked for a name behind the first search domain of the resolv.conf that the user gave. */
@@ -151,7 +144,7 @@ export class SearchLists {
     const stays = denials.asked[at] === t.asked
     if (stays) client.stayed++
     else client.crossed++
-    const learner = stays ? asked : client.crossings
+    const learner = stays ? asked : this.crossingsOf(client)
     const by = this.note(learner, step.from, step.to, step.base)
     const before = denials.by[at]
     const isQuick = t.start - denials.end[at] <= RESTART_GAP
@@ -183,14 +176,16 @@ export class SearchLists {
 
   /** A query that no step led to; it may be the second leg of a name that was asked as it is. */
   private noteUnled(client: Client, t: Transaction): void {
-    const { unled, longNames } = client
+    const { unled } = client
     const isPair = unled.qname === t.qname && unled.qtype + t.qtype === A + AAAA && t.start - unled.start <= LEG_GAP
     unled.qname = t.qname
     unled.qtype = t.qtype
     unled.start = t.start
-    if (!isPair || longNames.size >= LONG_NAMES) return
+    if (!isPair || (client.longNames?.size ?? 0) >= LONG_NAMES) return
     const name = this.names.text(t.qname)
-    if (isLong(name)) longNames.add(name)
+    if (!isLong(name)) return
+    client.longNames ??= new Set()
+    client.longNames.add(name)
   }
 
   /**
@@ -243,7 +238,7 @@ export class SearchLists {
     if (nodeDomains && nodeDomains.join(' ') !== this.nodeDomains.join(' ')) this.nodeDomains = nodeDomains
     if (resolvConf === null && pods.size === 0) return
     for (const client of this.byClient.values()) {
-      const all = [...client.atServer, client.crossings]
+      const all = [...client.atServer, this.crossingsOf(client)]
       const learnedNothing = all.every(({ learned }) => learned.length === 0)
       for (const learner of all) {
         const isLikeConf = resolvConf !== null && (learnedNothing ? client.asksInConf : learner.learned.length > 0)
@@ -269,7 +264,8 @@ export class SearchLists {
   bestOf(address: AddressId): SearchKnowledge {
     const client = this.byClient.get(address)
     if (!client) return NOTHING_KNOWN
-    if (crosses(client) && client.crossings.knowledge.list.length > 0) return client.crossings.knowledge
+    const { crossings } = client
+    if (crossings !== null && crosses(client) && crossings.knowledge.list.length > 0) return crossings.knowledge
     let best: SearchKnowledge = NOTHING_KNOWN
     for (const { knowledge } of client.atServer) if (knowledge.list.length > best.list.length) best = knowledge
     return best
@@ -278,12 +274,8 @@ export class SearchLists {
   /** A finished walk tells of ndots: its base's dots were fewer than ndots (searched first), or at least as many (as-is first). */
   noteWalk(client: AddressId, asked: AddressId, base: string, searchedFirst: boolean): void {
     const learner = this.learnerOf(client, asked)
-    for (const { knowledge, ndots } of [learner, learner.client.crossings]) {
-      knowledge.walks++
-      if (searchedFirst) noteSearchedFirst(ndots, dots(base))
-      else noteAsIsFirst(ndots, dots(base))
-      setBounds(knowledge, ndots)
-    }
+    countWalk(learner, base, searchedFirst)
+    if (learner.client.crossings !== null) countWalk(learner.client.crossings, base, searchedFirst)
   }
 
   /** The cluster domain, from the most frequent list; null while unknown. */
@@ -321,7 +313,7 @@ export class SearchLists {
 
   private *every(): Generator<Learner> {
     yield* this.learners.values()
-    for (const { crossings } of this.byClient.values()) yield crossings
+    for (const { crossings } of this.byClient.values()) if (crossings !== null) yield crossings
   }
 
   private learnerOf(address: AddressId, asked: AddressId): Learner {
@@ -346,26 +338,38 @@ export class SearchLists {
       address,
       denials: new Denials(),
       atServer: [],
-      crossings: null as unknown as Learner,
+      crossings: null,
       crossed: 0,
       stayed: 0,
       led: { by: null, base: '', qname: NONE, start: 0, silent: false },
       unled: { qname: NONE, qtype: NONE, start: 0 },
-      longNames: new Set(),
+      longNames: null,
       pod: this.files.pods.get(address) ?? null,
       asksInConf: false,
     }
     this.isNew ||= client.pod !== null || this.files.resolvConf !== null
-    client.crossings = this.newLearner(client, NONE)
+    if (client.pod !== null) this.crossingsOf(client)
     this.byClient.set(address, client)
     return client
+  }
+
+  /** Most clients have none. What their walks told at each server is theirs all the same. */
+  private crossingsOf(client: Client): Learner {
+    if (client.crossings !== null) return client.crossings
+    const crossings = this.newLearner(client, NONE)
+    for (const { knowledge, ndots } of client.atServer) {
+      crossings.knowledge.walks += knowledge.walks
+      noteNdots(crossings.ndots, ndots)
+    }
+    client.crossings = crossings
+    return crossings
   }
 
   private newLearner(client: Client, asked: AddressId): Learner {
     const ndots: Ndots = { ndotsMin: null, ndotsMax: null, asIsFirst: 0 }
     const knowledge: SearchKnowledge = {
       list: [],
-      position: new Map(),
+      position: NOTHING_KNOWN.position,
       ndotsMin: null,
       ndotsMax: null,
       walks: 0,
@@ -374,7 +378,6 @@ export class SearchLists {
       expected: null,
       contradicted: false,
     }
-    setPositions(knowledge)
     return { client, asked, steps: new Map(), learned: [], ndots, knowledge, changed: false }
   }
 
@@ -389,11 +392,20 @@ export class SearchLists {
   }
 }
 
+/** A walk that ended, with what its first candidate tells of ndots. */
+function countWalk({ knowledge, ndots }: Learner, base: string, searchedFirst: boolean): void {
+  knowledge.walks++
+  if (searchedFirst) noteSearchedFirst(ndots, dots(base))
+  else noteAsIsFirst(ndots, dots(base))
+  setBounds(knowledge, ndots)
+}
+
 /** NXDOMAIN, or NOERROR without any record. */
 const isNegative = (t: Transaction): boolean => t.rcode === NXDOMAIN || (t.rcode === NOERROR && t.answerCount === 0)
 
 /** Where what is known of a client stands: at each of its servers, or once for all. */
-const holding = (client: Client): Learner[] => (crosses(client) ? [client.crossings] : client.atServer)
+const holding = (client: Client): Learner[] =>
+  client.crossings !== null && crosses(client) ? [client.crossings] : client.atServer
 
 /** True for the other leg of the candidate that a step led to, and for its repetition after silence. */
 function isSameCandidate({ led }: Client, t: Transaction): boolean {
@@ -406,19 +418,18 @@ const endsBehind = (name: string, base: string): boolean => name.length > base.l
 /** True if something differs from before; `anew`: what others have added to the list is taken off all the same. */
 function makeList(learner: Learner, steps: Observations, anew: boolean): boolean {
   const { knowledge } = learner
-  const differs = setList(learner, pathOf(steps), anew)
+  const differs = replaceList(learner, pathOf(steps), anew)
   const wasComplete = knowledge.complete
   knowledge.complete = steps.get(learner.learned.at(-1) ?? '')?.has('') ?? false
   return differs || knowledge.complete !== wasComplete
 }
 
-function setList(learner: Learner, list: string[], anew: boolean): boolean {
+function replaceList(learner: Learner, list: readonly string[], anew: boolean): boolean {
   const { knowledge, ndots, learned } = learner
   const differs = list.length !== learned.length || list.some((suffix, i) => suffix !== learned[i])
   if (differs || anew) {
-    learner.learned = list
-    knowledge.list = list
-    setPositions(knowledge)
+    setList(knowledge, list)
+    learner.learned = knowledge.list
   }
   setBounds(knowledge, ndots)
   return differs
@@ -428,7 +439,7 @@ function setList(learner: Learner, list: string[], anew: boolean): boolean {
 function learnWhole(client: Client, anew: boolean): boolean {
   const { crossings, atServer, longNames } = client
   let differs = false
-  if (crosses(client)) {
+  if (crossings !== null && crosses(client)) {
     for (const { ndots } of atServer) noteNdots(crossings.ndots, ndots)
     const steps = merged([crossings, ...atServer].map(({ steps }) => steps))
     differs = makeList(crossings, steps, anew)
@@ -437,11 +448,11 @@ function learnWhole(client: Client, anew: boolean): boolean {
     // No list begins with svc.<zone>: its walks went to another server before (I1).
     const [first] = learner.learned
     const whole = first?.startsWith('svc.') ? atServer.find(({ learned }) => learned[1] === first) : undefined
-    if (whole && setList(learner, whole.learned, anew)) differs = true
+    if (whole && replaceList(learner, whole.learned, anew)) differs = true
   }
   for (const { knowledge, learned, ndots } of holding(client)) {
     if (learned.length === 0) continue
-    for (const name of longNames) if (!endsWithSuffix(name, learned[0])) noteAsIsFirst(ndots, dots(name))
+    for (const name of longNames ?? []) if (!endsWithSuffix(name, learned[0])) noteAsIsFirst(ndots, dots(name))
     setBounds(knowledge, ndots)
   }
   return differs
