@@ -308,7 +308,10 @@ function edgeRow(context: RecordContext, from: Role, to: Role, server: AddressId
     wait.merge(edge.wait)
     own.merge(edge.own)
     network.merge(edge.network)
-    for (const [rcode, n] of edge.rcodes) rcodes.set(rcode, (rcodes.get(rcode) ?? 0) + n)
+    for (let i = 0; i < edge.rcodes.length; i += 2) {
+      const [rcode, n] = edge.rcodes.slice(i, i + 2)
+      rcodes.set(rcode, (rcodes.get(rcode) ?? 0) + n)
+    }
     byAsker.set(edge.from, (byAsker.get(edge.from) ?? 0) + edge.count)
   }
   const isForwarder = to === 'node-local-cache' || to === 'coredns' || to === 'host-resolver'

@@ -1,23 +1,25 @@
 /** A client's latest negative answers, whose continuation may come: the next candidate of a walk. A ring in columns, as every query asks. */
-import { type NameId, NONE } from '../model.ts'
+import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
 import type { Transaction } from './transaction.ts'
 
 /** How many are remembered, and for how many there is room at first, as most clients have few; powers of two. */
 const REMEMBERED = 64
 const FIRST_ROOM = 4
 
+// The columns of a row. Plain arrays: there is a ring for each client, and a typed array takes 200 bytes before it holds anything.
+const QNAME = 0
+const HEAD = 1
+const ASKED = 2
+const FLAGS = 3
+const EDNS = 4
+const END = 5
+const COLUMNS = 6
+
 /** `Step`: what searchlist.ts knows of the step that led to a denied name. */
 export class Denials<Step> {
-  qname = new Int32Array(FIRST_ROOM).fill(NONE)
-  end = new Float64Array(FIRST_ROOM)
-  /** The step that led to it, and its base; null where it may begin a walk. */
-  readonly by: (Step | null)[] = []
-  readonly base: string[] = []
-  asked = new Int32Array(FIRST_ROOM)
-  /** Header flags and OPT of its query. */
-  flags = new Int32Array(FIRST_ROOM)
-  edns = new Int32Array(FIRST_ROOM)
-  private head = new Int32Array(FIRST_ROOM)
+  private numbers = newNumbers(FIRST_ROOM)
+  private by = new Array<Step | null>(FIRST_ROOM).fill(null)
+  private base = new Array<string>(FIRST_ROOM).fill('')
   private room = FIRST_ROOM
   /** How many there ever were: the latest stands at (count - 1) modulo the room. */
   private count = 0
@@ -26,14 +28,47 @@ export class Denials<Step> {
   add(t: Transaction, head: number, by: Step | null, base: string): void {
     if (this.count === this.room && this.room < REMEMBERED) this.enlarge()
     const at = this.count++ & (this.room - 1)
-    this.qname[at] = t.qname
-    this.head[at] = head
-    this.asked[at] = t.asked
-    this.flags[at] = t.queryFlags
-    this.edns[at] = t.edns
-    this.end[at] = t.end
+    const { numbers } = this
+    numbers[at * COLUMNS + QNAME] = t.qname
+    numbers[at * COLUMNS + HEAD] = head
+    numbers[at * COLUMNS + ASKED] = t.asked
+    numbers[at * COLUMNS + FLAGS] = t.queryFlags
+    numbers[at * COLUMNS + EDNS] = t.edns
+    numbers[at * COLUMNS + END] = t.end
     this.by[at] = by
     this.base[at] = base
+  }
+
+  qnameAt(at: number): NameId {
+    return this.numbers[at * COLUMNS + QNAME]
+  }
+
+  askedAt(at: number): AddressId {
+    return this.numbers[at * COLUMNS + ASKED]
+  }
+
+  endAt(at: number): Time {
+    return this.numbers[at * COLUMNS + END]
+  }
+
+  /** The step that led to it; null where it may begin a walk. */
+  byAt(at: number): Step | null {
+    return this.by[at]
+  }
+
+  /** The base of that step. */
+  baseAt(at: number): string {
+    return this.base[at]
+  }
+
+  /** Its query had the header flags and OPT of that one. */
+  isLike(at: number, t: Transaction): boolean {
+    return this.numbers[at * COLUMNS + FLAGS] === t.queryFlags && this.numbers[at * COLUMNS + EDNS] === t.edns
+  }
+
+  /** When the latest ended. */
+  get latestEnd(): Time {
+    return this.endAt((this.count - 1) & (this.room - 1))
   }
 
   /** The latest of names with that first label, before `than` (a place, or NONE for the very latest); NONE without. */
@@ -42,30 +77,27 @@ export class Denials<Step> {
     if (than !== NONE) i -= (i - than) & (this.room - 1)
     for (i = than === NONE ? i : i - 1; i >= 0 && i >= this.count - this.room; i--) {
       const at = i & (this.room - 1)
-      if (this.head[at] === head) return at
+      if (this.numbers[at * COLUMNS + HEAD] === head) return at
     }
     return NONE
   }
 
   has(isIt: (qname: NameId) => boolean): boolean {
     for (let i = this.count - 1; i >= 0 && i >= this.count - this.room; i--)
-      if (isIt(this.qname[i & (this.room - 1)])) return true
+      if (isIt(this.qnameAt(i & (this.room - 1)))) return true
     return false
   }
 
   /** Nothing was overwritten yet, so everything stays in its place. */
   private enlarge(): void {
+    const { numbers, by, base } = this
     this.room *= 2
-    this.qname = enlarged(this.qname, new Int32Array(this.room).fill(NONE))
-    this.end = enlarged(this.end, new Float64Array(this.room))
-    this.asked = enlarged(this.asked, new Int32Array(this.room))
-    this.flags = enlarged(this.flags, new Int32Array(this.room))
-    this.edns = enlarged(this.edns, new Int32Array(this.room))
-    this.head = enlarged(this.head, new Int32Array(this.room))
+    this.numbers = newNumbers(this.room)
+    for (let i = 0; i < numbers.length; i++) this.numbers[i] = numbers[i]
+    this.by = [...by, ...new Array<Step | null>(by.length).fill(null)]
+    this.base = [...base, ...new Array<string>(base.length).fill('')]
   }
 }
 
-function enlarged<Column extends Int32Array | Float64Array>(old: Column, larger: Column): Column {
-  larger.set(old)
-  return larger
-}
+/** With NaN in them, so that numbers stand there as they are; it is no first label's number. */
+const newNumbers = (room: number): number[] => new Array<number>(room * COLUMNS).fill(Number.NaN)

@@ -30,8 +30,8 @@ export class Histogram {
   private addTo(bucket: number, n: number): void {
     if (this.few !== null) {
       if (this.few.length + n <= FEW) {
-        if (this.few === NOTHING) this.few = []
-        for (let i = 0; i < n; i++) this.few.push(bucket)
+        // An array that is pushed to takes room for seventeen.
+        this.few = [...this.few, ...new Array<number>(n).fill(bucket)]
         return
       }
       this.countAll(this.few)

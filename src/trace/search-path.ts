@@ -4,8 +4,10 @@
  */
 import { namespaceOf } from './suffix.ts'
 
-/** How often one domain followed another. */
+/** How often one domain followed another; "" is the as-is name. */
 export interface Observation {
+  readonly from: string
+  readonly to: string
   count: number
   /** One base is an accident, two are a habit. */
   firstBase: string
@@ -14,35 +16,46 @@ export interface Observation {
   inWalk: boolean
 }
 
-/** From domain -> to domain. "" is the as-is name. */
-export type Observations = Map<string, Map<string, Observation>>
+/** Those of one domain stand together, in the order in which they came: most clients have a handful. */
+export type Observations = Observation[]
+
+/** More than a search list and its accidents make; beyond it those go that were seen least. */
+const MOST_STEPS = 256
 
 /** The observation of these two neighbours, not counted yet. */
 export function observationOf(all: Observations, from: string, to: string, base: string): Observation {
-  let next = all.get(from)
-  if (!next) {
-    next = new Map()
-    all.set(from, next)
+  let behind = all.length
+  for (let i = 0; i < all.length; i++) {
+    if (all[i].from !== from) continue
+    if (all[i].to === to) return all[i]
+    behind = i + 1
   }
-  let observation = next.get(to)
-  if (!observation) {
-    observation = { count: 0, firstBase: base, severalBases: false, inWalk: false }
-    next.set(to, observation)
-  }
+  const observation = { from, to, count: 0, firstBase: base, severalBases: false, inWalk: false }
+  all.splice(behind, 0, observation)
+  if (all.length > MOST_STEPS) forgetSeldom(all, observation)
   return observation
 }
 
+/** Half of them stay, and the new one. */
+function forgetSeldom(all: Observations, latest: Observation): void {
+  const often = new Set([...all].sort((a, b) => b.count - a.count).slice(0, MOST_STEPS / 2))
+  const left = all.filter(observation => observation === latest || often.has(observation))
+  all.splice(0, all.length, ...left)
+}
+
+/** True where the one domain was seen to follow the other. */
+export const leads = (all: Observations, from: string, to: string): boolean =>
+  all.some(observation => observation.from === from && observation.to === to)
+
 /** All together. */
 export function merged(several: readonly Observations[]): Observations {
-  const all: Observations = new Map()
+  const all: Observations = []
   for (const observations of several) {
-    for (const [from, nexts] of observations) {
-      for (const [to, { count, firstBase, severalBases, inWalk }] of nexts) {
-        const sum = observationOf(all, from, to, firstBase)
-        sum.count += count
-        sum.severalBases ||= severalBases || sum.firstBase !== firstBase
-        sum.inWalk ||= inWalk
-      }
+    for (const { from, to, count, firstBase, severalBases, inWalk } of observations) {
+      const sum = observationOf(all, from, to, firstBase)
+      sum.count += count
+      sum.severalBases ||= severalBases || sum.firstBase !== firstBase
+      sum.inWalk ||= inWalk
     }
   }
   return all
@@ -59,23 +72,24 @@ export function pathOf(all: Observations): string[] {
   const add = (domain: string, n: number): void => {
     if (domain !== '') surplus.set(domain, (surplus.get(domain) ?? 0) + n)
   }
-  for (const [from, nexts] of all) {
-    let best: { to: string; count: number } | null = null
-    for (const [to, observation] of nexts) {
-      if (!isProven(observation, from === '' || to === '')) continue
-      // Steps beside the as-is name are counted once a leg where it was answered, so they say nothing of the order.
-      if (from === '') {
-        add(to, 0)
-        continue
-      }
-      add(from, to === '' ? 0 : observation.count)
-      if (to !== '') add(to, -observation.count)
-      // As-is ends a list, so another domain is preferred where both follow: a jump after a timeout goes straight to as-is.
-      if (!best || (best.to === '' && to !== '') || (observation.count > best.count && (to !== '' || best.to === '')))
-        best = { to, count: observation.count }
+  let best: Observation | null = null
+  all.forEach((observation, i) => {
+    const { from, to, count } = observation
+    if (i === 0 || all[i - 1].from !== from) best = null
+    if (!isProven(observation, from === '' || to === '')) return
+    // Steps beside the as-is name are counted once a leg where it was answered, so they say nothing of the order.
+    if (from === '') {
+      add(to, 0)
+      return
     }
-    if (best) next.set(from, best.to)
-  }
+    add(from, to === '' ? 0 : count)
+    if (to !== '') add(to, -count)
+    // As-is ends a list, so another domain is preferred where both follow: a jump after a timeout goes straight to as-is.
+    if (!best || (best.to === '' && to !== '') || (count > best.count && (to !== '' || best.to === ''))) {
+      best = observation
+      next.set(from, to)
+    }
+  })
   let first: string | undefined
   for (const [domain, n] of surplus) if (first === undefined || n > (surplus.get(first) as number)) first = domain
   const path: string[] = []
@@ -93,14 +107,12 @@ function withNamespace(path: string[], all: Observations): string[] {
   const zone = path[0].slice('svc.'.length)
   let own: string | null = null
   let most = 0
-  for (const [from, nexts] of all) {
-    if (namespaceOf(from)?.zone !== zone) continue
-    let count = 0
-    for (const observation of nexts.values()) count += observation.count
-    if (count > most) {
-      own = from
-      most = count
-    }
+  const left = new Map<string, number>()
+  for (const { from, count } of all) if (namespaceOf(from)?.zone === zone) left.set(from, (left.get(from) ?? 0) + count)
+  for (const [from, count] of left) {
+    if (count <= most) continue
+    own = from
+    most = count
   }
   return own === null || path.includes(own) ? path : [own, ...path]
 }

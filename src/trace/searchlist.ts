@@ -3,15 +3,16 @@
  * with the next search domain. Rules I1 to I6 of the grouping rules that ARCHITECTURE.md describes.
  */
 import { A, AAAA, NOERROR, NXDOMAIN } from '../codes.ts'
-import { type AddressId, type NameId, NONE, type PodDns, type ResolvConf, type Time } from '../model.ts'
+import { type AddressId, NONE, type PodDns, type ResolvConf, type Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
 import { Denials } from './denials.ts'
 import { expectedOfConf, expectedOfPod, nodeDomainsOf } from './expected.ts'
+import { type Client, countWalk, crosses, holding, type Learner, learnWhole, makeList } from './learner.ts'
 import { isLong, type Ndots, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
-import { holdAgainst, NOTHING_KNOWN, type SearchKnowledge, setBounds, setList, shareTail } from './search-knowledge.ts'
-import { merged, type Observation, type Observations, observationOf, pathOf } from './search-path.ts'
+import { holdAgainst, NOTHING_KNOWN, type SearchKnowledge, shareTail } from './search-knowledge.ts'
+import { type Observation, observationOf } from './search-path.ts'
 import type { SearchStep, Steps } from './steps.ts'
-import { dots, endsWithSuffix, namespaceOf } from './suffix.ts'
+import { endsWithSuffix, namespaceOf } from './suffix.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
 
 /** The next candidate follows its predecessor's answer within this (a stub resolver needs microseconds, a starved pod more). */
@@ -24,44 +25,10 @@ const RESTART_GAP: Time = 10e6
 const LEG_GAP: Time = 50e6
 /** The longest timer of a stub resolver after silence: glibc with three servers, c-ares. */
 const LONGEST_TIMER: Time = 8.5e9
+/** Clients whose latest negative answers are remembered. */
+const MOST_DENIED = 4096
 /** How many long names are remembered of a client until its list is known. */
 const LONG_NAMES = 16
-
-/** What one client showed at one server. */
-interface Learner {
-  client: Client
-  asked: AddressId
-  steps: Observations
-  /** What its walks tell, ... */
-  learned: readonly string[]
-  ndots: Ndots
-  /** ... and what holds with what the user's files say. */
-  knowledge: SearchKnowledge
-  /** There are steps since its list was made that may change it. */
-  changed: boolean
-}
-
-/** One client: what it showed at each server, and what it showed at all. */
-interface Client {
-  address: AddressId
-  /** Its latest negative answers, of all servers. */
-  denials: Denials<Observation>
-  atServer: Learner[]
-  /** Steps from one server to another, once there is one, or the user's files say something; and how many those and the others are. */
-  crossings: Learner | null
-  crossed: number
-  stayed: number
-  /** The latest query that a step led to. */
-  led: { by: Observation | null; base: string; qname: NameId; start: Time; silent: boolean }
-  /** The latest query that none led to. */
-  unled: { qname: NameId; qtype: number; start: Time }
-  /** Long names that were asked for both families and that no step led to. */
-  longNames: Set<string> | null
-  /** A pod by the user's files: one resolv.conf. */
-  pod: PodDns | null
-  /** Asked for a name behind the first search domain of the resolv.conf that the user gave. */
-  asksInConf: boolean
-}
 
 /** What the user's files say of resolvers. */
 export interface Files {
@@ -69,12 +36,6 @@ export interface Files {
   resolvConf: ResolvConf | null
   pods: ReadonlyMap<AddressId, PodDns>
 }
-
-/**
- * The walks of this client go from server to server (rotate, a first server that is dead, copies to all): it is one resolv.conf with
- * several servers. The processes of a node cross only where two happen to ask the same at once.
- */
-const crosses = ({ pod, stayed, crossed }: Client): boolean => pod !== null || crossed * 2 > stayed
 
 /**
  * Knowledge is kept per client and server: behind a node's address sit processes with different resolv.conf, and the server that each
@@ -86,6 +47,8 @@ export class SearchLists {
   private readonly steps: Steps
   /** Whose list may have changed. */
   private changed: Learner[] = []
+  /** Who has denials. */
+  private readonly denied: Client[] = []
   /** The learner that was asked for last. */
   private last: Learner | null = null
   private allSuffixes: string[] | null = null
@@ -115,13 +78,14 @@ export class SearchLists {
       const [first] = this.files.resolvConf.search
       client.asksInConf = first !== undefined && endsWithSuffix(this.names.text(t.qname), first)
     }
-    const { led, denials } = client
-    const at = this.predecessor(denials, t)
+    const { led } = client
+    const at = client.denials === null ? NONE : this.predecessor(client.denials, t)
     const isLed = at !== NONE || isSameCandidate(client, t)
-    if (at !== NONE) this.follow(learner, at, t)
+    if (at !== NONE) this.follow(learner, client.denials as Denials<Observation>, at, t)
     else if (!isLed) this.noteUnled(client, t)
     if (t.state !== ANSWERED || !isNegative(t)) return
     const head = this.names.head(t.qname)
+    const denials = this.denialsOf(client)
     if (isLed) denials.add(t, head, led.by, led.base)
     else denials.add(t, head, null, '')
   }
@@ -136,19 +100,34 @@ export class SearchLists {
     if (this.zoneOfNames === null || zone.length < this.zoneOfNames.length) this.zoneOfNames = zone
   }
 
+  /** Where there are too many that remember any, those forget whose last one is oldest: a walk goes on at once. */
+  private denialsOf(client: Client): Denials<Observation> {
+    if (client.denials !== null) return client.denials
+    const { denied } = this
+    if (denied.length >= MOST_DENIED) {
+      const latest = ({ denials }: Client): Time => denials?.latestEnd ?? 0
+      denied.sort((a, b) => latest(b) - latest(a))
+      for (const idle of denied.splice(MOST_DENIED / 2)) idle.denials = null
+    }
+    const denials = new Denials<Observation>()
+    client.denials = denials
+    denied.push(client)
+    return denials
+  }
+
   /** The step from the denied name at that place to this query, and what it tells. */
-  private follow(asked: Learner, at: number, t: Transaction): void {
+  private follow(asked: Learner, denials: Denials<Observation>, at: number, t: Transaction): void {
     const { client } = asked
-    const { denials, led } = client
-    const step = this.steps.search(denials.qname[at], t.qname) as SearchStep
-    const stays = denials.asked[at] === t.asked
+    const { led } = client
+    const step = this.steps.search(denials.qnameAt(at), t.qname) as SearchStep
+    const stays = denials.askedAt(at) === t.asked
     if (stays) client.stayed++
     else client.crossed++
     const learner = stays ? asked : this.crossingsOf(client)
     const by = this.note(learner, step.from, step.to, step.base)
-    const before = denials.by[at]
-    const isQuick = t.start - denials.end[at] <= RESTART_GAP
-    if (isQuick && before && denials.base[at] === step.base && !(by.inWalk && before.inWalk)) {
+    const before = denials.byAt(at)
+    const isQuick = t.start - denials.endAt(at) <= RESTART_GAP
+    if (isQuick && before && denials.baseAt(at) === step.base && !(by.inWalk && before.inWalk)) {
       by.inWalk = before.inWalk = true
       this.mark(learner)
     }
@@ -169,8 +148,8 @@ export class SearchLists {
 
   /** True where a step from the name as it is begins a walk: at once, by the same resolver, and not after a walk that ended with it. */
   private beginsAsIs(denials: Denials<Observation>, at: number, t: Transaction, base: string): boolean {
-    if (t.start - denials.end[at] > RESTART_GAP) return false
-    if (denials.flags[at] !== t.queryFlags || denials.edns[at] !== t.edns) return false
+    if (t.start - denials.endAt(at) > RESTART_GAP) return false
+    if (!denials.isLike(at, t)) return false
     return !denials.has(qname => endsBehind(this.names.text(qname), base))
   }
 
@@ -195,9 +174,9 @@ export class SearchLists {
   private predecessor(denials: Denials<Observation>, t: Transaction): number {
     const head = this.names.head(t.qname)
     for (let at = denials.latest(head); at !== NONE; at = denials.latest(head, at)) {
-      if (denials.qname[at] === t.qname) return NONE
-      const gap = t.start - denials.end[at]
-      if (gap >= -STEP_SLACK && gap <= STEP_GAP && this.steps.search(denials.qname[at], t.qname) !== null) return at
+      if (denials.qnameAt(at) === t.qname) return NONE
+      const gap = t.start - denials.endAt(at)
+      if (gap >= -STEP_SLACK && gap <= STEP_GAP && this.steps.search(denials.qnameAt(at), t.qname) !== null) return at
     }
     return NONE
   }
@@ -210,7 +189,7 @@ export class SearchLists {
 
   /** Makes the lists of all observations so far; in between of those that may have changed them. */
   learn(atEnd: boolean): void {
-    if (atEnd) for (const learner of this.every()) if (learner.steps.size > 0) this.mark(learner)
+    if (atEnd) for (const learner of this.every()) if (learner.steps.length > 0) this.mark(learner)
     if (this.changed.length === 0 && !this.isNew) return
     const clients = new Set<Client>()
     // Where all lists are what they were, so is what they say of each other.
@@ -323,7 +302,8 @@ export class SearchLists {
     if (!learner) {
       const client = this.clientOf(address)
       learner = this.newLearner(client, asked)
-      client.atServer.push(learner)
+      // Most have one, and an array that is pushed to takes room for seventeen.
+      client.atServer = [...client.atServer, learner]
       this.learners.set(key, learner)
       if (learner.knowledge.list.length > 0) this.allSuffixes = null
     }
@@ -336,7 +316,7 @@ export class SearchLists {
     if (client) return client
     client = {
       address,
-      denials: new Denials(),
+      denials: null,
       atServer: [],
       crossings: null,
       crossed: 0,
@@ -378,7 +358,7 @@ export class SearchLists {
       expected: null,
       contradicted: false,
     }
-    return { client, asked, steps: new Map(), learned: [], ndots, knowledge, changed: false }
+    return { client, asked, steps: [], learned: [], ndots, knowledge, changed: false }
   }
 
   private note(learner: Learner, from: string, to: string, base: string): Observation {
@@ -392,20 +372,8 @@ export class SearchLists {
   }
 }
 
-/** A walk that ended, with what its first candidate tells of ndots. */
-function countWalk({ knowledge, ndots }: Learner, base: string, searchedFirst: boolean): void {
-  knowledge.walks++
-  if (searchedFirst) noteSearchedFirst(ndots, dots(base))
-  else noteAsIsFirst(ndots, dots(base))
-  setBounds(knowledge, ndots)
-}
-
 /** NXDOMAIN, or NOERROR without any record. */
 const isNegative = (t: Transaction): boolean => t.rcode === NXDOMAIN || (t.rcode === NOERROR && t.answerCount === 0)
-
-/** Where what is known of a client stands: at each of its servers, or once for all. */
-const holding = (client: Client): Learner[] =>
-  client.crossings !== null && crosses(client) ? [client.crossings] : client.atServer
 
 /** True for the other leg of the candidate that a step led to, and for its repetition after silence. */
 function isSameCandidate({ led }: Client, t: Transaction): boolean {
@@ -414,46 +382,3 @@ function isSameCandidate({ led }: Client, t: Transaction): boolean {
 
 /** True if the name is the base with something behind it. */
 const endsBehind = (name: string, base: string): boolean => name.length > base.length && name.startsWith(`${base}.`)
-
-/** True if something differs from before; `anew`: what others have added to the list is taken off all the same. */
-function makeList(learner: Learner, steps: Observations, anew: boolean): boolean {
-  const { knowledge } = learner
-  const differs = replaceList(learner, pathOf(steps), anew)
-  const wasComplete = knowledge.complete
-  knowledge.complete = steps.get(learner.learned.at(-1) ?? '')?.has('') ?? false
-  return differs || knowledge.complete !== wasComplete
-}
-
-function replaceList(learner: Learner, list: readonly string[], anew: boolean): boolean {
-  const { knowledge, ndots, learned } = learner
-  const differs = list.length !== learned.length || list.some((suffix, i) => suffix !== learned[i])
-  if (differs || anew) {
-    setList(knowledge, list)
-    learner.learned = knowledge.list
-  }
-  setBounds(knowledge, ndots)
-  return differs
-}
-
-/** What the client showed at all, and what its long names say. True if a list differs. */
-function learnWhole(client: Client, anew: boolean): boolean {
-  const { crossings, atServer, longNames } = client
-  let differs = false
-  if (crossings !== null && crosses(client)) {
-    for (const { ndots } of atServer) noteNdots(crossings.ndots, ndots)
-    const steps = merged([crossings, ...atServer].map(({ steps }) => steps))
-    differs = makeList(crossings, steps, anew)
-  }
-  for (const learner of atServer) {
-    // No list begins with svc.<zone>: its walks went to another server before (I1).
-    const [first] = learner.learned
-    const whole = first?.startsWith('svc.') ? atServer.find(({ learned }) => learned[1] === first) : undefined
-    if (whole && replaceList(learner, whole.learned, anew)) differs = true
-  }
-  for (const { knowledge, learned, ndots } of holding(client)) {
-    if (learned.length === 0) continue
-    for (const name of longNames ?? []) if (!endsWithSuffix(name, learned[0])) noteAsIsFirst(ndots, dots(name))
-    setBounds(knowledge, ndots)
-  }
-  return differs
-}

@@ -31,7 +31,8 @@ export interface EdgeSum {
   own: Histogram
   /** The network's part of the wait, where both ends were captured. */
   network: Histogram
-  rcodes: Map<number, number>
+  /** Rcode, count, and again. */
+  rcodes: readonly number[]
   /** Answers of which it is known whether they came from a cache, and those that did; of these, answers that name nothing. */
   cacheKnown: number
   cacheHits: number
@@ -148,7 +149,7 @@ export class Sums {
     const wait = waitOf(t)
     if (wait !== null && outcome !== 'unreachable') edge.wait.add(wait)
     if (ownMs !== null && outcome !== 'unreachable') edge.own.add(ownMs)
-    if (t.rcode !== NONE) edge.rcodes.set(t.rcode, (edge.rcodes.get(t.rcode) ?? 0) + 1)
+    if (t.rcode !== NONE) edge.rcodes = counted(edge.rcodes, t.rcode, 1)
     if (networkMs !== null && outcome !== 'unreachable') edge.network.add(networkMs)
     if (fromCache !== null) {
       const isNegative = outcome !== 'answered'
@@ -218,6 +219,18 @@ function keepWithEffects(t: Transaction): void {
   if (t.effects) for (const effect of t.effects) keepWithEffects(effect)
 }
 
+const NO_RCODES: readonly number[] = []
+
+/** The counts with so many more: rcode, count, and again. Most servers give two. */
+function counted(counts: readonly number[], rcode: number, n: number): readonly number[] {
+  for (let i = 0; i < counts.length; i += 2) {
+    if (counts[i] !== rcode) continue
+    ;(counts as number[])[i + 1] += n
+    return counts
+  }
+  return [...counts, rcode, n]
+}
+
 const newEdge = (from: AddressId, forwarder: boolean, to: AddressId): EdgeSum => ({
   from,
   forwarder,
@@ -227,7 +240,7 @@ const newEdge = (from: AddressId, forwarder: boolean, to: AddressId): EdgeSum =>
   wait: new Histogram(),
   own: new Histogram(),
   network: new Histogram(),
-  rcodes: new Map(),
+  rcodes: NO_RCODES,
   cacheKnown: 0,
   cacheHits: 0,
   negativeKnown: 0,
@@ -242,7 +255,7 @@ function joinEdge(into: EdgeSum, more: EdgeSum): void {
   into.wait.merge(more.wait)
   into.own.merge(more.own)
   into.network.merge(more.network)
-  for (const [rcode, n] of more.rcodes) into.rcodes.set(rcode, (into.rcodes.get(rcode) ?? 0) + n)
+  for (let i = 0; i < more.rcodes.length; i += 2) into.rcodes = counted(into.rcodes, more.rcodes[i], more.rcodes[i + 1])
   into.cacheHits += more.cacheHits
   into.cacheKnown += more.cacheKnown
   into.negativeKnown += more.negativeKnown

@@ -1,0 +1,104 @@
+/** What one client showed of its search list: at each server that it asks, and from server to server. */
+import type { AddressId, NameId, PodDns, Time } from '../model.ts'
+import type { Denials } from './denials.ts'
+import { type Ndots, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
+import { type SearchKnowledge, setBounds, setList } from './search-knowledge.ts'
+import { leads, merged, type Observation, type Observations, pathOf } from './search-path.ts'
+import { dots, endsWithSuffix } from './suffix.ts'
+
+/** What one client showed at one server. */
+export interface Learner {
+  client: Client
+  asked: AddressId
+  steps: Observations
+  /** What its walks tell, ... */
+  learned: readonly string[]
+  ndots: Ndots
+  /** ... and what holds with what the user's files say. */
+  knowledge: SearchKnowledge
+  /** There are steps since its list was made that may change it. */
+  changed: boolean
+}
+
+/** One client: what it showed at each server, and what it showed at all. */
+export interface Client {
+  address: AddressId
+  /** Its latest negative answers, of all servers. */
+  denials: Denials<Observation> | null
+  atServer: Learner[]
+  /** Steps from one server to another, once there is one, or the user's files say something; and how many those and the others are. */
+  crossings: Learner | null
+  crossed: number
+  stayed: number
+  /** The latest query that a step led to. */
+  led: { by: Observation | null; base: string; qname: NameId; start: Time; silent: boolean }
+  /** The latest query that none led to. */
+  unled: { qname: NameId; qtype: number; start: Time }
+  /** Long names that were asked for both families and that no step led to. */
+  longNames: Set<string> | null
+  /** A pod by the user's files: one resolv.conf. */
+  pod: PodDns | null
+  /** Asked for a name behind the first search domain of the resolv.conf that the user gave. */
+  asksInConf: boolean
+}
+
+/**
+ * The walks of this client go from server to server (rotate, a first server that is dead, copies to all): it is one resolv.conf with
+ * several servers. The processes of a node cross only where two happen to ask the same at once.
+ */
+export const crosses = ({ pod, stayed, crossed }: Client): boolean => pod !== null || crossed * 2 > stayed
+
+/** Where what is known of a client stands: at each of its servers, or once for all. */
+export const holding = (client: Client): Learner[] =>
+  client.crossings !== null && crosses(client) ? [client.crossings] : client.atServer
+
+/** A walk that ended, with what its first candidate tells of ndots. */
+export function countWalk({ knowledge, ndots }: Learner, base: string, searchedFirst: boolean): void {
+  knowledge.walks++
+  if (searchedFirst) noteSearchedFirst(ndots, dots(base))
+  else noteAsIsFirst(ndots, dots(base))
+  setBounds(knowledge, ndots)
+}
+
+/** True if something differs from before; `anew`: what others have added to the list is taken off all the same. */
+export function makeList(learner: Learner, steps: Observations, anew: boolean): boolean {
+  const { knowledge } = learner
+  const differs = replaceList(learner, pathOf(steps), anew)
+  const wasComplete = knowledge.complete
+  knowledge.complete = leads(steps, learner.learned.at(-1) ?? '', '')
+  return differs || knowledge.complete !== wasComplete
+}
+
+function replaceList(learner: Learner, list: readonly string[], anew: boolean): boolean {
+  const { knowledge, ndots, learned } = learner
+  const differs = list.length !== learned.length || list.some((suffix, i) => suffix !== learned[i])
+  if (differs || anew) {
+    setList(knowledge, list)
+    learner.learned = knowledge.list
+  }
+  setBounds(knowledge, ndots)
+  return differs
+}
+
+/** What the client showed at all, and what its long names say. True if a list differs. */
+export function learnWhole(client: Client, anew: boolean): boolean {
+  const { crossings, atServer, longNames } = client
+  let differs = false
+  if (crossings !== null && crosses(client)) {
+    for (const { ndots } of atServer) noteNdots(crossings.ndots, ndots)
+    const steps = merged([crossings, ...atServer].map(({ steps }) => steps))
+    differs = makeList(crossings, steps, anew)
+  }
+  for (const learner of atServer) {
+    // No list begins with svc.<zone>: its walks went to another server before (I1).
+    const [first] = learner.learned
+    const whole = first?.startsWith('svc.') ? atServer.find(({ learned }) => learned[1] === first) : undefined
+    if (whole && replaceList(learner, whole.learned, anew)) differs = true
+  }
+  for (const { knowledge, learned, ndots } of holding(client)) {
+    if (learned.length === 0) continue
+    for (const name of longNames ?? []) if (!endsWithSuffix(name, learned[0])) noteAsIsFirst(ndots, dots(name))
+    setBounds(knowledge, ndots)
+  }
+  return differs
+}
