@@ -87,6 +87,11 @@ export interface ClockRecord {
   driftUncertaintyPpm: number | null
   /** True where its times were brought to the reference's clock. Where the two may well be one clock they are left alone. */
   corrected: boolean
+  /**
+   * Where it was set in the middle of the capture, as far as what another capture shared tells: what it read before (RFC 3339), and by
+   * how much it was set forward, or back where that is negative. It is taken back in all times.
+   */
+  steps: { time: string; ms: number }[]
   /** A sentence, where something is to be said. */
   note: string | null
 }

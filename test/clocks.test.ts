@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { type Bounds, fitClock } from '../src/input/clock-fit.ts'
+import { jumpsOf, Leaps, type Shared, stepOf } from '../src/input/clock-steps.ts'
 import type { FrameRef } from '../src/model.ts'
 import { type Analysis, capturesOf, EVERYWHERE, PATIENCE, RECORDINGS, run, scenarios } from './recordings.ts'
-import { shifted } from './shifted.ts'
+import { shifted, stepped } from './shifted.ts'
 
 const hasRecordings = scenarios.length > 0
 vi.setConfig({ testTimeout: PATIENCE })
@@ -56,6 +57,66 @@ describe('the fit', () => {
     const set = [...before, ...after.map(b => ({ ...b, time: b.time + 30e9 }))]
     expect(fitClock(set)!.uneven).toBe(true)
     expect(fitClock(before)!.uneven).toBe(false)
+  })
+})
+
+/** What two captures share; the frames of both are numbered through. */
+const sharedOf = (bounds: Bounds[]): Shared[] => bounds.map((b, i) => ({ ...b, frames: [i + 1, i + 1] as const }))
+
+describe('a clock that was set', () => {
+  const even = { everyMs: 100, driftPpm: 0, delayMs: 0.4, jitterMs: 3 }
+  const later = (bounds: Bounds[], seconds: number): Bounds[] =>
+    bounds.map(b => ({ ...b, time: b.time + seconds * 1e9 }))
+
+  test('is two lines, and the step lies between the last transaction before it and the first one after', () => {
+    const bounds = sharedOf([
+      ...transactions({ count: 300, offsetMs: 5, ...even }),
+      ...later(transactions({ count: 40, offsetMs: 42, ...even }), 30),
+    ])
+    const jumps = jumpsOf(bounds)
+    expect(jumps).toHaveLength(1)
+    expect(jumps[0].by / 1e6).toBeCloseTo(37, 0)
+    expect(jumps[0].before.frames[0]).toBeLessThanOrEqual(300)
+    expect(jumps[0].after.frames[0]).toBeGreaterThan(300)
+    expect(jumps[0].after.frames[0] - jumps[0].before.frames[0]).toBeLessThan(5)
+  })
+
+  test('may drift besides, and be set twice', () => {
+    const drifting = { ...even, driftPpm: 20 }
+    const bounds = sharedOf([
+      ...transactions({ count: 400, offsetMs: 0, ...drifting }),
+      ...later(transactions({ count: 400, offsetMs: 800.8, ...drifting }), 40),
+      ...later(transactions({ count: 400, offsetMs: -98.4, ...drifting }), 80),
+    ])
+    expect(jumpsOf(bounds).map(({ by }) => Math.round(by / 1e6))).toEqual([800, -900])
+  })
+
+  test('is told from one that drifts, and from one that runs unevenly', () => {
+    expect(jumpsOf(sharedOf(transactions({ count: 600, offsetMs: 37, ...even, driftPpm: 50 })))).toEqual([])
+    const slewed = transactions({ count: 900, offsetMs: 0, ...even }).map(b => {
+      const ahead = 20e6 * Math.sin(b.time / 10e9)
+      return { time: b.time, low: b.low + ahead, high: b.high + ahead }
+    })
+    expect(jumpsOf(sharedOf(slewed))).toEqual([])
+  })
+
+  test('which of two was set the times of their own messages tell', () => {
+    const bounds = sharedOf([
+      ...transactions({ count: 100, offsetMs: 0, ...even }),
+      ...later(transactions({ count: 100, offsetMs: 500, ...even }), 10),
+    ])
+    const [jump] = jumpsOf(bounds)
+    const steady = new Leaps()
+    const forward = new Leaps()
+    const back = new Leaps()
+    for (let frame = 1; frame <= 200; frame++) {
+      steady.add(frame, frame * 100e6)
+      forward.add(frame, frame * 100e6 + (frame > 100 ? 500e6 : 0))
+      back.add(frame, frame * 100e6 - (frame > 100 ? 500e6 : 0))
+    }
+    expect(stepOf(jump, [steady, forward])).toMatchObject({ which: 1, step: { frame: 101, at: 100 * 100e6 } })
+    expect(stepOf(jump, [back, steady])).toMatchObject({ which: 0, step: { frame: 101, at: 100 * 100e6 } })
+    expect(stepOf(jump, [back, steady]).step.by / 1e6).toBeCloseTo(-500, 0)
   })
 })
 
@@ -122,6 +183,32 @@ describe.skipIf(!hasRecordings)('10-busy from four vantage points, of which one 
       expect(told(analysis)).toEqual(told((await right)!))
     })
   }
+})
+
+describe.skipIf(!hasRecordings)('10-busy from four vantage points, of which one clock was set meanwhile', () => {
+  const folder = join(RECORDINGS, '10-busy')
+  const files = ['node-a-any.pcap', 'node-b-any.pcap', 'upstream-up53-eth0.pcap', 'upstream-up54-eth0.pcap']
+  const right = hasRecordings ? run(files.map(file => join(folder, file))) : null
+
+  test.each([
+    ['node-b-any.pcap', 800],
+    ['node-b-any.pcap', -2000],
+    ['node-a-any.pcap', -700],
+    ['node-a-any.pcap', 60_000],
+    ['upstream-up53-eth0.pcap', 37],
+  ])('%s by %d ms: that is found, and everything is told as without', async (wrong, ms) => {
+    const seconds = (await right)!.report.totals.seconds
+    const path = join(mkdtempSync(join(OUT, 'set-')), wrong)
+    writeFileSync(path, stepped(join(folder, wrong), ms, seconds / 3))
+    const analysis = await run(files.map(file => (file === wrong ? path : join(folder, file))))
+    const { captures, quality } = analysis.report
+    const steps = captures.map(({ clock }) => clock!.steps)
+    expect(steps.map(({ length }) => length)).toEqual(files.map(file => Number(file === wrong)))
+    expect(Math.abs(steps[files.indexOf(wrong)]![0]!.ms - ms)).toBeLessThan(0.5)
+    expect(captures.map(({ clock }) => clock!.note)).toEqual(files.map(() => null))
+    expect(quality.remarks.join(' ')).not.toContain('stepped back')
+    expect(told(analysis)).toEqual(told((await right)!))
+  })
 })
 
 describe.skipIf(!hasRecordings)('the recordings have one clock', () => {

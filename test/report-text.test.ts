@@ -171,6 +171,7 @@ test('the clocks of several captures: what agrees, what was corrected, what cann
     driftPpm: null,
     driftUncertaintyPpm: null,
     corrected: false,
+    steps: [],
     note: null,
   }
   const captures = [
@@ -188,7 +189,16 @@ test('the clocks of several captures: what agrees, what was corrected, what cann
         corrected: true,
       },
     },
-    { ...CAPTURE, file: 'd.pcap', clock: { ...clock, offsetMs: -3600000.5, corrected: true } },
+    {
+      ...CAPTURE,
+      file: 'd.pcap',
+      clock: {
+        ...clock,
+        offsetMs: -3600000.5,
+        corrected: true,
+        steps: [{ time: '2026-11-21T02:51:39.123Z', ms: -2000.1 }],
+      },
+    },
     { ...CAPTURE, file: '-', clock: { ...clock, reference: null, note: 'It can be read only once.' } },
   ]
   const text = plain({ ...EMPTY_REPORT, captures })
@@ -198,6 +208,8 @@ test('the clocks of several captures: what agrees, what was corrected, what cann
                 (±0.1) ppm; corrected, from 812 transactions seen at both
               Clock of d.pcap: 3600.000500 s (±0.54 ms) behind a.pcap's, drift not
                 known; corrected, from 812 transactions seen at both
+              Clock of d.pcap: set back by 2.000100 s when it read 02:51:39.123;
+                taken back in all times below
               Clock of standard input: It can be read only once.
               "
   `)

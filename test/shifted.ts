@@ -6,7 +6,15 @@ const GLOBAL_HEADER = 24
 const RECORD_HEADER = 16
 
 /** A copy of the little-endian pcap at `path` whose clock is `offsetMs` ahead at its first frame and gains `driftPpm` from there on. */
-export function shifted(path: string, offsetMs: number, driftPpm: number): Buffer {
+export const shifted = (path: string, offsetMs: number, driftPpm: number): Buffer =>
+  moved(path, sinceFirst => offsetMs * 1e6 + sinceFirst * driftPpm * 1e-6)
+
+/** The same, whose clock is set by `byMs` so many seconds after its first frame. */
+export const stepped = (path: string, byMs: number, afterSeconds: number): Buffer =>
+  moved(path, sinceFirst => (sinceFirst >= afterSeconds * 1e9 ? byMs * 1e6 : 0))
+
+/** `by` and what it is given in nanoseconds. */
+function moved(path: string, by: (sinceFirst: number) => number): Buffer {
   const bytes = readFileSync(path)
   const unit = bytes.readUInt32LE(0) === NANOSECOND_MAGIC ? 1 : 1000
   let first: number | null = null
@@ -15,7 +23,7 @@ export function shifted(path: string, offsetMs: number, driftPpm: number): Buffe
     if (first === null) origin = bytes.readUInt32LE(at)
     const time = (bytes.readUInt32LE(at) - origin) * 1e9 + bytes.readUInt32LE(at + 4) * unit
     first ??= time
-    const moved = time + offsetMs * 1e6 + (time - first) * driftPpm * 1e-6
+    const moved = time + by(time - first)
     const seconds = Math.floor(moved / 1e9)
     bytes.writeUInt32LE(origin + seconds, at)
     bytes.writeUInt32LE(Math.floor((moved - seconds * 1e9) / unit), at + 4)

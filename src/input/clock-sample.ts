@@ -4,6 +4,7 @@
  */
 import { QR } from '../codes.ts'
 import { DNS_MESSAGE, type Messages, NONE, type Time } from '../model.ts'
+import type { ClockStep } from './clock-steps.ts'
 
 /** A second sighting after this is no copy at another interface: the question was asked again, and nobody knows which is which. */
 const COPY: Time = 2e6
@@ -14,6 +15,8 @@ const FEW = 0.1
 interface Sighted {
   query: Time
   response: Time
+  queryFrame: number
+  responseFrame: number
   /** Asked or answered more than once. */
   again: boolean
 }
@@ -49,13 +52,27 @@ export class ClockSample {
       this.sighted.set(key, {
         query: isResponse ? Number.NaN : time,
         response: isResponse ? time : Number.NaN,
+        queryFrame: m.frame[i],
+        responseFrame: m.frame[i],
         again: false,
       })
     } else if (isResponse) {
-      if (Number.isNaN(known.response)) known.response = time
-      else this.addSecond(known, time - known.response)
-    } else if (Number.isNaN(known.query)) known.query = time
-    else this.addSecond(known, time - known.query)
+      if (Number.isNaN(known.response)) {
+        known.response = time
+        known.responseFrame = m.frame[i]
+      } else this.addSecond(known, time - known.response)
+    } else if (Number.isNaN(known.query)) {
+      known.query = time
+      known.queryFrame = m.frame[i]
+    } else this.addSecond(known, time - known.query)
+  }
+
+  /** Takes back that the clock was set. */
+  undo({ frame, by }: ClockStep): void {
+    for (const known of this.sighted.values()) {
+      if (known.queryFrame >= frame) known.query -= by
+      if (known.responseFrame >= frame) known.response -= by
+    }
   }
 
   private addSecond(known: Sighted, gap: Time): void {
@@ -68,10 +85,10 @@ export class ClockSample {
     return this.copies > FEW * this.sighted.size
   }
 
-  /** The transactions that were seen whole and once, by what they say. */
-  whole(visit: (key: number, query: Time, response: Time) => void): void {
-    for (const [key, { query, response, again }] of this.sighted) {
-      if (!again && response >= query) visit(key, query, response)
+  /** The transactions that were seen whole and once, by what they say; `frame` is the query's. */
+  whole(visit: (key: number, query: Time, response: Time, frame: number) => void): void {
+    for (const [key, { query, response, queryFrame, again }] of this.sighted) {
+      if (!again && response >= query) visit(key, query, response, queryFrame)
     }
   }
 

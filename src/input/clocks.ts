@@ -1,15 +1,17 @@
 /**
  * The clocks of several captures: before they are merged by time, each is read once for a sample of its transactions, and those that
  * two captures share tell how far one clock is ahead of the other. The first capture's clock is the run's; the others are brought to it
- * along the pairs that tell the most. What cannot be read twice, or shares nothing, keeps its own time. The samples also tell which
+ * along the pairs that tell the most. Where a clock was set meanwhile that is taken back first (clock-steps.ts). What cannot be read
+ * twice, or shares nothing, keeps its own time. The samples also tell which
  * capture saw nothing that another one did not see as well (nesting.ts).
  */
 import { type ClockRecord, type Messages, type Time, UserError } from '../model.ts'
 import { Issues } from '../wire/issues.ts'
 import { newTables } from '../wire/tables.ts'
 import { canBeReadAgain } from './chunks.ts'
-import { type Bounds, type ClockFit, fitClock } from './clock-fit.ts'
+import { type ClockFit, fitClock } from './clock-fit.ts'
 import { ClockSample } from './clock-sample.ts'
+import { type ClockStep, type Jump, jumpsOf, Leaps, type Shared, stepOf } from './clock-steps.ts'
 import { nested } from './nesting.ts'
 import { openCapture, type ReadOptions } from './read.ts'
 
@@ -30,6 +32,8 @@ const AGREES: Ahead = { at: 0, ahead: 0, drift: 0 }
 export interface Clock {
   /** What its times are corrected by; null where they stand as they are. Counts from `origin`, whole seconds since 1970. */
   correction: Ahead | null
+  /** Where it was set, in the order of its frames; taken back before it is corrected. */
+  steps: readonly ClockStep[]
   origin: number
   /** Which capture is to be asked when a client asked and had its answer, where that one saw it too; null for this one. */
   readAt: number | null
@@ -49,19 +53,26 @@ export async function compareClocks(files: string[], names: string[], options: R
   const samples: (ClockSample | null)[] = []
   const reasons: (string | null)[] = []
   const spans: Span[] = []
+  const leaps: Leaps[] = []
   const most = Math.min(MOST_OF_ONE, Math.ceil(MOST_OF_ALL / files.length))
   const shared = { tables: newTables(), origin: null as number | null }
   const again = await Promise.all(files.map(canBeReadAgain))
   for (const [i, file] of files.entries()) {
     const sample = again[i] ? new ClockSample(most) : null
-    spans.push(sample ? await take(sample, file, i, shared, options) : { first: Number.NaN, last: Number.NaN })
+    leaps.push(new Leaps())
+    spans.push(
+      sample ? await take(sample, leaps[i], file, i, shared, options) : { first: Number.NaN, last: Number.NaN },
+    )
     samples.push(sample)
     reasons.push(
       again[i] ? null : 'It can be read only once, so its clock was not compared: give captures as files for that.',
     )
   }
+  const steps = undoSteps(samples, leaps)
+  for (const [i, span] of spans.entries()) for (const { by } of steps[i]) span.last -= by
   const bounds = sharedBounds(samples)
   const clocks = clocksOf(fits(bounds, files.length), names, spans, shared.origin ?? 0)
+  for (const [i, clock] of clocks.entries()) noteSteps(clock, steps[i])
   const runTime = (file: number, time: Time): Time => time - aheadAt(clocks[file].correction ?? AGREES, time)
   const isDuring = (file: number, time: Time, other: number): boolean => {
     const { first, last } = spans[other]
@@ -81,6 +92,7 @@ interface Span {
 /** Reads a capture into its sample. What cannot be read the real pass will say. */
 async function take(
   sample: ClockSample,
+  leaps: Leaps,
   file: string,
   index: number,
   shared: { tables: ReadOptions['tables']; origin: number | null },
@@ -105,6 +117,7 @@ async function take(
           const time = (messages.seconds[row] - shared.origin) * 1e9 + messages.nanos[row]
           if (Number.isNaN(span.first)) span.first = time
           span.last = time
+          leaps.add(messages.frame[row], time)
           sample.add(messages, row, time)
         }
       }
@@ -117,15 +130,41 @@ async function take(
   return span
 }
 
+/** Finds where each capture's clock was set, and takes it back in its sample. */
+function undoSteps(samples: (ClockSample | null)[], leaps: Leaps[]): ClockStep[][] {
+  const steps: ClockStep[][] = samples.map(() => [])
+  // What one clock's steps did to the pairs that it is part of is gone when they are taken back: each round one clock at least.
+  for (let round = 0; round < samples.length; round++) {
+    const found = firstJumps(sharedBounds(samples))
+    if (found === null) break
+    const files = [Math.floor(found.pair / samples.length), found.pair % samples.length] as const
+    for (const jump of found.jumps) {
+      const { which, step } = stepOf(jump, [leaps[files[0]], leaps[files[1]]])
+      samples[files[which]]?.undo(step)
+      steps[files[which]].push(step)
+    }
+  }
+  return steps.map(own => own.sort((a, b) => a.frame - b.frame))
+}
+
+/** The jumps of the pair that shares most of all that have any. */
+function firstJumps(byPair: Map<number, Shared[]>): { pair: number; jumps: Jump[] } | null {
+  for (const [pair, bounds] of [...byPair].sort((a, b) => b[1].length - a[1].length)) {
+    const jumps = jumpsOf(bounds)
+    if (jumps.length > 0) return { pair, jumps }
+  }
+  return null
+}
+
 /** By pair of captures, what their common transactions say. */
-function sharedBounds(samples: (ClockSample | null)[]): Map<number, Bounds[]> {
-  const byKey = new Map<number, { file: number; query: Time; response: Time }[]>()
-  const byPair = new Map<number, Bounds[]>()
+function sharedBounds(samples: (ClockSample | null)[]): Map<number, Shared[]> {
+  const byKey = new Map<number, { file: number; query: Time; response: Time; frame: number }[]>()
+  const byPair = new Map<number, Shared[]>()
   for (const [file, sample] of samples.entries()) {
-    sample?.whole((key, query, response) => {
+    sample?.whole((key, query, response, frame) => {
       const others = byKey.get(key)
       if (!others) {
-        byKey.set(key, [{ file, query, response }])
+        byKey.set(key, [{ file, query, response, frame }])
         return
       }
       for (const other of others) {
@@ -137,15 +176,20 @@ function sharedBounds(samples: (ClockSample | null)[]): Map<number, Bounds[]> {
         }
         const atQuery = query - other.query
         const atResponse = response - other.response
-        bounds.push({ time: other.query, low: Math.min(atQuery, atResponse), high: Math.max(atQuery, atResponse) })
+        bounds.push({
+          time: other.query,
+          low: Math.min(atQuery, atResponse),
+          high: Math.max(atQuery, atResponse),
+          frames: [other.frame, frame],
+        })
       }
-      others.push({ file, query, response })
+      others.push({ file, query, response, frame })
     })
   }
   return byPair
 }
 
-function fits(byPair: Map<number, Bounds[]>, count: number): Pair[] {
+function fits(byPair: Map<number, Shared[]>, count: number): Pair[] {
   const pairs: Pair[] = []
   for (const [key, bounds] of byPair) {
     const fit = fitClock(bounds)
@@ -199,7 +243,7 @@ const overlap = (a: Span, b: Span): boolean => a.first <= b.last && b.first <= a
 
 /** `first`: the time of the child's first message. */
 function broughtTo(parent: Known, { fit, transactions }: Pair, childIsLater: boolean, first: Time): Known {
-  const step = stepOf(fit, childIsLater)
+  const step = aheadOf(fit, childIsLater)
   const uncertainty = parent.uncertainty + fit.uncertainty
   const correction = fit.apart ? chained(step, parent.correction) : parent.correction
   // Two that are both apart from a third may well agree.
@@ -220,7 +264,7 @@ function broughtTo(parent: Known, { fit, transactions }: Pair, childIsLater: boo
 }
 
 /** A fit tells of the second clock of its pair at the first one's time; here it is either one's at its own. */
-function stepOf({ at, offset, drift }: ClockFit, isSecond: boolean): Ahead {
+function aheadOf({ at, offset, drift }: ClockFit, isSecond: boolean): Ahead {
   const rate = drift ?? 0
   if (!isSecond) return { at, ahead: -offset, drift: -rate }
   return { at: at + offset, ahead: offset, drift: rate / (1 + rate) }
@@ -255,23 +299,34 @@ function clockOf(
     driftPpm: isRoot || driftUncertainty === null ? null : rounded(measured.drift * 1e6),
     driftUncertaintyPpm: isRoot || driftUncertainty === null ? null : rounded(driftUncertainty * 1e6),
     corrected: isCorrected,
+    steps: [],
     note: null,
   }
   if (uneven)
     record.note = 'One of the clocks was set or ran unevenly: times of the two captures do not fit together everywhere.'
   else if (apartFrom !== null)
     record.note = `No transaction was seen both here and at ${apartFrom}, so how their clocks differ cannot be known.`
-  return { correction: isCorrected ? correction : null, origin, readAt: null, record }
+  return { correction: isCorrected ? correction : null, steps: [], origin, readAt: null, record }
 }
 
 const rounded = (value: number): number => Math.round(value * 1e4) / 1e4
 
+function noteSteps(clock: Clock, steps: readonly ClockStep[]): void {
+  clock.steps = steps
+  clock.record.steps = steps.map(({ at, by }) => ({
+    time: new Date(clock.origin * 1e3 + at / 1e6).toISOString(),
+    ms: rounded(by / 1e6),
+  }))
+}
+
 /** Brings the times of a block of messages to the run's clock. */
-export function correctTimes(m: Messages, { correction, origin }: Clock): void {
-  if (correction === null) return
+export function correctTimes(m: Messages, { correction, steps, origin }: Clock): void {
+  if (correction === null && steps.length === 0) return
   for (let i = 0; i < m.length; i++) {
-    const time = (m.seconds[i] - origin) * 1e9 + m.nanos[i]
-    const nanos = m.nanos[i] - Math.round(aheadAt(correction, time))
+    let wrong = 0
+    for (const { frame, by } of steps) if (m.frame[i] >= frame) wrong += by
+    if (correction !== null) wrong += aheadAt(correction, (m.seconds[i] - origin) * 1e9 + m.nanos[i] - wrong)
+    const nanos = m.nanos[i] - Math.round(wrong)
     const carry = Math.floor(nanos / 1e9)
     m.seconds[i] += carry
     m.nanos[i] = nanos - carry * 1e9

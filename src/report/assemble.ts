@@ -57,7 +57,7 @@ export function assemble(parts: Parts): Report {
     version,
     captures: captures.map((capture, i) => captureOf(capture, context.tables, i, clocks?.[i])),
     quality: qualityOf(
-      captures,
+      captures.map((capture, i) => withoutTakenBack(capture, clocks?.[i])),
       trace.matching,
       places(trace, context),
       sums.transactions,
@@ -145,6 +145,12 @@ const places = ({ matching }: Trace, { tables, files }: RecordContext): Place[] 
     }
   })
 
+/** Steps back of a clock that were taken back cost nothing any more. */
+const withoutTakenBack = (capture: Capture, clock: Clock | undefined): Capture => ({
+  ...capture,
+  clockStepsBack: Math.max(0, capture.clockStepsBack - (clock?.steps.filter(({ by }) => by < 0).length ?? 0)),
+})
+
 /** From the first frame of all to the last, on the run's clock. */
 function secondsOf(captures: Capture[], clocks: Clock[] | null = null): number {
   const origin = captures.find(c => c.first !== null)?.first?.seconds ?? 0
@@ -153,7 +159,8 @@ function secondsOf(captures: Capture[], clocks: Clock[] | null = null): number {
   for (const [i, { first, last }] of captures.entries()) {
     const ahead = clocks?.[i].record.corrected ? (clocks[i].record.offsetMs ?? 0) / 1e3 : 0
     if (first) from = Math.min(from, first.seconds - origin + first.nanos / 1e9 - ahead)
-    if (last) to = Math.max(to, last.seconds - origin + last.nanos / 1e9 - ahead)
+    const gained = sum(clocks?.[i].record.steps ?? [], ({ ms }) => ms) / 1e3
+    if (last) to = Math.max(to, last.seconds - origin + last.nanos / 1e9 - ahead - gained)
   }
   return to > from ? Math.round((to - from) * 1e9) / 1e9 : 0
 }

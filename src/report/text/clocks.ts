@@ -1,6 +1,6 @@
 /** How the clocks of several captures stand to each other: what was corrected, what agrees, and what nobody can know. */
 import type { Report } from '../../model.ts'
-import { duration, plural } from '../../quantities.ts'
+import { duration, plural, timeOfDay } from '../../quantities.ts'
 
 /** More file names than this say nothing on one line. */
 const MOST_FILES = 3
@@ -22,6 +22,7 @@ export function clockSentences(captures: Report['captures']): string[] {
   }
   for (const { file, clock } of captures)
     if (clock?.corrected) sentences.push(corrected(nameOf(file), nameOf(clock.reference ?? ''), clock))
+  for (const { file, clock } of captures) for (const step of clock?.steps ?? []) sentences.push(set(nameOf(file), step))
   for (const said of new Set(captures.flatMap(({ clock }) => clock?.note ?? []))) {
     const files = captures.filter(({ clock }) => clock?.note === said).map(({ file }) => nameOf(file))
     sentences.push(`Clock of ${list(files)}: ${said}`)
@@ -39,6 +40,12 @@ function corrected(name: string, reference: string, clock: NonNullable<Report['c
       : `, ${driftPpm < 0 ? 'losing' : 'gaining'} ${Math.abs(driftPpm).toFixed(1)} (±${driftUncertaintyPpm?.toFixed(1)}) ppm`
   const seen = plural(transactions, 'transaction')
   return `Clock of ${name}: ${offset}${drift}; corrected, from ${seen} seen at both`
+}
+
+/** What crosses the moment has its true wait again; without that it would be off by as much as the clock was set. */
+function set(name: string, { time, ms }: NonNullable<Report['captures'][number]['clock']>['steps'][number]): string {
+  const way = ms < 0 ? 'back' : 'forward'
+  return `Clock of ${name}: set ${way} by ${precise(Math.abs(ms))} when it read ${timeOfDay(time)}; taken back in all times below`
 }
 
 /** An offset with its microseconds: 37.012 ms. */
