@@ -68,7 +68,8 @@ class KubeDns implements Observer {
     // Without an id there are no flags either (Hubble).
     if (forwarder || t.state !== ANSWERED || t.qname === NONE || t.dnsId < 0) return
     const server = this.servers.of(t.server)
-    if (!server) return
+    // Who once answered like CoreDNS is no dnsmasq, whatever else it does.
+    if (!server || server.plain > 0) return
     if (!(t.responseFlags & RA)) {
       server.plain++
       return

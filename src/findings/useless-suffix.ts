@@ -4,7 +4,7 @@ import { NOERROR, NXDOMAIN } from '../codes.ts'
 import type { AddressId } from '../model.ts'
 import { plural, roughDuration } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
-import { ANSWERED } from '../trace/transaction.ts'
+import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { Tally } from './tally.ts'
@@ -65,29 +65,14 @@ class UselessSuffix implements Observer {
   }
 
   lookup(lookup: Lookup): void {
-    lookup.suffixes.forEach((domain, i) => {
-      if (domain === null || !lookup.searchList.includes(domain)) return
+    const { suffixes, searchList, candidates } = lookup
+    for (let i = 0; i < suffixes.length; i++) {
+      const domain = suffixes[i]
+      if (domain === null || !searchList.includes(domain)) continue
       const suffix = this.suffixes.of(domain)
-      if (!suffix) return
-      const { transactions } = lookup.candidates[i]
-      let hit = false
-      let denied = false
-      let end = Number.NaN
-      for (const t of transactions) {
-        suffix.queries += 1 + t.retransmissions
-        if (t.state === ANSWERED && t.rcode === NOERROR) hit = true
-        else if (t.state === ANSWERED && t.rcode === NXDOMAIN) denied = true
-        if (!Number.isNaN(t.end) && !(t.end <= end)) end = t.end
-      }
-      if (hit) suffix.hits++
-      else if (denied) {
-        suffix.misses++
-        suffix.frames.add(transactions[0])
-        if (suffix.names.size < MOST_NAMES) suffix.names.add(lookup.base)
-        suffix.clients.add(lookup.client)
-      }
-      if (!Number.isNaN(end)) suffix.wait += end - transactions[0].start
-    })
+      // One that answered once is of use, whatever else it costs.
+      if (suffix && suffix.hits === 0) addTo(suffix, candidates[i].transactions, lookup)
+    }
   }
 
   conclude(): Draft[] {
@@ -111,4 +96,24 @@ resolvConf: /etc/kubernetes/resolv.conf`,
         confidence: s.names.size >= 10 ? ('high' as const) : ('medium' as const),
       }))
   }
+}
+
+function addTo(suffix: Suffix, transactions: readonly Transaction[], lookup: Lookup): void {
+  let hit = false
+  let denied = false
+  let end = Number.NaN
+  for (const t of transactions) {
+    suffix.queries += 1 + t.retransmissions
+    if (t.state === ANSWERED && t.rcode === NOERROR) hit = true
+    else if (t.state === ANSWERED && t.rcode === NXDOMAIN) denied = true
+    if (!Number.isNaN(t.end) && !(t.end <= end)) end = t.end
+  }
+  if (hit) suffix.hits++
+  else if (denied) {
+    suffix.misses++
+    suffix.frames.add(transactions[0])
+    if (suffix.names.size < MOST_NAMES) suffix.names.add(lookup.base)
+    suffix.clients.add(lookup.client)
+  }
+  if (!Number.isNaN(end)) suffix.wait += end - transactions[0].start
 }

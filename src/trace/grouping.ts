@@ -30,6 +30,8 @@ interface Bucket {
   head: number
   /** In order of start. */
   lookups: Lookup[]
+  /** Until then they all stay open; 0 while a message may change that. */
+  openUntil: Time
   /** In its chain. */
   next: Bucket | null
 }
@@ -65,6 +67,7 @@ export class Grouping {
   /** Takes a client's transactions in order of start. */
   add(t: Transaction): void {
     const bucket = this.bucketOf(this.profiles.clientOf(t.client), this.names.head(t.qname))
+    bucket.openUntil = 0
     let best: Lookup | null = null
     let { rank, gap, next, candidate } = NOTHING_FITS
     if (bucket.lookups.length > 0) {
@@ -101,7 +104,7 @@ export class Grouping {
     const chain = chainOf(client, head)
     for (let bucket = this.chains[chain]; bucket !== null; bucket = bucket.next)
       if (bucket.client === client && bucket.head === head) return bucket
-    const bucket = { client, head, lookups: [], next: this.chains[chain] }
+    const bucket = { client, head, lookups: [], openUntil: 0, next: this.chains[chain] }
     this.chains[chain] = bucket
     this.buckets.add(bucket)
     return bucket
@@ -138,11 +141,20 @@ export class Grouping {
     let left = 0
     for (const bucket of this.buckets) {
       const { lookups } = bucket
+      if (!all && now <= bucket.openUntil) {
+        left += lookups.length
+        continue
+      }
       let kept = 0
+      let openUntil = Number.POSITIVE_INFINITY
       for (const lookup of lookups) {
         if (all || now > closesAt(lookup)) this.closed(lookup)
-        else lookups[kept++] = lookup
+        else {
+          lookups[kept++] = lookup
+          openUntil = Math.min(openUntil, Number.isNaN(lookup.closesAt) ? 0 : lookup.closesAt)
+        }
       }
+      bucket.openUntil = openUntil
       if (kept === 0) this.remove(bucket)
       else if (kept < lookups.length) lookups.length = kept
       left += kept

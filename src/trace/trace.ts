@@ -213,8 +213,13 @@ export class Trace {
     const now = all ? Number.POSITIVE_INFINITY : complete ? until : (batch.at(-1)?.start ?? 0)
     this.grouping.close(now, all)
     if (this.alone.length > 0) this.closeAlone(now, all)
-    const oldest = Math.min(this.grouping.oldest, this.alone.find(isForOthers)?.start ?? now)
-    this.options.settled?.(all ? now : Math.min(oldest, this.queue[this.decided]?.start ?? now))
+    this.options.settled?.(all ? now : this.oldest(now))
+  }
+
+  /** Nothing that began before this is still to be told. */
+  private oldest(now: Time): Time {
+    const alone = this.alone.find(isForOthers)?.start ?? now
+    return Math.min(this.grouping.oldest, alone, this.queue[this.decided]?.start ?? now)
   }
 
   /** The transactions that began before `until`, in order of start. */
