@@ -254,6 +254,7 @@ export const OUTCOMES = [
   'truncated',
   'unreachable',
   'other',
+  'not-captured',
 ] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
@@ -323,6 +324,11 @@ export interface LookupRecord {
   waitMs: number | null
   waitInferred: boolean
   outcome: Outcome
+  /**
+   * Something of it is missing, or may be: its client asked another server too, which was not captured (one of several CoreDNS pods). Its
+   * outcome is then "answered" or "not-captured", and its wait is not known.
+   */
+  partial: boolean
   answers: string[]
   resolver: string | null
   searchList: readonly string[]
@@ -546,7 +552,7 @@ export interface Report {
     transactions: number
     lookups: number
     outcomes: Record<Outcome, number>
-    /** Lookups that did not get what was asked: everything but answered, nodata and capture-ended. */
+    /** Lookups that did not get what was asked: everything but answered, nodata, capture-ended and not-captured. */
     failed: number
     wait: Quantiles
     /** Transactions that are no lookup of anybody: health checks, loop probes. */

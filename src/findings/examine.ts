@@ -22,7 +22,8 @@ export function examine(world: World, rules: readonly Rule[] = RULES): Examinati
   const ofHops = running.flatMap(({ observer }) => observer.hop?.bind(observer) ?? [])
   return {
     lookup: (lookup, waste, inward) => {
-      for (const take of ofLookups) take(lookup, waste, inward)
+      // What is missing of a lookup may be what a diagnosis would rest on.
+      if (!lookup.partial) for (const take of ofLookups) take(lookup, waste, inward)
     },
     hop: hop => {
       for (const take of ofHops) take(hop)

@@ -101,7 +101,7 @@ export function assemble(parts: Parts): Report {
 
 /** Lookups that did not get what was asked. */
 export const failedOf = ({ lookups, outcomes }: Sums): number =>
-  lookups - outcomes.answered - outcomes.nodata - outcomes['capture-ended']
+  lookups - outcomes.answered - outcomes.nodata - outcomes['capture-ended'] - outcomes['not-captured']
 
 const sum = <T>(list: T[], value: (item: T) => number): number => list.reduce((n, item) => n + value(item), 0)
 

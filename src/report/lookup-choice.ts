@@ -26,7 +26,7 @@ export const lookupChoice = (given: Partial<LookupChoice>): LookupChoice => ({
 })
 
 /** The rest of the outcomes are failures, as totals.failed counts them. */
-const NO_FAILURES: ReadonlySet<Outcome> = new Set(['answered', 'nodata', 'capture-ended'])
+const NO_FAILURES: ReadonlySet<Outcome> = new Set(['answered', 'nodata', 'capture-ended', 'not-captured'])
 
 /** What comes first has the greater numbers, compared one after the other; null where lookups leave as they come. */
 const RANKS: Record<Sort, ((lookup: LookupRecord) => number[]) | null> = {

@@ -45,6 +45,7 @@ export const LOOKUP_COLUMNS: readonly Column<LookupRecord>[] = [
     least: 12,
     color: l => (BROKEN_OUTCOMES.has(l.outcome) ? 'bad' : null),
   },
+  { key: 'partial', title: 'partial', value: l => l.partial },
   { key: 'waitMs', title: 'wait', value: l => l.waitMs, text: markedWait, align: 'right', width: 8 },
   { key: 'waitInferred', title: 'inferred', value: l => l.waitInferred },
   {

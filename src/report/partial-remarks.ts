@@ -1,13 +1,34 @@
-/** What a capture shows only in part, in words: forwarders whose clients were not captured. */
-import { plural, share } from '../quantities.ts'
+/** What a capture shows only in part, in words: forwarders whose clients were not captured, and servers that get a portion of the queries. */
+import { count, plural, share } from '../quantities.ts'
 import type { Trace } from '../trace/trace.ts'
 import type { Remark } from './flow-remarks.ts'
 import type { RecordContext } from './records.ts'
 
 const MOST_NAMED = 3
+/** More than this share of the lookups in parts makes the capture poor. */
+const MANY = 0.5
+
+export const partialRemarks = (trace: Trace, context: RecordContext): Remark[] => [
+  ...tornRemarks(trace, context),
+  ...forwarderRemarks(trace, context),
+]
+
+/** Servers that get a portion only of what their clients ask. */
+function tornRemarks({ portions, sums }: Trace, { tables }: RecordContext): Remark[] {
+  const { torn } = portions
+  if (torn.length === 0) return []
+  const [one] = torn
+  const where = torn.map(({ server }) => tables.addresses.text(server)).join(', ')
+  return [
+    {
+      grade: sums.partial > MANY * sums.lookups ? 'poor' : 'fair',
+      text: `Only a portion of the queries was captured that the clients of ${where} send: ${share(one.torn, one.walks)} of the walks there miss candidates, which went to another server of the same service (one of several CoreDNS pods). ${plural(sums.partial, 'lookup')} of ${count(sums.lookups)} are partial: they are answered, or their outcome is not known, waits and findings leave them out, and there were more queries and waste than is shown. Capture at the clients' nodes, or at all servers and read the captures together.`,
+    },
+  ]
+}
 
 /** Who asks for clients that nobody captured: nothing that it asks is a lookup of its own. */
-export function partialRemarks({ endpoints, sums }: Trace, { tables }: RecordContext): Remark[] {
+function forwarderRemarks({ endpoints, sums }: Trace, { tables }: RecordContext): Remark[] {
   const forwarders = endpoints.list
     .filter(
       ({ address, forOthers, served }) => forOthers > 0 && served === 0 && endpoints.forwarderAt(address) === address,

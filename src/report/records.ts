@@ -97,6 +97,7 @@ export function lookupRecord(
     end: Number.isNaN(lookup.end) ? null : timeOf(context, lookup.end),
     waitMs: msOf(lookup.wait),
     waitInferred: lookup.waitInferred,
+    partial: lookup.partial,
     outcome: lookup.outcome,
     answers: answersOf(lookup),
     resolver: lookup.resolver,

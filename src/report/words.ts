@@ -13,6 +13,7 @@ export const OUTCOME_WORDS: Record<Outcome, string> = {
   truncated: 'cut short (TC)',
   unreachable: 'unreachable',
   other: 'other error',
+  'not-captured': 'not captured',
 }
 
 /** Outcomes with which the application got no usable reply; worth a warning colour. "No such name" is a reply. */

@@ -12,7 +12,7 @@ import { counted, type Doings, mostFrequent, newDoings, withOne } from './doings
 import { forwarderRoleOf } from './forwarder-role.ts'
 import { type Forwarding, zoneBehindService } from './forwarding.ts'
 import { type KnownAs, knownAs } from './known-as.ts'
-import { isLoopback, networkOf, rangeOf } from './networks.ts'
+import { isLoopback, networkOf, PodNetworks } from './networks.ts'
 import type { Pools } from './pools.ts'
 import type { SearchLists } from './searchlist.ts'
 import { FULL_TTL, type RoleEvidence, serverRoleOf } from './server-role.ts'
@@ -46,7 +46,7 @@ export class Endpoints {
   private clientRoles = new Map<AddressId, RoleEvidence>()
   private forwarderRoles = new Map<AddressId, RoleEvidence>()
   private hostNetworks = new Map<string, string>()
-  private podRanges = new Set<string>()
+  private podNetworks = new PodNetworks()
 
   constructor(
     tables: Tables,
@@ -85,7 +85,9 @@ export class Endpoints {
   observe(t: Transaction): void {
     const client = this.of(t.client)
     client.asked++
-    if (t.direction === OUTGOING) client.wentOut++
+    // What a router sent on bears a lower TTL: it did not begin where it was seen to leave.
+    const wasRouted = t.clientTtl > 0 && t.clientTtl < FULL_TTL
+    if (t.direction === OUTGOING && !wasRouted) client.wentOut++
     else if (t.direction === INCOMING || t.direction === OTHER_HOST) client.cameIn++
     if (t.transport === TCP) client.overTcp++
     if (!Number.isNaN(t.sinceSyn)) client.connections++
@@ -159,7 +161,7 @@ export class Endpoints {
       this.serverRoles.set(address, this.inferService(address) ?? this.inferUpstream(address))
     }
     this.hostNetworks = this.findHostNetworks()
-    this.podRanges = this.findPodRanges()
+    this.podNetworks = this.findPodNetworks()
     for (const [address, d] of this.doings) {
       if (d.asked > 0 || d.masks > 0)
         this.clientRoles.set(address, this.hinted(address, ONLY_ANSWER) ?? this.inferClient(address, d))
@@ -322,6 +324,12 @@ export class Endpoints {
       const who = forwarders.map(f => this.tables.addresses.text(f)).join(', ')
       return { role: 'host', evidence: [`the forwarder at ${who} asks from it too`] }
     }
+    const { list } = this.searchLists.bestOf(address)
+    const namespace = list.find(suffix => suffix.includes('.svc.'))
+    if (namespace && d.cameIn === 0 && d.wentOut > 0 && this.podNetworks.isBeside(text)) {
+      const reason = `searches ${namespace} beside the CoreDNS pods, but was seen only on its way to them: a pod there or this host`
+      return { role: 'unknown', evidence: [reason] }
+    }
     if (d.wentOut > d.cameIn) return { role: 'host', evidence: ['its queries begin on the host that was captured'] }
     const neighbour = this.hostNetworks.get(networkOf(text))
     if (neighbour !== undefined)
@@ -340,9 +348,7 @@ export class Endpoints {
         role: 'host',
         evidence: [`in one network with ${upstream}, and yet its queries crossed a router: pods are behind it`],
       }
-    const { list } = this.searchLists.bestOf(address)
-    const namespace = list.find(suffix => suffix.includes('.svc.'))
-    if (namespace && this.isFarFromPods(text))
+    if (namespace && this.podNetworks.isFar(text))
       return { role: 'unknown', evidence: [`searches ${namespace}, but is in another network than the CoreDNS pods`] }
     if (namespace) return { role: 'pod', evidence: [`searches ${namespace}`] }
     if (d.cameIn > 0 && d.clusterAnswers === 0)
@@ -360,22 +366,15 @@ export class Endpoints {
     return null
   }
 
-  /** Pods have one range in most clusters, and CoreDNS is one of them: what asks upstream from its own address, or stands behind DNAT. */
-  private findPodRanges(): Set<string> {
-    const ranges = new Set<string>()
+  /** CoreDNS is a pod among pods where it asks upstream from its own address, or stands behind DNAT. */
+  private findPodNetworks(): PodNetworks {
+    const networks = new PodNetworks()
     for (const [server, { role }] of this.serverRoles) {
       const d = this.doings.get(server)
       if (role === 'coredns' && d && (d.asked > 0 || d.standsFor.size > 0))
-        ranges.add(rangeOf(this.tables.addresses.text(server)))
+        networks.add(this.tables.addresses.text(server))
     }
-    return ranges
-  }
-
-  private isFarFromPods(text: string): boolean {
-    const { podRanges } = this
-    if (podRanges.size === 0 || podRanges.has(rangeOf(text))) return false
-    for (const range of podRanges) if (range.includes(':') === text.includes(':')) return true
-    return false
+    return networks
   }
 
   /** Networks in which an address stands that pods are masqueraded behind, and no pod that serves: nodes. */

@@ -1,7 +1,7 @@
 /** What one client showed of its search list: at each server that it asks, and from server to server. */
 import type { AddressId, NameId, PodDns, Time } from '../model.ts'
 import type { Denials } from './denials.ts'
-import { type Ndots, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
+import { doubtNdots, type Ndots, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
 import { type SearchKnowledge, setBounds, setList } from './search-knowledge.ts'
 import { leads, merged, type Observation, type Observations, pathOf } from './search-path.ts'
 import { dots, endsWithSuffix } from './suffix.ts'
@@ -53,10 +53,16 @@ export const holding = (client: Client): Learner[] =>
   client.crossings !== null && crosses(client) ? [client.crossings] : client.atServer
 
 /** A walk that ended, with what its first candidate tells of ndots. */
-export function countWalk({ knowledge, ndots }: Learner, base: string, searchedFirst: boolean): void {
+export function countWalk({ knowledge, ndots }: Learner, base: string, suffixes: readonly (string | null)[]): void {
   knowledge.walks++
-  if (searchedFirst) noteSearchedFirst(ndots, dots(base))
+  if (suffixes[0] !== null) noteSearchedFirst(ndots, dots(base), suffixes[suffixes.length - 1] === null)
   else noteAsIsFirst(ndots, dots(base))
+  setBounds(knowledge, ndots)
+}
+
+/** The first candidates that were seen may not be the first: what they tell of ndots does not hold. */
+export function doubtFirst({ knowledge, ndots }: Learner): void {
+  doubtNdots(ndots)
   setBounds(knowledge, ndots)
 }
 

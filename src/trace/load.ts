@@ -115,7 +115,7 @@ export function addLoad(sum: Load, more: Load): void {
 
 /** As totals.failed of the report counts them. */
 export const isFailure = (outcome: Outcome): boolean =>
-  outcome !== 'answered' && outcome !== 'nodata' && outcome !== 'capture-ended'
+  outcome !== 'answered' && outcome !== 'nodata' && outcome !== 'capture-ended' && outcome !== 'not-captured'
 
 function addSteps(load: Load, steps: readonly Step[], lookups: number, outcome: Outcome): void {
   load.lookups += lookups

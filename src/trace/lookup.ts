@@ -26,6 +26,8 @@ export interface Lookup {
   transactions: Transaction[] | null
 
   // Known when it is closed (outcome.ts, resolvers.ts, waste.ts).
+  /** Candidates, or a family, are missing that its client asked another server for, which was not captured; or nobody can tell. */
+  partial: boolean
   /** The name as the application gave it. */
   base: string
   /** False where the wire cannot tell; then `alternatives` are what else it can have been. */
@@ -68,6 +70,7 @@ export function newLookup(number: number, t: Transaction, name: string): Lookup 
     settledBase: 0,
     closesAt: Number.NaN,
     transactions: null,
+    partial: false,
     base: name,
     certain: true,
     alternatives: [],

@@ -14,6 +14,7 @@ interface Naming {
   nodeDomains: readonly string[]
   neverWalks: boolean
   mayCache: boolean
+  isTorn: boolean
   base: string
   suffixes: (string | null)[]
   certain: boolean
@@ -29,9 +30,15 @@ export class Namings {
 
   /**
    * `mayCache`: its resolver may have had other candidates in a cache of its own. `nodeDomains`: search domains that nodes are known to
-   * add, of which this client may have some.
+   * add, of which this client may have some. `isTorn`: other candidates may have gone to a server that was not captured.
    */
-  name(lookup: Lookup, knowledge: SearchKnowledge, mayCache: boolean, nodeDomains: readonly string[]): void {
+  name(
+    lookup: Lookup,
+    knowledge: SearchKnowledge,
+    mayCache: boolean,
+    nodeDomains: readonly string[],
+    isTorn = false,
+  ): void {
     const { candidates } = lookup
     const neverWalks = knowledge.queries >= ENOUGH_QUERIES
     const last = candidates[candidates.length - 1].qname
@@ -43,6 +50,7 @@ export class Namings {
       known.nodeDomains === nodeDomains &&
       known.neverWalks === neverWalks &&
       known.mayCache === mayCache &&
+      known.isTorn === isTorn &&
       isOf(known, lookup)
     ) {
       lookup.searchList = knowledge.list
@@ -52,11 +60,22 @@ export class Namings {
       lookup.alternatives = known.alternatives
       return
     }
-    nameAnew(lookup, knowledge, mayCache, nodeDomains)
+    nameAnew(lookup, knowledge, mayCache, nodeDomains, isTorn)
     const { base, suffixes, certain, alternatives } = lookup
     const qnames = candidates.map(({ qname }) => qname)
     const { list } = knowledge
-    this.slots[slot] = { qnames, list, nodeDomains, neverWalks, mayCache, base, suffixes, certain, alternatives }
+    this.slots[slot] = {
+      qnames,
+      list,
+      nodeDomains,
+      neverWalks,
+      mayCache,
+      isTorn,
+      base,
+      suffixes,
+      certain,
+      alternatives,
+    }
   }
 }
 
@@ -73,7 +92,13 @@ const MAX_ALTERNATIVES = 6
 const ENOUGH_QUERIES = 12
 
 /** Sets base, suffixes, certain and alternatives. */
-function nameAnew(lookup: Lookup, knowledge: SearchKnowledge, mayCache: boolean, nodeDomains: readonly string[]): void {
+function nameAnew(
+  lookup: Lookup,
+  knowledge: SearchKnowledge,
+  mayCache: boolean,
+  nodeDomains: readonly string[],
+  isTorn: boolean,
+): void {
   const names = lookup.candidates.map(c => c.name)
   lookup.searchList = knowledge.list
   if (names.length > 1) {
@@ -88,7 +113,15 @@ function nameAnew(lookup: Lookup, knowledge: SearchKnowledge, mayCache: boolean,
   }
   const name = names[0]
   const first = knowledge.list[0]
-  if (first !== undefined && endsWithSuffix(name, first)) {
+  const likely = isTorn ? knowledge.list.filter(suffix => endsWithSuffix(name, suffix)) : []
+  if (likely.length > 0) {
+    // The other candidates went elsewhere: most likely it is behind the longest domain that it can be behind.
+    const bases = likely.map(suffix => withoutSuffix(name, suffix))
+    lookup.base = bases[0]
+    lookup.suffixes = [likely[0]]
+    lookup.certain = false
+    lookup.alternatives = [...bases.slice(1), name].slice(0, MAX_ALTERNATIVES)
+  } else if (first !== undefined && endsWithSuffix(name, first)) {
     // A hit at the first search domain looks like the full name asked with a trailing dot.
     lookup.base = withoutSuffix(name, first)
     lookup.suffixes = [first]

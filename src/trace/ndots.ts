@@ -12,11 +12,19 @@ export interface Ndots {
   ndotsMax: number | null
   /** Bit n: a walk began as it is with a base of n dots. */
   asIsFirst: number
+  /** `ndotsMin` by those walks alone that were seen to come to the name as it is at last, so that it cannot have come first. */
+  sureMin: number | null
+  /** Only those count: of the others a part may have gone where the capture does not look. */
+  isTorn: boolean
 }
 
-/** A walk began with a search domain: its base has fewer dots than ndots. */
-export function noteSearchedFirst(ndots: Ndots, baseDots: number): void {
-  if (baseDots >= MOST || (ndots.ndotsMin ?? 0) > baseDots) return
+export const newNdots = (): Ndots => ({ ndotsMin: null, ndotsMax: null, asIsFirst: 0, sureMin: null, isTorn: false })
+
+/** A walk began with a search domain: its base has fewer dots than ndots. `isSure`: the name as it is came at last. */
+export function noteSearchedFirst(ndots: Ndots, baseDots: number, isSure: boolean): void {
+  if (baseDots >= MOST) return
+  if (isSure && !((ndots.sureMin ?? 0) > baseDots)) ndots.sureMin = baseDots + 1
+  if ((ndots.isTorn && !isSure) || (ndots.ndotsMin ?? 0) > baseDots) return
   ndots.ndotsMin = baseDots + 1
   setMax(ndots)
 }
@@ -27,10 +35,20 @@ export function noteAsIsFirst(ndots: Ndots, baseDots: number): void {
   setMax(ndots)
 }
 
+/** Its client asks elsewhere too: what first candidates seemed to show does not hold. */
+export function doubtNdots(ndots: Ndots): void {
+  if (ndots.isTorn) return
+  ndots.isTorn = true
+  ndots.ndotsMin = ndots.sureMin
+  setMax(ndots)
+}
+
 /** What another one showed of the same resolv.conf. */
 export function noteNdots(ndots: Ndots, other: Ndots): void {
   ndots.asIsFirst |= other.asIsFirst
-  if (other.ndotsMin !== null && !((ndots.ndotsMin ?? 0) >= other.ndotsMin)) ndots.ndotsMin = other.ndotsMin
+  if (other.sureMin !== null && !((ndots.sureMin ?? 0) >= other.sureMin)) ndots.sureMin = other.sureMin
+  const min = ndots.isTorn ? other.sureMin : other.ndotsMin
+  if (min !== null && !((ndots.ndotsMin ?? 0) >= min)) ndots.ndotsMin = min
   setMax(ndots)
 }
 

@@ -10,3 +10,27 @@ export const rangeOf = (address: string): string =>
 
 /** True for an address that is the asker's own host, or its pod, whoever asks. */
 export const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1'
+
+/** Networks in which pods stand. */
+export class PodNetworks {
+  private readonly ranges = new Set<string>()
+  private readonly networks = new Set<string>()
+
+  /** A pod's address. */
+  add(address: string): void {
+    this.ranges.add(rangeOf(address))
+    this.networks.add(networkOf(address))
+  }
+
+  /** In one network with a pod, and not the address that nodes have in there. */
+  isBeside(address: string): boolean {
+    return this.networks.has(networkOf(address)) && !/[.:][01]$/.test(address)
+  }
+
+  /** Pods have one range in most clusters: true outside all that are known, where one of its family is. */
+  isFar(address: string): boolean {
+    if (this.ranges.size === 0 || this.ranges.has(rangeOf(address))) return false
+    for (const range of this.ranges) if (range.includes(':') === address.includes(':')) return true
+    return false
+  }
+}

@@ -133,6 +133,19 @@ const stops = (outcome: Outcome, resolver: Resolver): boolean =>
   (outcome === 'servfail' && resolver.stopsAtServfail) ||
   (outcome === 'unanswered' && resolver.afterSilence === 'stop')
 
+/**
+ * Of a lookup of which something is missing, only what was seen is told: that it was answered, or else nothing; and nobody knows when it
+ * began, or what it was asked before.
+ */
+export function tellLess(lookup: Lookup): void {
+  lookup.partial = true
+  lookup.wait = Number.NaN
+  lookup.waitInferred = false
+  if (lookup.outcome === 'answered') return
+  lookup.outcome = 'not-captured'
+  lookup.end = Number.NaN
+}
+
 function setWait(lookup: Lookup, resolver: Resolver, timersLate: Time): void {
   lookup.end = endWithoutTimers(lookup)
   if (!Number.isNaN(lookup.end)) {

@@ -7,8 +7,8 @@ import { type AddressId, NONE, type PodDns, type ResolvConf, type Time } from '.
 import type { Names } from '../wire/names.ts'
 import { Denials } from './denials.ts'
 import { expectedOfConf, expectedOfPod, nodeDomainsOf } from './expected.ts'
-import { type Client, countWalk, crosses, holding, type Learner, learnWhole, makeList } from './learner.ts'
-import { isLong, type Ndots, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
+import { type Client, countWalk, crosses, doubtFirst, holding, type Learner, learnWhole, makeList } from './learner.ts'
+import { isLong, newNdots, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
 import { holdAgainst, NOTHING_KNOWN, type SearchKnowledge, shareTail } from './search-knowledge.ts'
 import { type Observation, observationOf } from './search-path.ts'
 import type { SearchStep, Steps } from './steps.ts'
@@ -140,7 +140,8 @@ export class SearchLists {
     const { ndots } = learner
     // The base was searched before it was asked as it is: it has fewer dots than ndots.
     if (step.from !== '' && by.inWalk && !((ndots.ndotsMin ?? 0) > step.baseDots)) {
-      if (!denials.has(qname => this.names.text(qname) === step.base)) noteSearchedFirst(ndots, step.baseDots)
+      if (!denials.has(qname => this.names.text(qname) === step.base))
+        noteSearchedFirst(ndots, step.baseDots, step.to === '')
     }
     if (step.from === '' && step.baseDots > 0 && this.beginsAsIs(denials, at, t, step.base))
       noteAsIsFirst(ndots, step.baseDots)
@@ -251,10 +252,17 @@ export class SearchLists {
   }
 
   /** A finished walk tells of ndots: its base's dots were fewer than ndots (searched first), or at least as many (as-is first). */
-  noteWalk(client: AddressId, asked: AddressId, base: string, searchedFirst: boolean): void {
+  noteWalk(client: AddressId, asked: AddressId, base: string, suffixes: readonly (string | null)[]): void {
     const learner = this.learnerOf(client, asked)
-    countWalk(learner, base, searchedFirst)
-    if (learner.client.crossings !== null) countWalk(learner.client.crossings, base, searchedFirst)
+    countWalk(learner, base, suffixes)
+    if (learner.client.crossings !== null) countWalk(learner.client.crossings, base, suffixes)
+  }
+
+  /** The client asks elsewhere too, so that its walks may begin with another candidate than the first that was seen. */
+  doubt(client: AddressId, asked: AddressId): void {
+    const learner = this.learnerOf(client, asked)
+    doubtFirst(learner)
+    if (learner.client.crossings !== null) doubtFirst(learner.client.crossings)
   }
 
   /** The cluster domain, from the most frequent list; null while unknown. */
@@ -346,7 +354,6 @@ export class SearchLists {
   }
 
   private newLearner(client: Client, asked: AddressId): Learner {
-    const ndots: Ndots = { ndotsMin: null, ndotsMax: null, asIsFirst: 0 }
     const knowledge: SearchKnowledge = {
       list: [],
       position: NOTHING_KNOWN.position,
@@ -358,7 +365,7 @@ export class SearchLists {
       expected: null,
       contradicted: false,
     }
-    return { client, asked, steps: [], learned: [], ndots, knowledge, changed: false }
+    return { client, asked, steps: [], learned: [], ndots: newNdots(), knowledge, changed: false }
   }
 
   private note(learner: Learner, from: string, to: string, base: string): Observation {

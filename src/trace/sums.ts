@@ -76,6 +76,8 @@ export interface Inward {
 
 export class Sums {
   lookups = 0
+  /** Of these, lookups of which something is missing. */
+  partial = 0
   transactions = 0
   infrastructure = 0
   /** Queries that belong to no lookup because the capture cut their name. */
@@ -104,6 +106,7 @@ export class Sums {
 
   addLookup(lookup: Lookup, waste: LookupWasteSums, inward: Inward): void {
     this.lookups++
+    if (lookup.partial) this.partial++
     this.outcomes[lookup.outcome]++
     if (!Number.isNaN(lookup.wait)) this.wait.add(lookup.wait / 1e6)
     this.addKeyed(this.total, lookup, waste, inward)
@@ -177,6 +180,7 @@ export class Sums {
   /** Adds what others have summed up, but for the slowest lookups. */
   join(more: Sums): void {
     this.lookups += more.lookups
+    this.partial += more.partial
     this.transactions += more.transactions
     for (const outcome of OUTCOMES) this.outcomes[outcome] += more.outcomes[outcome]
     this.wait.merge(more.wait)

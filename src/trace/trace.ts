@@ -14,11 +14,12 @@ import { lossesOf } from './losses.ts'
 import { Matching } from './matching.ts'
 import { Namings } from './naming.ts'
 import { Nodes } from './nodes.ts'
-import { decide } from './outcome.ts'
+import { decide, tellLess } from './outcome.ts'
 import { Places } from './places.ts'
 import { Pools } from './pools.ts'
+import { Portions } from './portions.ts'
 import { Profiles } from './profiles.ts'
-import { resolverOf } from './resolvers.ts'
+import { type Resolver, resolverOf } from './resolvers.ts'
 import { SearchLists } from './searchlist.ts'
 import { Serving } from './serving.ts'
 import { Sharing } from './sharing.ts'
@@ -107,6 +108,9 @@ export class Trace {
   private readonly transactions: Transactions
   private readonly namings = new Namings()
   private readonly timers = new Timers()
+  readonly portions = new Portions()
+  /** Lookups that are closed and not told yet. */
+  private closed: Lookup[] = []
   private readonly options: TraceOptions
   /** From `decided` on they wait. */
   private queue: Transaction[] = []
@@ -142,7 +146,7 @@ export class Trace {
     this.serving = new Serving(tables, this.endpoints)
     this.sharing = new Sharing(this.forwarding, this.serving, this.transactions)
     this.grouping = new Grouping(tables.names, steps, this.searchLists, this.profiles, lookup =>
-      this.closeLookup(lookup),
+      this.closed.push(lookup),
     )
     for (const { role, address } of options.roles) this.endpoints.hint(address, role)
   }
@@ -212,6 +216,7 @@ export class Trace {
     for (const t of batch) if (t.causes === null && !isAlone(t)) this.grouping.add(t)
     const now = all ? Number.POSITIVE_INFINITY : complete ? until : (batch.at(-1)?.start ?? 0)
     this.grouping.close(now, all)
+    this.tellClosed(all)
     if (this.alone.length > 0) this.closeAlone(now, all)
     this.options.settled?.(all ? now : this.oldest(now))
   }
@@ -253,21 +258,48 @@ export class Trace {
 
   // -- Lookups ---------------------------------------------------------------------------------------------------------------------
 
-  private closeLookup(lookup: Lookup): void {
+  /** All of a batch are named before the first is told: what they have in common shows whether something is missing of them. */
+  private tellClosed(all: boolean): void {
+    const { closed, portions } = this
+    if (closed.length === 0) return
+    this.closed = []
+    const now = all ? this.matching.now : Number.POSITIVE_INFINITY
+    const resolvers = closed.map(lookup => this.closeLookup(lookup, now))
+    closed.forEach((lookup, i) => {
+      if (portions.mayBeTorn(lookup)) this.mend(lookup, resolvers[i])
+      judge(lookup)
+      if (this.options.wanted(lookup)) this.tell(lookup)
+      else this.learn(lookup)
+      for (const t of transactionsOf(lookup)) this.release(t)
+    })
+  }
+
+  /** Names a lookup and decides its outcome as if nothing were missing of it. */
+  private closeLookup(lookup: Lookup, now: Time): Resolver {
     for (const t of transactionsOf(lookup)) this.giveUp(t)
     const { asked, timedIn } = lookup.candidates[0].transactions[0]
     const knowledge = this.searchLists.of(lookup.client, asked)
     const resolver = resolverOf(habitsOf(lookup, this.profiles.clockShare(lookup.client)))
     lookup.resolver = resolver.name || null
     this.namings.name(lookup, knowledge, resolver.caches, this.searchLists.nodeDomains)
-    if (lookup.candidates.length > 1)
-      this.searchLists.noteWalk(lookup.client, asked, lookup.base, lookup.suffixes[0] !== null)
+    if (lookup.candidates.length > 1) this.searchLists.noteWalk(lookup.client, asked, lookup.base, lookup.suffixes)
     lookup.ndots = { min: knowledge.ndotsMin, max: knowledge.ndotsMax }
     decide(lookup, resolver, this.timers.late(timedIn))
-    judge(lookup)
-    if (this.options.wanted(lookup)) this.tell(lookup)
-    else this.learn(lookup)
-    for (const t of transactionsOf(lookup)) this.release(t)
+    this.portions.observe(lookup, resolver, knowledge, now)
+    return resolver
+  }
+
+  /** Its server gets a portion only of what its clients ask: what that makes doubtful is not told. */
+  private mend(lookup: Lookup, resolver: Resolver): void {
+    const { asked, timedIn } = lookup.candidates[0].transactions[0]
+    this.searchLists.doubt(lookup.client, asked)
+    const knowledge = this.searchLists.of(lookup.client, asked)
+    lookup.ndots = { min: knowledge.ndotsMin, max: knowledge.ndotsMax }
+    if (lookup.candidates.length === 1) {
+      this.namings.name(lookup, knowledge, resolver.caches, this.searchLists.nodeDomains, true)
+      decide(lookup, resolver, this.timers.late(timedIn))
+    }
+    if (this.portions.isPartial(lookup, resolver, knowledge)) tellLess(lookup)
   }
 
   /** Everybody who adds up or looks on sees a closed lookup and its hops. */
@@ -275,7 +307,11 @@ export class Trace {
     const waste = sumWaste(lookup)
     const inward = this.inward(lookup)
     this.sums.addLookup(lookup, waste, inward)
-    this.walks.addLookup(lookup, inward)
+    // What another configuration would make of it nobody can tell.
+    if (lookup.partial) {
+      this.walks.partial++
+      this.walks.learn(lookup)
+    } else this.walks.addLookup(lookup, inward)
     for (let i = 0; i < lookup.suffixes.length; i++) {
       const suffix = lookup.suffixes[i]
       if (suffix === null) continue

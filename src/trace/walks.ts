@@ -178,6 +178,8 @@ export class Walks {
   readonly names = new KnownNames()
   /** Lookups and queries beyond all bounds. */
   readonly untold = { lookups: 0, queries: 0 }
+  /** Lookups of which something was not captured. */
+  partial = 0
   /** Start of the first lookup and of the last. */
   first = Number.POSITIVE_INFINITY
   last = Number.NEGATIVE_INFINITY

@@ -34,7 +34,9 @@ export const isWasted = (t: Transaction): boolean => t.waste !== null
 /** Sets what each of the lookup's transactions was. Its deciding candidate is known. */
 export function judge(lookup: Lookup): void {
   lookup.candidates.forEach((candidate, i) => {
-    if (i === lookup.deciding) judgeDeciding(candidate)
+    // Which candidate decided was not captured: nothing shows that a query was wasted.
+    if (lookup.outcome === 'not-captured') for (const t of candidate.transactions) t.waste = null
+    else if (i === lookup.deciding) judgeDeciding(candidate)
     else for (const t of candidate.transactions) t.waste = 'search'
   })
 }

@@ -25,7 +25,7 @@ const share = (code: string, what: string, y: (b: Block) => number, x: (b: Block
 const lookups = (block: Block): number => block.lookups
 
 const failed = ({ lookups, outcomes }: Block): number =>
-  lookups - outcomes.answered - outcomes.nodata - outcomes['capture-ended']
+  lookups - outcomes.answered - outcomes.nodata - outcomes['capture-ended'] - outcomes['not-captured']
 
 /** Outcomes that are worth a row of their own. */
 const FAILURES: readonly Outcome[] = ['nxdomain', 'servfail', 'refused', 'unanswered', 'other']

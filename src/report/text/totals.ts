@@ -7,7 +7,7 @@ import { findingCounts } from './findings.ts'
 import { labelled, type Page } from './page.ts'
 
 /** The rest of the outcomes are failures, as totals.failed counts them. */
-const NO_FAILURES: ReadonlySet<Outcome> = new Set(['answered', 'nodata', 'capture-ended'])
+const NO_FAILURES: ReadonlySet<Outcome> = new Set(['answered', 'nodata', 'capture-ended', 'not-captured'])
 
 export function totals(report: Report, page: Page): string[] {
   return [
