@@ -1,6 +1,10 @@
-/** A client's latest negative answers, whose continuation may come: the next candidate of a walk. A ring in columns, as every query asks. */
+/**
+ * A client's latest queries that brought nothing, whose continuation may come: the next candidate of a walk. A ring in columns, as every
+ * query asks.
+ */
+import { NOERROR, NXDOMAIN } from '../codes.ts'
 import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
-import type { Transaction } from './transaction.ts'
+import { ANSWERED, type Transaction } from './transaction.ts'
 
 /** How many are remembered, and for how many there is room at first, as most clients have few; powers of two. */
 const REMEMBERED = 64
@@ -13,7 +17,9 @@ const ASKED = 2
 const FLAGS = 3
 const EDNS = 4
 const END = 5
-const COLUMNS = 6
+/** NONE where nothing came back. */
+const RCODE = 6
+const COLUMNS = 7
 
 /** `Step`: what searchlist.ts knows of the step that led to a denied name. */
 export class Denials<Step> {
@@ -21,6 +27,8 @@ export class Denials<Step> {
   private by = new Array<Step | null>(FIRST_ROOM).fill(null)
   private base = new Array<string>(FIRST_ROOM).fill('')
   private room = FIRST_ROOM
+  /** When the latest was asked. */
+  latestStart: Time = 0
   /** How many there ever were: the latest stands at (count - 1) modulo the room. */
   private count = 0
 
@@ -35,6 +43,8 @@ export class Denials<Step> {
     numbers[at * COLUMNS + FLAGS] = t.queryFlags
     numbers[at * COLUMNS + EDNS] = t.edns
     numbers[at * COLUMNS + END] = t.end
+    numbers[at * COLUMNS + RCODE] = t.state === ANSWERED ? t.rcode : NONE
+    this.latestStart = t.start
     this.by[at] = by
     this.base[at] = base
   }
@@ -66,9 +76,21 @@ export class Denials<Step> {
     return this.numbers[at * COLUMNS + FLAGS] === t.queryFlags && this.numbers[at * COLUMNS + EDNS] === t.edns
   }
 
-  /** When the latest ended. */
-  get latestEnd(): Time {
-    return this.endAt((this.count - 1) & (this.room - 1))
+  /** The name, or one family of it, was said not to be there; errors and silence are waited out or tried again, and say nothing. */
+  isDenied(at: number): boolean {
+    const rcode = this.numbers[at * COLUMNS + RCODE]
+    return rcode === NXDOMAIN || rcode === NOERROR
+  }
+
+  /** Takes back that a name has no records of one family, if that was learned since then: the other family has some. */
+  forgetNodata(qname: NameId, since: Time): void {
+    for (let i = this.count - 1; i >= 0 && i >= this.count - this.room; i--) {
+      const at = i & (this.room - 1)
+      if (this.endAt(at) < since) return
+      if (this.qnameAt(at) !== qname || this.numbers[at * COLUMNS + RCODE] !== NOERROR) continue
+      this.numbers[at * COLUMNS + QNAME] = NONE
+      this.numbers[at * COLUMNS + HEAD] = NONE
+    }
   }
 
   /** The latest of names with that first label, before `than` (a place, or NONE for the very latest); NONE without. */
@@ -83,8 +105,10 @@ export class Denials<Step> {
   }
 
   has(isIt: (qname: NameId) => boolean): boolean {
-    for (let i = this.count - 1; i >= 0 && i >= this.count - this.room; i--)
-      if (isIt(this.qnameAt(i & (this.room - 1)))) return true
+    for (let i = this.count - 1; i >= 0 && i >= this.count - this.room; i--) {
+      const qname = this.qnameAt(i & (this.room - 1))
+      if (qname !== NONE && isIt(qname)) return true
+    }
     return false
   }
 

@@ -23,7 +23,7 @@ export interface Learner {
 /** One client: what it showed at each server, and what it showed at all. */
 export interface Client {
   address: AddressId
-  /** Its latest negative answers, of all servers. */
+  /** Its latest queries that brought nothing, at all servers. */
   denials: Denials<Observation> | null
   atServer: Learner[]
   /** Steps from one server to another, once there is one, or the user's files say something; and how many those and the others are. */
@@ -34,6 +34,9 @@ export interface Client {
   led: { by: Observation | null; base: string; qname: NameId; start: Time; silent: boolean }
   /** The latest query that none led to. */
   unled: { qname: NameId; qtype: number; start: Time }
+  /** The latest query that brought what was asked for. */
+  answered: NameId
+  answeredStart: Time
   /** Long names that were asked for both families and that no step led to. */
   longNames: Set<string> | null
   /** A pod by the user's files: one resolv.conf. */

@@ -2,8 +2,8 @@
  * The search lists and ndots of the clients, learned from the walks themselves: after a negative answer the client asks the same base
  * with the next search domain. Rules I1 to I6 of the grouping rules that ARCHITECTURE.md describes.
  */
-import { A, AAAA, NOERROR, NXDOMAIN } from '../codes.ts'
-import { type AddressId, NONE, type PodDns, type ResolvConf, type Time } from '../model.ts'
+import { A, AAAA, NOERROR } from '../codes.ts'
+import { type AddressId, HAS_CNAME, NONE, type PodDns, type ResolvConf, type Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
 import { Denials } from './denials.ts'
 import { expectedOfConf, expectedOfPod, nodeDomainsOf } from './expected.ts'
@@ -25,7 +25,7 @@ const RESTART_GAP: Time = 10e6
 const LEG_GAP: Time = 50e6
 /** The longest timer of a stub resolver after silence: glibc with three servers, c-ares. */
 const LONGEST_TIMER: Time = 8.5e9
-/** Clients whose latest negative answers are remembered. */
+/** Clients whose latest queries that brought nothing are remembered. */
 const MOST_DENIED = 4096
 /** How many long names are remembered of a client until its list is known. */
 const LONG_NAMES = 16
@@ -83,7 +83,7 @@ export class SearchLists {
     const isLed = at !== NONE || isSameCandidate(client, t)
     if (at !== NONE) this.follow(learner, client.denials as Denials<Observation>, at, t)
     else if (!isLed) this.noteUnled(client, t)
-    if (t.state !== ANSWERED || !isNegative(t)) return
+    if (isAnswered(client, t)) return
     const head = this.names.head(t.qname)
     const denials = this.denialsOf(client)
     if (isLed) denials.add(t, head, led.by, led.base)
@@ -105,7 +105,7 @@ export class SearchLists {
     if (client.denials !== null) return client.denials
     const { denied } = this
     if (denied.length >= MOST_DENIED) {
-      const latest = ({ denials }: Client): Time => denials?.latestEnd ?? 0
+      const latest = ({ denials }: Client): Time => denials?.latestStart ?? 0
       denied.sort((a, b) => latest(b) - latest(a))
       for (const idle of denied.splice(MOST_DENIED / 2)) idle.denials = null
     }
@@ -176,6 +176,7 @@ export class SearchLists {
     const head = this.names.head(t.qname)
     for (let at = denials.latest(head); at !== NONE; at = denials.latest(head, at)) {
       if (denials.qnameAt(at) === t.qname) return NONE
+      if (!denials.isDenied(at)) continue
       const gap = t.start - denials.endAt(at)
       if (gap >= -STEP_SLACK && gap <= STEP_GAP && this.steps.search(denials.qnameAt(at), t.qname) !== null) return at
     }
@@ -331,6 +332,8 @@ export class SearchLists {
       stayed: 0,
       led: { by: null, base: '', qname: NONE, start: 0, silent: false },
       unled: { qname: NONE, qtype: NONE, start: 0 },
+      answered: NONE,
+      answeredStart: 0,
       longNames: null,
       pod: this.files.pods.get(address) ?? null,
       asksInConf: false,
@@ -379,8 +382,25 @@ export class SearchLists {
   }
 }
 
-/** NXDOMAIN, or NOERROR without any record. */
-const isNegative = (t: Transaction): boolean => t.rcode === NXDOMAIN || (t.rcode === NOERROR && t.answerCount === 0)
+/** Some record, and not CNAMEs alone where an address was asked for. */
+const isPositive = (t: Transaction): boolean =>
+  t.state === ANSWERED &&
+  t.rcode === NOERROR &&
+  t.answerCount > 0 &&
+  !(t.addresses === 0 && t.content & HAS_CNAME && (t.qtype === A || t.qtype === AAAA))
+
+/**
+ * True if it, or the other leg of its name, brought what was asked for: no walk goes on after that, so that the other family has no
+ * records led to nothing, and what follows is the next lookup. (An NXDOMAIN on one leg is another matter: musl goes on.)
+ */
+function isAnswered(client: Client, t: Transaction): boolean {
+  if (!isPositive(t))
+    return t.rcode === NOERROR && client.answered === t.qname && t.start - client.answeredStart <= LEG_GAP
+  client.answered = t.qname
+  client.answeredStart = t.start
+  client.denials?.forgetNodata(t.qname, t.start - LEG_GAP)
+  return true
+}
 
 /** True for the other leg of the candidate that a step led to, and for its repetition after silence. */
 function isSameCandidate({ led }: Client, t: Transaction): boolean {
