@@ -7,7 +7,7 @@ import { HAS_CNAME, type NameId, TCP, type Time } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import type { SearchKnowledge } from './search-knowledge.ts'
 import { type Step, type Steps, splitAt } from './steps.ts'
-import { behind, dots } from './suffix.ts'
+import { behind, dots, endsWithSuffix } from './suffix.ts'
 import { ANSWERED, type Transaction, UNREACHED } from './transaction.ts'
 
 /** Legs that are sent at once lie closer than this (L1). */
@@ -71,7 +71,7 @@ function follows(rank: number, gap: Time): number {
 
 export function fitOf(lookup: Lookup, t: Transaction, steps: Steps, knowledge: SearchKnowledge): number {
   const candidate = lookup.candidates[lookup.candidates.length - 1]
-  if (candidate.qname === t.qname) return fitSameName(candidate, t)
+  if (candidate.qname === t.qname) return fitSameName(lookup, candidate, t, knowledge)
   // Everything at once on one port: BusyBox.
   const first = lookup.candidates[0].transactions[0]
   if (first.clientPort === t.clientPort && t.start - first.start < FAN_OUT_GAP * 2) {
@@ -82,7 +82,7 @@ export function fitOf(lookup: Lookup, t: Transaction, steps: Steps, knowledge: S
 }
 
 /** The same name again: the other leg, a retry, a copy to another server, TCP after truncation. */
-function fitSameName(candidate: Candidate, t: Transaction): number {
+function fitSameName(lookup: Lookup, candidate: Candidate, t: Transaction, knowledge: SearchKnowledge): number {
   const all = candidate.transactions
   const last = all[all.length - 1]
   const twin = latest(all, t.qtype)
@@ -94,6 +94,7 @@ function fitSameName(candidate: Candidate, t: Transaction): number {
     // A sequential leg: on the same port (single-request), or from a new one (single-request-reopen, host, nslookup).
     if (!Number.isNaN(last.end) && last.end <= t.start + SLACK && t.start - last.end <= SEQUENTIAL_GAP)
       return joins(candidate, samePort ? 9 : 7, t.start - last.end)
+    if (isDue(lookup, candidate, t, knowledge)) return joins(candidate, samePort ? 9 : 6, t.start - last.end)
     const overlaps = parallel <= SEQUENTIAL_GAP || !endedBy(all[0], t.start)
     if (parallel <= LEG_GAP && overlaps && sameProfile(all[0], t)) return joins(candidate, 7, parallel)
     // The other leg after its partner's timer: glibc asks one after the other once it has lost one.
@@ -110,6 +111,14 @@ function fitSameName(candidate: Candidate, t: Transaction): number {
       return joins(candidate, 4, t.start - twin.start)
     const silence = t.start - lastQueryBefore(twin, t.start)
     if (sameTuple) return joins(candidate, 9, silence)
+    // Its turn after the other leg's, which was lost as well: glibc asks one after the other, each from a new port, with the ids it had.
+    if (
+      t.dnsId === twin.dnsId &&
+      t.qtype !== last.qtype &&
+      last.end <= t.start + SLACK &&
+      t.start - last.end <= STEP_GAP
+    )
+      return joins(candidate, 8, silence)
     if (t.transport === TCP && twin.transport !== TCP && t.dnsId === twin.dnsId) return joins(candidate, 9, silence)
     // Only resolvers with a socket per query (Go) choose a new id for a retry.
     const mayChangeId = t.dnsId === twin.dnsId || !hasOtherTypeAtPort(all, twin)
@@ -146,6 +155,20 @@ function fitSameName(candidate: Candidate, t: Transaction): number {
   return fitsNot()
 }
 
+/**
+ * A starved pod is late with its second leg: it is that all the same where the candidate before had its two legs in turn, or where a walk
+ * for one family would have gone on to the next search domain instead.
+ */
+function isDue({ candidates }: Lookup, candidate: Candidate, t: Transaction, { list }: SearchKnowledge): boolean {
+  const [first] = candidate.transactions
+  const gap = t.start - first.end
+  if (candidate.transactions.length > 1 || !(gap >= -SLACK && gap <= STEP_GAP) || !sameProfile(first, t)) return false
+  const before = candidates.length > 1 ? candidates[candidates.length - 2].transactions : null
+  if (before !== null && before.length > 1 && before[0].qtype === first.qtype && before[1].start >= before[0].end)
+    return true
+  return first.rcode === NXDOMAIN && list.some(suffix => endsWithSuffix(candidate.name, suffix))
+}
+
 /** Another name: the next candidate of the walk. */
 function fitNext(
   lookup: Lookup,
@@ -158,6 +181,8 @@ function fitNext(
   const base = lookup.settledBase > 0 ? baseSettled(step, lookup.settledBase) : firstBase(step, knowledge)
   if (base <= 0) return fitsNot()
   if (!sameKind(lookup, t)) return fitsNot()
+  // No resolver asks for a name twice: what began as it is does not end with it again.
+  if (candidateOf(lookup, t.qname) !== null) return fitsNot()
   splitAt(step, base)
   const { from, to } = step
   const order = stepOrder(from, to, knowledge)
@@ -175,6 +200,10 @@ function fitNext(
     // known to have few enough ndots.
     if (from === '' && gap > RESTART_GAP && !(dots(candidate.name) >= (knowledge.ndotsMax ?? Number.POSITIVE_INFINITY)))
       return fitsNot()
+    // As slow as a program that asks for its next name: only a known list makes one walk of the two.
+    if (gap > RESTART_GAP && order === UNKNOWN_ORDER) return fitsNot()
+    // Nothing of the list was asked between them, though it is known: no walk, unless a cache kept it.
+    if (gap > SEQUENTIAL_GAP && from === '' && order === LATER) return fitsNot()
     if (gap <= STEP_GAP) return follows(order === NEXT ? (gap <= SEQUENTIAL_GAP ? 8 : 5) : order === LATER ? 3 : 2, gap)
     // A late step is believed where the new name cannot begin a walk of its own.
     if (order === NEXT && gap <= LATE_STEP_GAP && to !== '' && knowledge.position.get(to) !== 0) return follows(1, gap)
@@ -184,6 +213,8 @@ function fitNext(
   if (samePort && t.start - candidate.transactions[0].start < FAN_OUT_GAP)
     return follows(4, t.start - candidate.transactions[0].start)
   const silence = t.start - lastSilentQuery(candidate, t.start)
+  // So long after, other threads ask as well: where the whole list is known, it says what can be next.
+  if (order === UNKNOWN_ORDER && knowledge.complete) return fitsNot()
   return isTimer(silence) ? follows(order === NEXT ? 4 : 3, silence) : fitsNot()
 }
 
