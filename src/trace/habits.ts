@@ -2,6 +2,8 @@
 import { A, AAAA, AD, MX } from '../codes.ts'
 import { EDNS_COOKIE, NONE } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
+import { ENOUGH_QUERIES, type SearchKnowledge } from './search-knowledge.ts'
+import { dots, endsWithSuffix } from './suffix.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
 
 const SECOND = 1e9
@@ -41,6 +43,12 @@ export interface Habits {
   /** Steps from one query to the next with the next id, of all steps (Erlang counts). */
   countedIds: number
   steps: number
+  /** The last candidate was asked for A alone, and A brought an address. */
+  endsWithA: boolean
+  /** One candidate, the name as it is, of a client that searches for such names, or for none: the search tells nothing of its resolver. */
+  unsearched: boolean
+  /** A query was sent again with its id, from its port. */
+  repeats: boolean
   /** An unanswered query was sent again after half of 5 s (musl, BusyBox). */
   resendsHalfway: boolean
 }
@@ -60,8 +68,8 @@ function firstOf({ transactions }: Candidate, qtype: number): Transaction | null
   return null
 }
 
-/** `clientClockShare`: see Habits. */
-export function habitsOf(lookup: Lookup, clientClockShare: number): Habits {
+/** `clientClockShare`: see Habits; `knowledge`: of the client's search list. */
+export function habitsOf(lookup: Lookup, clientClockShare: number, knowledge: SearchKnowledge): Habits {
   const { candidates } = lookup
   const first = candidates[0].transactions[0]
   const habits: Habits = {
@@ -86,6 +94,9 @@ export function habitsOf(lookup: Lookup, clientClockShare: number): Habits {
     asIsLast: candidates.length > 1 && candidates[0].name.startsWith(`${candidates[candidates.length - 1].name}.`),
     countedIds: 0,
     steps: 0,
+    endsWithA: false,
+    unsearched: isUnsearched(lookup, knowledge),
+    repeats: false,
     resendsHalfway: false,
   }
   let before: Transaction | null = null
@@ -105,6 +116,7 @@ export function habitsOf(lookup: Lookup, clientClockShare: number): Habits {
     const aaaa = firstOf(candidate, AAAA)
     if (a === null || aaaa === null) {
       habits.legsWalkTogether = false
+      if (i === candidates.length - 1) habits.endsWithA = a !== null && a.addresses > 0
       continue
     }
     habits.twoLegs = true
@@ -118,10 +130,18 @@ export function habitsOf(lookup: Lookup, clientClockShare: number): Habits {
   return habits
 }
 
+function isUnsearched({ candidates }: Lookup, { list, ndotsMin, queries }: SearchKnowledge): boolean {
+  if (candidates.length > 1) return false
+  const { name } = candidates[0]
+  if (list.length === 0) return queries >= ENOUGH_QUERIES
+  return dots(name) < (ndotsMin ?? 0) && !list.some(suffix => endsWithSuffix(name, suffix))
+}
+
 function addQuery(habits: Habits, t: Transaction): void {
   if (t.edns !== NONE && t.edns & EDNS_COOKIE) habits.cookie = true
   if (t.qtype === MX) habits.asksMx = true
   if (t.qtype !== A && t.qtype !== AAAA) habits.otherTypes = true
+  if (t.resent) habits.repeats = true
   if (t.resent && Math.abs(t.resent[0] - t.start - 2.5 * SECOND) < 0.05 * SECOND) habits.resendsHalfway = true
 }
 

@@ -4,7 +4,7 @@
  */
 import type { NameId } from '../model.ts'
 import type { Lookup } from './lookup.ts'
-import type { SearchKnowledge } from './search-knowledge.ts'
+import { ENOUGH_QUERIES, type SearchKnowledge } from './search-knowledge.ts'
 import { behind, commonBase, endsWithSuffix, withoutSuffix } from './suffix.ts'
 
 /** The same candidates under the same search list have the same name. */
@@ -87,9 +87,6 @@ function isOf({ qnames }: Naming, { candidates }: Lookup): boolean {
 
 /** At most as many as a reader can weigh. */
 const MAX_ALTERNATIVES = 6
-
-/** A client that asked so often and never walked has no search list, or does not use it. */
-const ENOUGH_QUERIES = 12
 
 /** Sets base, suffixes, certain and alternatives. */
 function nameAnew(

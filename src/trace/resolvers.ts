@@ -162,6 +162,7 @@ export const RESOLVERS: Resolver[] = [
       h.startsWithA &&
       h.candidates > 1 &&
       !h.legsShareSocket &&
+      h.endsWithA &&
       h.secondLegsAfterNothing === h.candidates - 1 &&
       h.idPairs === h.candidates - 1,
     needsBothLegs: false,
@@ -200,7 +201,7 @@ export const RESOLVERS: Resolver[] = [
     name: 'nslookup',
     shows: 'A alone walks; then AAAA of the name that won, from a new port',
     fits: h =>
-      h.edns === null && h.startsWithA && h.candidates > 1 && h.twoLegs && !h.legsWalkTogether && !h.legsTogether,
+      h.edns === null && h.startsWithA && h.candidates > 1 && h.idPairs === 1 && !h.legsWalkTogether && !h.legsTogether,
     needsBothLegs: false,
     stopsAtNodata: true,
     stopsAtServfail: true,
@@ -319,5 +320,12 @@ export const UNKNOWN_RESOLVER: Resolver = {
   timeoutIsTotal: false,
   source: '',
 }
+
+/**
+ * The name to tell. A pair from one port without OPT is what glibc sends, but also BusyBox, and c-ares where the application does not let
+ * it search: only a search, or a query sent again, tells them apart. That it is treated like glibc's harms nobody.
+ */
+export const labelOf = ({ name }: Resolver, { unsearched, repeats }: Habits): string | null =>
+  name === '' || (name === 'glibc' && unsearched && !repeats) ? null : name
 
 export const resolverOf = (habits: Habits): Resolver => RESOLVERS.find(row => row.fits?.(habits)) ?? UNKNOWN_RESOLVER

@@ -23,6 +23,9 @@ export interface SearchKnowledge {
   contradicted: boolean
 }
 
+/** A client that asked so often and never walked has no search list, or does not use it. */
+export const ENOUGH_QUERIES = 12
+
 export const NOTHING_KNOWN: SearchKnowledge = {
   list: [],
   position: positionsIn([]),

@@ -19,7 +19,7 @@ import { Places } from './places.ts'
 import { Pools } from './pools.ts'
 import { Portions } from './portions.ts'
 import { Profiles } from './profiles.ts'
-import { type Resolver, resolverOf } from './resolvers.ts'
+import { labelOf, type Resolver, resolverOf } from './resolvers.ts'
 import { SearchLists } from './searchlist.ts'
 import { Serving } from './serving.ts'
 import { Sharing } from './sharing.ts'
@@ -279,8 +279,9 @@ export class Trace {
     for (const t of transactionsOf(lookup)) this.giveUp(t)
     const { asked, timedIn } = lookup.candidates[0].transactions[0]
     const knowledge = this.searchLists.of(lookup.client, asked)
-    const resolver = resolverOf(habitsOf(lookup, this.profiles.clockShare(lookup.client)))
-    lookup.resolver = resolver.name || null
+    const habits = habitsOf(lookup, this.profiles.clockShare(lookup.client), knowledge)
+    const resolver = resolverOf(habits)
+    lookup.resolver = labelOf(resolver, habits)
     this.namings.name(lookup, knowledge, resolver.caches, this.searchLists.nodeDomains)
     if (lookup.candidates.length > 1) this.searchLists.noteWalk(lookup.client, asked, lookup.base, lookup.suffixes)
     lookup.ndots = { min: knowledge.ndotsMin, max: knowledge.ndotsMax }
