@@ -3,11 +3,12 @@
 import type { AddressId } from '../model.ts'
 import { plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
+import { isWithin } from '../trace/suffix.ts'
 import type { LookupWasteSums } from '../trace/waste.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { Tally } from './tally.ts'
-import { isWithin, listed, type World, zoneOf } from './world.ts'
+import { listed, type World, zoneOf } from './world.ts'
 
 /** A person who tries a name by hand makes a few. */
 const MIN_LOOKUPS = 5

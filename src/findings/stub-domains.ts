@@ -1,24 +1,14 @@
 /** stub-domains: names of one domain go to a server of their own; upstream servers are not those of the nodes. */
 import { type AddressId, type NameId, NONE } from '../model.ts'
 import { count, plural } from '../quantities.ts'
+import { isWithin } from '../trace/suffix.ts'
 import type { Hop } from '../trace/trace.ts'
 import { ANSWERED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { sharedDomain } from './shared-domain.ts'
 import { Tally } from './tally.ts'
-import {
-  clientRole,
-  isClusterDns,
-  isWithin,
-  listed,
-  nameOf,
-  serverRole,
-  type World,
-  who,
-  whoAll,
-  zoneOf,
-} from './world.ts'
+import { clientRole, isClusterDns, listed, nameOf, serverRole, type World, who, whoAll, zoneOf } from './world.ts'
 
 /** Fewer queries may have ended at one server by chance: "forward" chooses at random. */
 const MIN_QUERIES = 6

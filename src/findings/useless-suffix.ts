@@ -4,11 +4,12 @@ import { NOERROR, NXDOMAIN } from '../codes.ts'
 import type { AddressId } from '../model.ts'
 import { plural, roughDuration } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
+import { isWithin } from '../trace/suffix.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { Tally } from './tally.ts'
-import { isWithin, type World, zoneOf } from './world.ts'
+import { type World, zoneOf } from './world.ts'
 
 /** A domain that is seldom needed may be silent for a while; this many misses in one capture ... */
 const MIN_MISSES = 20

@@ -58,5 +58,3 @@ export function clockTime(world: World, time: Time): string {
 
 /** The cluster domain, e.g. cluster.local; null where nothing shows that there is a cluster at all. */
 export const zoneOf = (world: World): string | null => world.trace.endpoints.clusterDomain
-
-export const isWithin = (name: string, zone: string): boolean => name === zone || name.endsWith(`.${zone}`)

@@ -16,6 +16,7 @@ import { isLoopback, networkOf, PodNetworks } from './networks.ts'
 import type { Pools } from './pools.ts'
 import type { SearchLists } from './searchlist.ts'
 import { FULL_TTL, type RoleEvidence, serverRoleOf } from './server-role.ts'
+import { isWithin } from './suffix.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
 
 /** Where no name of a cluster was seen, so many answers to others make an upstream. */
@@ -417,5 +418,3 @@ const ONLY_ANSWER: readonly Role[] = ['upstream']
 const NOTHING: RoleEvidence = { role: 'unknown', evidence: [] }
 
 const isUpstreamEverywhere = (address: string): boolean => WELL_KNOWN.get(address)?.role === 'upstream'
-
-const isWithin = (name: string, zone: string): boolean => name === zone || name.endsWith(`.${zone}`)

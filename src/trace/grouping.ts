@@ -9,6 +9,7 @@ import { addTransaction, type Candidate, type Lookup, newCandidate, newLookup } 
 import type { Profiles } from './profiles.ts'
 import type { SearchLists } from './searchlist.ts'
 import type { Steps } from './steps.ts'
+import { beginsWithBase } from './suffix.ts'
 import type { Transaction } from './transaction.ts'
 
 /** A lookup is closed when nothing can follow: a final answer is older than this (legs in sequence, TCP, MX), ... */
@@ -187,4 +188,4 @@ function closesAt(lookup: Lookup): Time {
 
 /** A walk that came to the name as it is has no further candidate. */
 const isBare = (lookup: Lookup, candidate: Candidate): boolean =>
-  lookup.candidates[0].name.startsWith(`${candidate.name}.`)
+  beginsWithBase(lookup.candidates[0].name, candidate.name)

@@ -3,7 +3,7 @@ import { A, AAAA, AD, MX } from '../codes.ts'
 import { EDNS_COOKIE, NONE } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import { ENOUGH_QUERIES, type SearchKnowledge } from './search-knowledge.ts'
-import { dots, endsWithSuffix } from './suffix.ts'
+import { beginsWithBase, dots, endsWithSuffix } from './suffix.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
 
 const SECOND = 1e9
@@ -91,7 +91,7 @@ export function habitsOf(lookup: Lookup, clientClockShare: number, knowledge: Se
     asksMx: false,
     otherTypes: false,
     secondLegsAfterNothing: 0,
-    asIsLast: candidates.length > 1 && candidates[0].name.startsWith(`${candidates[candidates.length - 1].name}.`),
+    asIsLast: candidates.length > 1 && beginsWithBase(candidates[0].name, candidates[candidates.length - 1].name),
     countedIds: 0,
     steps: 0,
     endsWithA: false,

@@ -5,7 +5,7 @@
 import type { NameId } from '../model.ts'
 import type { Lookup } from './lookup.ts'
 import { ENOUGH_QUERIES, type SearchKnowledge } from './search-knowledge.ts'
-import { behind, commonBase, endsWithSuffix, withoutSuffix } from './suffix.ts'
+import { beginsWithBase, behind, commonBase, endsWithSuffix, withoutSuffix } from './suffix.ts'
 
 /** The same candidates under the same search list have the same name. */
 interface Naming {
@@ -157,9 +157,7 @@ function baseByList(names: string[], { list, position }: SearchKnowledge): strin
   for (const suffix of [...list, '']) {
     if (suffix !== '' && !endsWithSuffix(names[0], suffix)) continue
     const base = withoutSuffix(names[0], suffix)
-    if (
-      names.every(name => name === base || (name.startsWith(`${base}.`) && position.has(name.slice(base.length + 1))))
-    )
+    if (names.every(name => name === base || (beginsWithBase(name, base) && position.has(name.slice(base.length + 1)))))
       return base
   }
   return null

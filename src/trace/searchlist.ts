@@ -12,7 +12,7 @@ import { isLong, newNdots, noteAsIsFirst, noteNdots, noteSearchedFirst } from '.
 import { holdAgainst, NOTHING_KNOWN, type SearchKnowledge, shareTail } from './search-knowledge.ts'
 import { type Observation, observationOf } from './search-path.ts'
 import type { SearchStep, Steps } from './steps.ts'
-import { endsWithSuffix, namespaceOf } from './suffix.ts'
+import { beginsWithBase, endsWithSuffix, namespaceOf } from './suffix.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
 
 /** The next candidate follows its predecessor's answer within this (a stub resolver needs microseconds, a starved pod more). */
@@ -151,7 +151,7 @@ export class SearchLists {
   private beginsAsIs(denials: Denials<Observation>, at: number, t: Transaction, base: string): boolean {
     if (t.start - denials.endAt(at) > RESTART_GAP) return false
     if (!denials.isLike(at, t)) return false
-    return !denials.has(qname => endsBehind(this.names.text(qname), base))
+    return !denials.has(qname => beginsWithBase(this.names.text(qname), base))
   }
 
   /** A query that no step led to; it may be the second leg of a name that was asked as it is. */
@@ -406,6 +406,3 @@ function isAnswered(client: Client, t: Transaction): boolean {
 function isSameCandidate({ led }: Client, t: Transaction): boolean {
   return led.qname === t.qname && t.start - led.start <= (led.silent ? LONGEST_TIMER : STEP_GAP)
 }
-
-/** True if the name is the base with something behind it. */
-const endsBehind = (name: string, base: string): boolean => name.length > base.length && name.startsWith(`${base}.`)

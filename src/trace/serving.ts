@@ -9,6 +9,7 @@ import type { Names } from '../wire/names.ts'
 import type { Tables } from '../wire/tables.ts'
 import type { Endpoints } from './endpoints.ts'
 import { Servfails } from './servfails.ts'
+import { isWithin } from './suffix.ts'
 import { ANSWERED, RESPONSE_LOST, type Transaction } from './transaction.ts'
 
 /** Two interfaces, one clock. */
@@ -136,5 +137,3 @@ export class Serving {
 }
 
 const signOf = (t: Transaction): 0 | 1 => (t.rcode === NOERROR && t.answerCount > 0 ? 0 : 1)
-
-const isWithin = (name: string, zone: string): boolean => name === zone || name.endsWith(`.${zone}`)

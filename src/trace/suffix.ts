@@ -32,6 +32,13 @@ export function dots(name: string): number {
 export const endsWithSuffix = (name: string, suffix: string): boolean =>
   name.length > suffix.length + 1 && name.endsWith(suffix) && isBoundary(name, name.length - suffix.length - 1)
 
+/** True if `name` is `zone` or a name in it. */
+export const isWithin = (name: string, zone: string): boolean => name === zone || endsWithSuffix(name, zone)
+
+/** True if `name` is `base` with something behind it. */
+export const beginsWithBase = (name: string, base: string): boolean =>
+  name.length > base.length && name.charCodeAt(base.length) === 46 && name.startsWith(base)
+
 /** `name` without `suffix`; the name itself for "". */
 export const withoutSuffix = (name: string, suffix: string): string =>
   suffix === '' ? name : name.slice(0, name.length - suffix.length - 1)
