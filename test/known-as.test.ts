@@ -1,14 +1,22 @@
 /** What everybody calls a server: by its address, or by its address and the search domains that its cloud gives to machines. */
 import { expect, test } from 'vitest'
 import { knownAs } from '../src/trace/known-as.ts'
+import { rangeOf } from '../src/trace/networks.ts'
+
+const known = (address: string, clients: string[], domains: string[]) =>
+  knownAs(
+    address,
+    () => domains,
+    network => clients.some(client => rangeOf(client) === network),
+  )
 
 const nameOf = (address: string, clients: string[], domains: string[]): string | null =>
-  knownAs(address, clients, domains)?.name ?? null
+  known(address, clients, domains)?.name ?? null
 
 const AWS = ['shop.svc.cluster.local', 'svc.cluster.local', 'cluster.local', 'eu-west-1.compute.internal']
 
 test('an address that is one resolver everywhere needs no more evidence', () => {
-  expect(knownAs('168.63.129.16', [], [])).toEqual({ name: 'Azure DNS', because: '168.63.129.16 is Azure DNS' })
+  expect(known('168.63.129.16', [], [])).toEqual({ name: 'Azure DNS', because: '168.63.129.16 is Azure DNS' })
   expect(nameOf('2620:fe::fe', [], AWS)).toBe('Quad9')
   expect(nameOf('fd00:ec2::253', [], [])).toBe('AWS VPC DNS')
   expect(nameOf('127.0.0.53', [], [])).toBe('systemd-resolved')
@@ -23,7 +31,7 @@ test('169.254.169.254 is the resolver of several clouds: the search domains tell
 })
 
 test("the VPC's base plus two is named where machines of its network ask it and search AWS's domains, not elsewhere", () => {
-  expect(knownAs('10.0.0.2', ['10.0.3.17'], AWS)?.because).toBe(
+  expect(known('10.0.0.2', ['10.0.3.17'], AWS)?.because).toBe(
     '10.0.0.2 is AWS VPC DNS (the base of the network plus two): machines there search eu-west-1.compute.internal',
   )
   expect(nameOf('10.0.0.2', ['10.0.3.17'], ['ec2.internal'])).toBe('AWS VPC DNS')

@@ -12,7 +12,7 @@ import { counted, type Doings, mostFrequent, newDoings, withOne } from './doings
 import { forwarderRoleOf } from './forwarder-role.ts'
 import { type Forwarding, zoneBehindService } from './forwarding.ts'
 import { type KnownAs, knownAs } from './known-as.ts'
-import { isLoopback, networkOf, PodNetworks } from './networks.ts'
+import { isLoopback, networkOf, PodNetworks, rangeOf } from './networks.ts'
 import type { Pools } from './pools.ts'
 import type { SearchLists } from './searchlist.ts'
 import { FULL_TTL, type RoleEvidence, serverRoleOf } from './server-role.ts'
@@ -43,6 +43,8 @@ export class Endpoints {
   private readonly forwarding: Forwarding
   private readonly pools: Pools
   private zone: string | null
+  /** Those who were asked, as of the last decision. */
+  private servers: [AddressId, Doings][] = []
   private serverRoles = new Map<AddressId, RoleEvidence>()
   private clientRoles = new Map<AddressId, RoleEvidence>()
   private forwarderRoles = new Map<AddressId, RoleEvidence>()
@@ -135,7 +137,7 @@ export class Endpoints {
       const but = contradictionOf(given, this.zone, {
         clusterAuthority: d.clusterAuthority,
         asked: d.asked,
-        forwardsServices: this.forwarding.forwardsServices(address, this.zone),
+        forwardsServices: this.forwardsServices(address),
         knownAs: isUpstreamEverywhere(this.tables.addresses.text(address)) ? this.commonName(address) : null,
       })
       return but === null ? [] : [{ address, given, but }]
@@ -153,6 +155,7 @@ export class Endpoints {
     this.clientRoles = new Map()
     this.forwarderRoles = new Map()
     const served = [...this.doings].filter(([, d]) => d.served > 0)
+    this.servers = served
     for (const [address, d] of served)
       this.serverRoles.set(address, this.hinted(address, ONLY_ASK) ?? this.inferServer(address, d))
     // Who is asked by a forwarder and is none of the cluster's own is upstream; this needs the forwarders first.
@@ -202,8 +205,14 @@ export class Endpoints {
 
   /** What everybody calls the server at this address, and why; null where nothing tells. */
   knownAs(address: AddressId): KnownAs | null {
-    const clients = [...(this.doings.get(address)?.clients ?? [])].map(client => this.tables.addresses.text(client))
-    return knownAs(this.tables.addresses.text(address), clients, this.searchLists.suffixes)
+    const { addresses } = this.tables
+    return knownAs(
+      addresses.text(address),
+      () => this.searchLists.suffixes,
+      // A VPC has at most a /16.
+      network =>
+        [...(this.doings.get(address)?.clients ?? [])].some(client => rangeOf(addresses.text(client)) === network),
+    )
   }
 
   /** The same, where it says more than the role does: of upstreams and host resolvers. */
@@ -260,10 +269,24 @@ export class Endpoints {
         zone: this.zone,
         service: stands === null ? null : text(stands),
         sources: this.forwarding.sourcesOf(address).map(text),
-        forwardsServices: this.forwarding.forwardsServices(address, this.zone),
-        servesForwarder: this.servesForwarder(address, d),
+        forwardsServices: this.forwardsServices(address),
+        servesForwarder: () => this.servesForwarder(address, d),
       }) ?? NOTHING
     )
+  }
+
+  /** True where it asks on for services, and not only servers that know none: CoreDNS does that where "fallthrough" names no zones. */
+  private forwardsServices(address: AddressId): boolean {
+    if (!this.forwarding.forwardsServices(address, this.zone)) return false
+    const sources = [address, ...this.forwarding.sourcesOf(address)]
+    let answered = 0
+    for (const [server, d] of this.servers) {
+      if (server === address || d.clusterAnswers === 0 || !sources.some(source => d.clients.has(source))) continue
+      if (d.clusterAuthority > 0 || d.clusterFound > 0) return true
+      answered += d.clusterAnswers
+    }
+    // Without an answer nobody knows what they would have said.
+    return answered === 0
   }
 
   /** True where an address asks it from which a forwarder asks that answers elsewhere. */

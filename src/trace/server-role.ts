@@ -25,7 +25,7 @@ export interface ServerFacts {
   /** It asks on for services of the cluster. */
   forwardsServices: boolean
   /** A forwarder of another address asks it. */
-  servesForwarder: boolean
+  servesForwarder: () => boolean
 }
 
 /** Null where what it did does not tell: then who asks it may (an upstream). */
@@ -55,7 +55,7 @@ export function serverRoleOf(d: Doings, facts: ServerFacts): RoleEvidence | null
     return { role: 'node-local-cache', evidence: ['answers on a link-local address', ...named(facts)] }
   // A node-local cache asks from its node's address; what asks from its own is a pod that was captured itself, and what a cache asks is
   // CoreDNS on the same node.
-  if (!service && !servesForwarder && authority && d.asked === 0 && d.sameLink > d.clusterAnswers / 2) {
+  if (!service && authority && d.asked === 0 && d.sameLink > d.clusterAnswers / 2 && !servesForwarder()) {
     const near = `answers names of ${zone} from the client's own node: no router lowered the TTL of its answers`
     return { role: 'node-local-cache', evidence: [near] }
   }
