@@ -347,10 +347,11 @@ function hasFallback(all: Transaction[], t: Transaction): boolean {
 
 const isLarge = (t: Transaction): boolean => t.addresses >= BUFFER_ADDRESSES || t.transport === TCP
 
-/** Another try of the same leg was answered by then, so that nobody waited for this one. */
+/** Another try of the same leg was answered by then, and not with an error, so that nobody waited for this one. */
 function isAnsweredElsewhere({ transactions }: Candidate, t: Transaction, time: Time): boolean {
   for (const x of transactions)
-    if (x !== t && x.qtype === t.qtype && endedBy(x, time) && (x.end >= t.start || isCopy(x, t))) return true
+    if (x !== t && x.qtype === t.qtype && endedBy(x, time) && !isError(x) && (x.end >= t.start || isCopy(x, t)))
+      return true
   return false
 }
 
