@@ -74,6 +74,7 @@ export function makeList(learner: Learner, steps: Observations, anew: boolean): 
   const { knowledge } = learner
   const differs = replaceList(learner, pathOf(steps), anew)
   const wasComplete = knowledge.complete
+  knowledge.steps = steps.reduce((sum, { count }) => sum + count, 0)
   knowledge.complete = leads(steps, learner.learned.at(-1) ?? '', '')
   return differs || knowledge.complete !== wasComplete
 }

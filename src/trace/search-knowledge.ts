@@ -16,6 +16,8 @@ export interface SearchKnowledge {
   walks: number
   /** Queries that were looked at: many without a list are those of a client that does not search. */
   queries: number
+  /** Steps from name to name that were seen: a domain that none of many led to does not stand in the list. */
+  steps: number
   /** The last domain was seen to be followed by the as-is name: nothing stands behind it. */
   complete: boolean
   /** What the user's files say; null where they say nothing. Where `contradicted` what was learned holds all the same. */
@@ -33,6 +35,7 @@ export const NOTHING_KNOWN: SearchKnowledge = {
   ndotsMax: null,
   walks: 0,
   queries: 0,
+  steps: 0,
   complete: false,
   expected: null,
   contradicted: false,
@@ -97,6 +100,9 @@ export function holdAgainst(
   setBounds(knowledge, ndots)
 }
 
+/** At one of two CoreDNS pods a fifth of a walk's steps are seen; of so many none leaves out a domain that is there. */
+const MANY_STEPS = 32
+
 /**
  * A pod that never walked to the end shows a part of its list; the pods of one cluster share its tail (cluster domain and the node's
  * own domains), so the part is completed with what the others have behind it (I5).
@@ -107,7 +113,8 @@ export function shareTail(all: readonly SearchKnowledge[]): void {
   for (const knowledge of all) {
     if (knowledge.list.length === 0 || (knowledge.expected && !knowledge.contradicted)) continue
     const [first, ...others] = knowledge.list
-    if (namespaceOf(first) && others.length < tail.length && others.at(-1) === tail.at(-1) && isPartOf(others, tail)) {
+    const hasEnd = namespaceOf(first) !== null && others.length < tail.length && others.at(-1) === tail.at(-1)
+    if (hasEnd && knowledge.steps < MANY_STEPS && isPartOf(others, tail)) {
       // Both ends and some between: the rest of its walks went where the capture does not look (another CoreDNS pod).
       setList(knowledge, [first, ...tail])
     }

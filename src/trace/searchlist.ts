@@ -364,6 +364,7 @@ export class SearchLists {
       ndotsMax: null,
       walks: 0,
       queries: 0,
+      steps: 0,
       complete: false,
       expected: null,
       contradicted: false,
