@@ -375,7 +375,8 @@ describe.skipIf(scenarios.length === 0)(
         const alone = capturesOf(scenario, /\.(pcap|pcapng|gz)$/).map(file => [file])
         for (const files of [...alone, capturesOf(scenario, NODES), capturesOf(scenario, EVERYWHERE)]) {
           const { endpoints } = (await run(files)).report
-          for (const { address, role, seenIn } of endpoints) {
+          for (const { address, role, seenIn, evidence } of endpoints) {
+            expect(evidence, `${address} in ${files.map(file => basename(file)).join()}`).not.toEqual([])
             const description: string | undefined = addresses[address]
             if (description === undefined || role === 'unknown') continue
             expect(
@@ -413,6 +414,32 @@ test.skipIf(scenarios.length === 0)(
       const rows = report.endpoints.filter(({ address }) => address === '10.96.0.10').map(({ role }) => role)
       expect(rows.sort(), where).toEqual(['coredns', 'node-local-cache'])
     }
+  },
+)
+
+test.skipIf(scenarios.length === 0)(
+  'caches of two nodes that have taken one address are two, each with its own node',
+  async () => {
+    // One recording has a cache on node-a, the other one on node-b; the pods and CoreDNS are the same.
+    const files = [
+      join(RECORDINGS, '02-nodelocal', 'node-a-any.pcap'),
+      join(RECORDINGS, '05-coredns-down', 'node-b-any.pcap'),
+    ]
+    const { hops, report } = await run(files)
+    const caches = report.endpoints.filter(({ address }) => address === '10.96.0.10')
+    expect(caches.map(({ role, seenIn, served }) => ({ role, seenIn, served }))).toEqual([
+      { role: 'node-local-cache', seenIn: 'node-a-any.pcap', served: 183 },
+      { role: 'node-local-cache', seenIn: 'node-b-any.pcap', served: 64 },
+    ])
+    const [a, b] = caches.map(({ evidence }) => evidence.join())
+    expect(a).toMatch(/from 172\.18\.0\.2$/)
+    expect(b).toMatch(/from 172\.18\.0\.3$/)
+    const alone = [...(await run([files[0]])).hops, ...(await run([files[1]])).hops]
+    const servedFrom = (all: typeof hops): string[] =>
+      all
+        .filter(({ to }) => to.asked === '10.96.0.10')
+        .map(({ start, qname, servedFrom }) => `${start} ${qname} ${servedFrom}`)
+    expect(servedFrom(hops)).toEqual(servedFrom(alone))
   },
 )
 

@@ -186,7 +186,8 @@ export function endpointsOf(trace: Trace, context: RecordContext): EndpointRow[]
     // A node's address may be the host's as a client and something else as a server.
     if (served > 0 && asked > 0 && server.role !== client.role) rows.push(row(server, 0, served), row(client, asked, 0))
     else if (served > 0) rows.push(row(server, asked, served))
-    // What a forwarder on the host asks, it does not ask for the host.
+    else if (trace.endpoints.forwarderAt(address) !== address) rows.push(row(client, asked, 0))
+    // What a forwarder on the host asks, whose answering address is not known, it does not ask for the host.
     else rows.push(row(trace.endpoints.forwarderRole(address), forOthers, 0), row(client, asked - forOthers, 0))
   }
   return rows

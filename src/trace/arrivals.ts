@@ -33,7 +33,7 @@ export class Arrivals {
     if (!(this.latest[file] >= time)) this.latest[file] = time
     this.queriesAt[m.vantage[i]] = (this.queriesAt[m.vantage[i]] ?? 0) + 1
     this.queries[file] = (this.queries[file] ?? 0) + 1
-    if (this.hasSeveralFiles && m.direction[i] === INCOMING && m.ttl[i] === FULL_TTL) this.noteHome(m.from[i], file)
+    if (m.direction[i] === INCOMING && m.ttl[i] === FULL_TTL) this.noteHome(m.from[i], file)
   }
 
   /** Messages of more than one capture were seen. */

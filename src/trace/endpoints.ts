@@ -193,7 +193,7 @@ export class Endpoints {
 
   /** The role of an address as one that asks for others: that of the server that it is, else what its questions tell. */
   forwarderRole(address: AddressId): RoleEvidence {
-    const server = this.serverRoles.get(address)
+    const server = this.serverRoles.get(this.forwarderAt(address))
     if (server && server.role !== 'unknown') return server
     return this.forwarderRoles.get(address) ?? NOTHING
   }
@@ -314,7 +314,7 @@ export class Endpoints {
       return role === 'coredns' || role === 'node-local-cache' || role === 'host-resolver'
     })
     if (forwarders.length > 0) {
-      const who = forwarders.map(asker => this.tables.addresses.text(asker)).join(', ')
+      const who = [...new Set(forwarders.map(asker => this.tables.addresses.text(asker)))].join(', ')
       const known = this.knownAs(address)
       const evidence = [`asked by ${who} for names that it does not know itself`]
       return { role: 'upstream', evidence: known ? [...evidence, known.because] : evidence }
@@ -329,7 +329,7 @@ export class Endpoints {
         ],
       }
     }
-    return NOTHING
+    return { role: 'unknown', evidence: ['neither what it answers nor who asks it shows what it is'] }
   }
 
   private inferClient(address: AddressId, d: Doings): RoleEvidence {
@@ -377,7 +377,10 @@ export class Endpoints {
     if (namespace) return { role: 'pod', evidence: [`searches ${namespace}`] }
     if (d.cameIn > 0 && d.clusterAnswers === 0)
       return { role: 'pod', evidence: ["its queries come in through a pod's interface"] }
-    return NOTHING
+    return {
+      role: 'unknown',
+      evidence: ['no search list, interface or translation shows whether it is a pod or a host'],
+    }
   }
 
   /** An upstream beside which it stands and which its queries reach by way of a router; null where there is none. */
