@@ -74,7 +74,8 @@ export function makeList(learner: Learner, steps: Observations, anew: boolean): 
   const { knowledge } = learner
   const differs = replaceList(learner, pathOf(steps), anew)
   const wasComplete = knowledge.complete
-  knowledge.steps = steps.reduce((sum, { count }) => sum + count, 0)
+  const { learned } = learner
+  knowledge.steps = learned.map((from, i) => steps.find(s => s.from === from && s.to === learned[i + 1])?.count ?? 0)
   knowledge.complete = leads(steps, learner.learned.at(-1) ?? '', '')
   return differs || knowledge.complete !== wasComplete
 }

@@ -16,8 +16,8 @@ export interface SearchKnowledge {
   walks: number
   /** Queries that were looked at: many without a list are those of a client that does not search. */
   queries: number
-  /** Steps from name to name that were seen: a domain that none of many led to does not stand in the list. */
-  steps: number
+  /** How often each domain of the list was seen to lead to the next: where that is often, none stands between the two. */
+  steps: readonly number[]
   /** The last domain was seen to be followed by the as-is name: nothing stands behind it. */
   complete: boolean
   /** What the user's files say; null where they say nothing. Where `contradicted` what was learned holds all the same. */
@@ -35,7 +35,7 @@ export const NOTHING_KNOWN: SearchKnowledge = {
   ndotsMax: null,
   walks: 0,
   queries: 0,
-  steps: 0,
+  steps: [],
   complete: false,
   expected: null,
   contradicted: false,
@@ -100,8 +100,8 @@ export function holdAgainst(
   setBounds(knowledge, ndots)
 }
 
-/** At one of two CoreDNS pods a fifth of a walk's steps are seen; of so many none leaves out a domain that is there. */
-const MANY_STEPS = 32
+/** At one of two CoreDNS pods every second candidate is seen; of so many steps one would have led to a domain that is there. */
+const MANY_STEPS = 8
 
 /**
  * A pod that never walked to the end shows a part of its list; the pods of one cluster share its tail (cluster domain and the node's
@@ -114,7 +114,7 @@ export function shareTail(all: readonly SearchKnowledge[]): void {
     if (knowledge.list.length === 0 || (knowledge.expected && !knowledge.contradicted)) continue
     const [first, ...others] = knowledge.list
     const hasEnd = namespaceOf(first) !== null && others.length < tail.length && others.at(-1) === tail.at(-1)
-    if (hasEnd && knowledge.steps < MANY_STEPS && isPartOf(others, tail)) {
+    if (hasEnd && isPartOf(others, tail) && skips(knowledge, tail) < MANY_STEPS) {
       // Both ends and some between: the rest of its walks went where the capture does not look (another CoreDNS pod).
       setList(knowledge, [first, ...tail])
     }
@@ -141,6 +141,14 @@ function commonTail(all: readonly SearchKnowledge[]): readonly string[] {
   }
   const best = [...tails.values()].sort((a, b) => b.list.length * b.count - a.list.length * a.count)[0]
   return best?.list ?? []
+}
+
+/** How often a step was seen that leaves out what stands in `tail` between its two domains: the most frequent one. */
+function skips({ list, steps }: SearchKnowledge, tail: readonly string[]): number {
+  let most = 0
+  for (let i = 0; i + 1 < list.length; i++)
+    if (tail.indexOf(list[i + 1]) > tail.indexOf(list[i]) + 1) most = Math.max(most, steps[i] ?? 0)
+  return most
 }
 
 /** True if all of `part` stand in `whole` in the same order. */

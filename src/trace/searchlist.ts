@@ -364,7 +364,7 @@ export class SearchLists {
       ndotsMax: null,
       walks: 0,
       queries: 0,
-      steps: 0,
+      steps: [],
       complete: false,
       expected: null,
       contradicted: false,
