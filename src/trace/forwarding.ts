@@ -173,7 +173,7 @@ export class Forwarding {
 const CHAINS = 4096
 /** The oldest leave a chain that is longer: in a flood of one question nobody could tell anyway which of them caused what. */
 const MOST_WAITING = 256
-const MOST_WAITING_IN_ALL = 100_000
+const MOST_WAITING_IN_ALL = 40_000
 
 /**
  * What a forwarder may be working on, by question, in chains whose links are fields of the transactions. They come in order of start, so

@@ -23,7 +23,7 @@ const CLOSE_SILENT: Time = 9e9
 const MOST_OPEN = 256
 
 /** Open lookups of all; where there are more, those are closed early that wait in silence. */
-const MOST_OPEN_IN_ALL = 100_000
+const MOST_OPEN_IN_ALL = 40_000
 
 /** The open lookups of one client whose names have one first label: only these can take the same transaction. */
 interface Bucket {

@@ -26,6 +26,9 @@ export interface Client {
   /** Its latest queries that brought nothing, at all servers. */
   denials: Denials<Observation> | null
   atServer: Learner[]
+  /** What was best known of it, and when that was looked for: in which state of all lists (searchlist.ts). */
+  best: SearchKnowledge | null
+  bestAt: number
   /** Steps from one server to another, once there is one, or the user's files say something; and how many those and the others are. */
   crossings: Learner | null
   crossed: number

@@ -14,10 +14,14 @@ const QUERY_TIMEOUT: Time = 30e9
 /** How long after its response a transaction waits for further sightings and second responses. */
 const LINGER: Time = 1e9
 /**
- * Queries that wait for a response, and answered ones that linger: where there are more at once, the oldest are given up. A cluster
- * whose DNS is dead sends a few thousand a second, and what waits is given up after QUERY_TIMEOUT anyway.
+ * Queries that wait for a response: where there are more at once, the oldest are given up. A cluster whose DNS is dead sends a few
+ * thousand a second, and each takes more than a kilobyte until its lookup is closed.
  */
-const MOST_OPEN = 100_000
+const MOST_OPEN = 40_000
+/** Given up after this, a query was not answered: it is what most stub resolvers wait for. */
+const LONG_ENOUGH: Time = 5e9
+/** Answered ones that linger: what a very busy server answers in a second. */
+const MOST_LINGERING = 100_000
 /** How often it is looked for what has lingered long enough. */
 const SWEEP: Time = LINGER / 8
 /** Chains at the beginning, a power of two; doubled when there are as many transactions. */
@@ -99,8 +103,9 @@ export class OpenTable {
       t.isListed = false
       if (t.state !== OPEN) continue
       if (left-- > 0) {
-        t.state = CAPTURE_ENDED
-        this.givenUp++
+        const waited = this.swept - t.lastQuery >= LONG_ENOUGH
+        t.state = waited ? UNANSWERED : CAPTURE_ENDED
+        if (!waited) this.givenUp++
         this.openCount--
         this.forget(t)
         continue
@@ -132,7 +137,7 @@ export class OpenTable {
   closed(t: Transaction): void {
     this.openCount--
     this.lingering.push(t)
-    if (this.lingering.length - this.lingeringHead > MOST_OPEN) this.forget(this.lingering[this.lingeringHead++])
+    if (this.lingering.length - this.lingeringHead > MOST_LINGERING) this.forget(this.lingering[this.lingeringHead++])
   }
 
   clear(): void {

@@ -49,6 +49,8 @@ export class SearchLists {
   private changed: Learner[] = []
   /** Who has denials. */
   private readonly denied: Client[] = []
+  /** How often lists were made: between two times none of them changes. */
+  private learnt = 0
   /** The learner that was asked for last. */
   private last: Learner | null = null
   private allSuffixes: string[] | null = null
@@ -193,6 +195,7 @@ export class SearchLists {
   learn(atEnd: boolean): void {
     if (atEnd) for (const learner of this.every()) if (learner.steps.length > 0) this.mark(learner)
     if (this.changed.length === 0 && !this.isNew) return
+    this.learnt++
     const clients = new Set<Client>()
     // Where all lists are what they were, so is what they say of each other.
     let differ = atEnd || this.isNew
@@ -247,8 +250,12 @@ export class SearchLists {
     if (!client) return NOTHING_KNOWN
     const { crossings } = client
     if (crossings !== null && crosses(client) && crossings.knowledge.list.length > 0) return crossings.knowledge
+    // A scanner asks ten thousand servers: not all of them are looked at for each of its queries.
+    if (client.best !== null && client.bestAt === this.learnt) return client.best
     let best: SearchKnowledge = NOTHING_KNOWN
     for (const { knowledge } of client.atServer) if (knowledge.list.length > best.list.length) best = knowledge
+    client.best = best
+    client.bestAt = this.learnt
     return best
   }
 
@@ -312,7 +319,8 @@ export class SearchLists {
       const client = this.clientOf(address)
       learner = this.newLearner(client, asked)
       // Most have one, and an array that is pushed to takes room for seventeen.
-      client.atServer = [...client.atServer, learner]
+      if (client.atServer.length === 0) client.atServer = [learner]
+      else client.atServer.push(learner)
       this.learners.set(key, learner)
       if (learner.knowledge.list.length > 0) this.allSuffixes = null
     }
@@ -327,6 +335,8 @@ export class SearchLists {
       address,
       denials: null,
       atServer: [],
+      best: null,
+      bestAt: 0,
       crossings: null,
       crossed: 0,
       stayed: 0,
