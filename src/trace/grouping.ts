@@ -19,6 +19,9 @@ const CLOSE_ANSWERED: Time = 1.6e9
 /** ... or its unanswered queries older than this. */
 const CLOSE_SILENT: Time = 9e9
 
+/** A lookup whose latest query is no older may still go on. */
+const UNDER_WAY: Time = 50e6
+
 /** Open lookups of one client for one name; where there are more, the oldest is closed. */
 const MOST_OPEN = 256
 
@@ -88,6 +91,7 @@ export class Grouping {
       const lookup = newLookup(++this.made, t, this.names.text(t.qname))
       t.lookup = lookup.number
       if (bucket.lookups.length >= MOST_OPEN) this.closed(bucket.lookups.shift() as Lookup)
+      for (const other of bucket.lookups) if (t.start - other.latest <= UNDER_WAY) lookup.crowded = other.crowded = true
       bucket.lookups.push(lookup)
       return
     }

@@ -21,6 +21,8 @@ export interface Lookup {
   /** While it is open: length of the base that its first step settled, 0 before; and since when nothing can join it, NaN while that may change. */
   settledBase: number
   closesAt: Time
+  /** Its client had another one under way for a name that begins alike: candidates of the two may be exchanged. */
+  crowded: boolean
 
   /** All of its candidates, once somebody asked for them when it was closed: `transactionsOf`. */
   transactions: Transaction[] | null
@@ -69,6 +71,7 @@ export function newLookup(number: number, t: Transaction, name: string): Lookup 
     latest: t.start,
     settledBase: 0,
     closesAt: Number.NaN,
+    crowded: false,
     transactions: null,
     partial: false,
     base: name,

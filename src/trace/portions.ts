@@ -51,7 +51,8 @@ export class Portions {
     }
     portion.candidates += one + both
     portion.both += both
-    if (resolver.caches && resolver.name !== '') return
+    // Of threads that ask the same at once, what one seems to miss another has too much.
+    if (lookup.crowded || (resolver.caches && resolver.name !== '')) return
     const places = placesOf(lookup, knowledge)
     if (places === null || knowledge.list.length < 2 || !transactionsOf(lookup).every(isPlain)) return
     // One candidate alone may be a full name, unless it is denied: then another must follow.
