@@ -110,6 +110,7 @@ export function habitsOf(lookup: Lookup, clientClockShare: number, knowledge: Se
       }
       before = t
     }
+    if (candidate.transactions.length > 2 && candidate.transactions.some(isRepeat)) habits.repeats = true
     if (candidate.transactions[0].clientPort !== first.clientPort) habits.walkSharesSocket = false
     if (i > 0 && isBefore(candidate, candidates[i - 1])) habits.candidatesTogether = true
     const a = firstOf(candidate, A)
@@ -136,6 +137,10 @@ function isUnsearched({ candidates }: Lookup, { list, ndotsMin, queries }: Searc
   if (list.length === 0) return queries >= ENOUGH_QUERIES
   return dots(name) < (ndotsMin ?? 0) && !list.some(suffix => endsWithSuffix(name, suffix))
 }
+
+/** What is sent again after its answer, the other leg being lost, is a transaction of its own. */
+const isRepeat = (t: Transaction, i: number, all: Transaction[]): boolean =>
+  all.findIndex(x => x.qtype === t.qtype && x.dnsId === t.dnsId && x.clientPort === t.clientPort) < i
 
 function addQuery(habits: Habits, t: Transaction): void {
   if (t.edns !== NONE && t.edns & EDNS_COOKIE) habits.cookie = true
