@@ -15,6 +15,9 @@ const MIN_SECONDS = 5
 /** A client that asks for more than this part of all is hot, where there are others to compare it with. */
 const MIN_SHARE = 0.5
 const MIN_CLIENTS = 4
+/** After so many queries the names of a client are counted only while it has this part of all: nobody gets hot with less. */
+const ENOUGH_TO_WEIGH = 20_000
+const WORTH_COUNTING = MIN_SHARE / 4
 /** Entries of the denial cache of CoreDNS: more different missing names push each other out. */
 const DENIAL_CACHE = 9984
 const MOST_NAMES = DENIAL_CACHE + 1
@@ -37,8 +40,10 @@ interface Client {
   queries: number
   first: Time
   last: Time
-  /** Lookups by name, of the first names only. */
-  names: Map<string, number>
+  /** Lookups by name, of the first names only; null while they are not counted. */
+  names: Map<string, number> | null
+  /** Some were not counted. */
+  isUncounted: boolean
   frames: FrameSample
 }
 
@@ -49,7 +54,8 @@ class HotClient implements Observer {
     queries: 0,
     first: Number.POSITIVE_INFINITY,
     last: 0,
-    names: new Map(),
+    names: null,
+    isUncounted: false,
     frames: new FrameSample(),
   }))
 
@@ -64,9 +70,19 @@ class HotClient implements Observer {
     client.queries += waste.queries
     client.first = Math.min(client.first, lookup.start)
     client.last = Math.max(client.last, lookup.latest)
-    const lookups = client.names.get(lookup.base) ?? 0
-    if (lookups > 0 || client.names.size < MOST_NAMES) client.names.set(lookup.base, lookups + 1)
+    this.countName(client, lookup.base)
     client.frames.add(lookup.candidates[0].transactions[0])
+  }
+
+  private countName(client: Client, name: string): void {
+    if (this.queries >= ENOUGH_TO_WEIGH && client.queries < WORTH_COUNTING * this.queries) {
+      client.names = null
+      client.isUncounted = true
+      return
+    }
+    client.names ??= new Map()
+    const lookups = client.names.get(name) ?? 0
+    if (lookups > 0 || client.names.size < MOST_NAMES) client.names.set(name, lookups + 1)
   }
 
   conclude(): Draft[] {
@@ -84,10 +100,12 @@ class HotClient implements Observer {
       })
       .map(([address, c]) => {
         const rate = Math.round(c.queries / ((c.last - c.first) / 1e9))
-        const top = [...c.names].sort((a, b) => b[1] - a[1]).map(([name]) => name)
-        const many = c.names.size > DENIAL_CACHE ? ', more than the denial cache of CoreDNS holds' : ''
+        const names = c.names ?? new Map<string, number>()
+        const top = [...names].sort((a, b) => b[1] - a[1]).map(([name]) => name)
+        const least = c.isUncounted ? 'at least ' : ''
+        const many = names.size > DENIAL_CACHE ? ', more than the denial cache of CoreDNS holds' : ''
         return {
-          what: `${who(this.world, address)} sent ${count(c.queries)} of ${plural(this.queries, 'query', 'queries')} (${share(c.queries, this.queries)}), ${count(rate)} per second, for ${plural(c.names.size, 'name')}${many} (${listed(top.slice(0, 2), 2)}).`,
+          what: `${who(this.world, address)} sent ${count(c.queries)} of ${plural(this.queries, 'query', 'queries')} (${share(c.queries, this.queries)}), ${count(rate)} per second, for ${least}${plural(names.size, 'name')}${many} (${listed(top.slice(0, 2), 2)}).`,
           why: 'It resolves for every request, retries in a loop, or scans.',
           advice:
             'Cache answers or keep connections in the application; NodeLocal DNSCache keeps the load on its node.',
