@@ -14,6 +14,8 @@ setTimeout(() => {
   // And it moves together what is left only where hardly anything is: a third of the heap is holes after some millions of frames. Told to
   // save memory it does so at each collection, for no time that could be measured, but shrinks the nursery too, which has to grow again.
   setFlagsFromString('--optimize-for-size')
+  // Several threads at it would have as many half-filled pages each.
+  setFlagsFromString('--no-parallel-compaction')
   let grows = true
   setInterval(() => {
     const nursery = getHeapSpaceStatistics().find(space => space.space_name === 'new_space')

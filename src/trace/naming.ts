@@ -22,7 +22,7 @@ interface Naming {
 }
 
 /** Namings that are remembered, a power of two: applications ask for the same names again and again. */
-const REMEMBERED = 4096
+const REMEMBERED = 2048
 
 /** Names lookups: sets base, suffixes, certain, alternatives and search list. */
 export class Namings {

@@ -34,7 +34,7 @@ export interface SearchStep {
 }
 
 /** A power of two. */
-const REMEMBERED = 8192
+const REMEMBERED = 4096
 
 export class Steps {
   private readonly slots = new Array<Step | undefined>(REMEMBERED)
