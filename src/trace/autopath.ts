@@ -7,7 +7,7 @@
 import { type AddressId, NONE, type Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
 import { attach, type Forwarding } from './forwarding.ts'
-import type { Transaction } from './transaction.ts'
+import { answeredAt, type Transaction } from './transaction.ts'
 import type { Transactions } from './transactions.ts'
 
 /** Two interfaces, one clock. */
@@ -111,7 +111,7 @@ export class Autopath {
       // A host's own process may bear the address of the cache that it asks.
       if (c.server === t.server || c.client === t.client) continue
       if (!this.forwarding.asksFrom(c.server, t.client)) continue
-      const end = endOf(c)
+      const end = answeredAt(c)
       if (t.start > end + SLACK || t.end > end + SLACK) continue
       if (!c.effects?.some(effect => effect.qname === t.qname)) return c
     }
@@ -119,10 +119,7 @@ export class Autopath {
   }
 }
 
-/** NaN while it waits. */
-const endOf = (c: Transaction): Time => (Number.isNaN(c.end) ? c.responseAtServer : c.end)
-
-const mayGoOn = (c: Transaction, now: Time): boolean => !(endOf(c) + SLACK < now) && now - c.lastQuery <= BUDGET
+const mayGoOn = (c: Transaction, now: Time): boolean => !(answeredAt(c) + SLACK < now) && now - c.lastQuery <= BUDGET
 
 /** "google.com" of google.com.shop.svc.cluster.local; null for what is no pod's first candidate. */
 function baseOfCandidate(name: string): string | null {

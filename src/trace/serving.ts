@@ -10,7 +10,7 @@ import type { Tables } from '../wire/tables.ts'
 import type { Endpoints } from './endpoints.ts'
 import { Servfails } from './servfails.ts'
 import { isWithin } from './suffix.ts'
-import { ANSWERED, RESPONSE_LOST, type Transaction } from './transaction.ts'
+import { ANSWERED, answeredAt, RESPONSE_LOST, type Transaction } from './transaction.ts'
 
 /** Two interfaces, one clock. */
 const SLACK: Time = 1e6
@@ -80,7 +80,7 @@ export class Serving {
   /** Null where it cannot be seen. */
   of(t: Transaction): ServedFrom | null {
     if (t.state !== ANSWERED && t.state !== RESPONSE_LOST) return null
-    const end = Number.isNaN(t.end) ? t.responseAtServer : t.end
+    const end = answeredAt(t)
     const waitedFor = t.effects?.find(effect => effect.start <= end && !(effect.end > end + SLACK))
     if (waitedFor) return waitedFor.causes?.[0] === t ? 'forwarded' : 'shared'
     // What else an upstream knows, and whom it asks other questions, is its own affair.
@@ -113,7 +113,7 @@ export class Serving {
     const before = this.answeredInFull.get(key)
     if (before !== undefined && t.start >= before && t.start - before < FIRST_SECOND) return 'cache'
     if (this.answeredInFull.size >= MAX_ENTRIES) this.answeredInFull.clear()
-    this.answeredInFull.set(key, Number.isNaN(t.end) ? t.responseAtServer : t.end)
+    this.answeredInFull.set(key, answeredAt(t))
     return 'authoritative'
   }
 

@@ -282,6 +282,9 @@ export class Transaction {
   }
 }
 
+/** When the client had its answer, or the server sent it where no client is known to have got it; NaN while it waits. */
+export const answeredAt = (t: Transaction): Time => (Number.isNaN(t.end) ? t.responseAtServer : t.end)
+
 /** Milliseconds from the first query to the response at the client; null while there is none. */
 export const waitOf = (t: Transaction): number | null =>
   Number.isNaN(t.end) || isDenied(t) ? null : (t.end - t.start) / 1e6
