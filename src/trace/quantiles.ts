@@ -8,15 +8,26 @@ const GROWTH = Math.log(1.018)
 /** Durations below a microsecond share the first bucket. */
 const SMALLEST_MS = 1e-3
 
-/** As long as there are no more samples than this, each is kept by its bucket: there are three of these per pair of addresses. */
-const FEW = 16
+/**
+ * As long as there are no more different buckets than this, only those with samples are kept: there are three histograms per pair of
+ * addresses, and between the fastest answer and one after a timer lie 600 buckets.
+ */
+const MOST_SPARSE = 96
+/** A bucket and how many samples it has, as one small number: so many samples ... */
+const PER_BUCKET = 1 << 20
+/** ... and so many buckets, up to some hundred years. */
+const MOST_BUCKETS = 1 << 11
+/** Room is made for so many buckets at a time. */
+const SPARSE_STEP = 8
+const DENSE_STEP = 64
 const NOTHING: number[] = []
 
 export class Histogram {
-  /** The buckets of the samples while these are few; null when they are counted in `buckets`. */
-  private few: number[] | null = NOTHING
-  /** From `first` on. */
-  private buckets: number[] = NOTHING
+  /** Buckets with samples, in order, bucket * PER_BUCKET + samples; null when all from `first` on are counted in `dense`. */
+  private sparse: number[] | null = NOTHING
+  /** How many of `sparse` there are. */
+  private different = 0
+  private dense: Uint32Array | null = null
   private first = 0
   count = 0
   maxMs = 0
@@ -28,33 +39,55 @@ export class Histogram {
   }
 
   private addTo(bucket: number, n: number): void {
-    if (this.few !== null) {
-      if (this.few.length + n <= FEW) {
-        // An array that is pushed to takes room for seventeen.
-        this.few = [...this.few, ...new Array<number>(n).fill(bucket)]
-        return
-      }
-      this.countAll(this.few)
+    if (this.sparse !== null) {
+      if (this.addSparse(this.sparse, bucket, n)) return
+      this.countAll()
     }
-    this.cover(bucket, bucket)
-    this.buckets[bucket - this.first] += n
+    const at = bucket - this.first
+    if (this.dense !== null && at >= 0 && at < this.dense.length) this.dense[at] += n
+    else this.cover(bucket)[bucket - this.first] += n
   }
 
-  /** From now on samples are counted. */
-  private countAll(few: readonly number[]): void {
-    this.few = null
-    this.buckets = []
-    for (const bucket of few) {
-      this.cover(bucket, bucket)
-      this.buckets[bucket - this.first]++
+  /** False where it does not fit. */
+  private addSparse(sparse: number[], bucket: number, n: number): boolean {
+    let low = 0
+    let high = this.different
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (sparse[middle] < bucket * PER_BUCKET) low = middle + 1
+      else high = middle
+    }
+    const isKnown = low < this.different && sparse[low] < (bucket + 1) * PER_BUCKET
+    if (n + (isKnown ? sparse[low] - bucket * PER_BUCKET : 0) >= PER_BUCKET || bucket >= MOST_BUCKETS) return false
+    if (isKnown) sparse[low] += n
+    else {
+      if (this.different === MOST_SPARSE) return false
+      let into = sparse
+      // An array that is pushed to takes room for seventeen.
+      if (this.different === sparse.length) this.sparse = into = [...sparse, ...new Array<number>(SPARSE_STEP).fill(0)]
+      into.copyWithin(low + 1, low, this.different)
+      into[low] = bucket * PER_BUCKET + n
+      this.different++
+    }
+    return true
+  }
+
+  /** From now on all buckets between are counted. */
+  private countAll(): void {
+    const sparse = this.sparse as number[]
+    this.sparse = null
+    for (let i = 0; i < this.different; i++) {
+      const bucket = Math.floor(sparse[i] / PER_BUCKET)
+      this.addTo(bucket, sparse[i] % PER_BUCKET)
     }
   }
 
   /** Calls back with every bucket that has samples, in order. */
   private each(visit: (bucket: number, n: number) => void): void {
-    const { few, buckets, first } = this
-    if (few !== null) for (const bucket of [...few].sort((a, b) => a - b)) visit(bucket, 1)
-    else for (let i = 0; i < buckets.length; i++) if (buckets[i] > 0) visit(first + i, buckets[i])
+    const { sparse, dense, first } = this
+    if (sparse !== null)
+      for (let i = 0; i < this.different; i++) visit(Math.floor(sparse[i] / PER_BUCKET), sparse[i] % PER_BUCKET)
+    else if (dense !== null) for (let i = 0; i < dense.length; i++) if (dense[i] > 0) visit(first + i, dense[i])
   }
 
   merge(other: Histogram): void {
@@ -66,15 +99,17 @@ export class Histogram {
     if (other.maxMs > this.maxMs) this.maxMs = other.maxMs
   }
 
-  /** Makes room for the buckets from `from` to `to`. */
-  private cover(from: number, to: number): void {
-    const { buckets } = this
-    if (buckets.length === 0) this.first = from
-    if (from < this.first) {
-      this.buckets = [...new Array<number>(this.first - from).fill(0), ...buckets]
-      this.first = from
-    }
-    while (this.first + this.buckets.length <= to) this.buckets.push(0)
+  /** Makes room for a bucket. */
+  private cover(bucket: number): Uint32Array {
+    const { dense, first } = this
+    const step = bucket - (bucket % DENSE_STEP)
+    const from = dense === null ? step : Math.min(first, step)
+    const to = Math.max(dense === null ? 0 : first + dense.length, step + DENSE_STEP)
+    const wider = new Uint32Array(to - from)
+    if (dense !== null) wider.set(dense, first - from)
+    this.dense = wider
+    this.first = from
+    return wider
   }
 
   /** The duration in milliseconds that a share `q` of the samples does not exceed; null without samples. */

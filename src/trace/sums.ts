@@ -232,7 +232,7 @@ function counted(counts: readonly number[], rcode: number, n: number): readonly 
     ;(counts as number[])[i + 1] += n
     return counts
   }
-  return [...counts, rcode, n]
+  return counts.concat(rcode, n)
 }
 
 const newEdge = (from: AddressId, forwarder: boolean, to: AddressId): EdgeSum => ({
