@@ -31,10 +31,7 @@ const OF_THE_QUERY = [
   'lastQuery',
   'lastQueryAtServer',
   // Set when it enters the open table, and left alone when it leaves.
-  'keyClient',
-  'keyPort',
-  'keyName',
-  'isListed',
+  'slot',
   'holders',
 ]
 

@@ -24,7 +24,8 @@ import { ClientsEnd } from './clients-end.ts'
 import { isOneCrossing, OTHER_CLOCK_WINDOW, SIGHTING_WINDOW } from './crossing.ts'
 import { MatchingCounts } from './matching-counts.ts'
 import { OpenTable } from './open-table.ts'
-import { ANSWERED, CAPTURE_ENDED, OPEN, type Transaction, UNANSWERED, UNREACHED } from './transaction.ts'
+import { fits, idOf } from './pairing.ts'
+import { ANSWERED, CAPTURE_ENDED, OPEN, RESPONSE_LOST, type Transaction, UNANSWERED, UNREACHED } from './transaction.ts'
 import type { Transactions } from './transactions.ts'
 import { Unopened } from './unopened.ts'
 
@@ -84,11 +85,14 @@ export class Matching {
   }
 
   /**
-   * True where a response that only another capture shows was lost on its way: the client's own capture shows responses, but not this
-   * one. Asked when all sightings are in.
+   * Of a response that only another capture shows, whether it was lost on its way: the client's own capture shows responses, but not this
+   * one. Called when all sightings are in.
    */
-  lostResponse(t: Transaction): boolean {
-    return t.state === ANSWERED && !t.delivered && this.arrivals.wouldShow(t.file, t.end)
+  judgeDelivery(t: Transaction): void {
+    if (t.delivered || t.state !== ANSWERED || !this.arrivals.wouldShow(t.file, t.end)) return
+    t.state = RESPONSE_LOST
+    t.end = Number.NaN
+    this.table.endMoved(t)
   }
 
   /** No more messages: what is open is unanswered, or the capture ended before it could be. */
@@ -164,9 +168,14 @@ export class Matching {
     return linkType === LINUX_SLL && index === NONE
   }
 
+  /** False where all messages so far were seen at one interface, each once. */
+  private mayShowTwice(m: Messages, i: number): boolean {
+    return this.tables.vantages.list.length >= 2 || m.direction[i] !== 0 || this.hidesInterface(m.vantage[i])
+  }
+
   /** The transaction of which this query is a sighting behind SNAT: same server, id, question and bytes, another client. */
   private sourceTranslated(m: Messages, i: number, time: Time, vantage: number): Transaction | null {
-    if (this.tables.vantages.list.length < 2 && !this.hidesInterface(m.vantage[i]) && m.direction[i] === 0) return null
+    if (!this.mayShowTwice(m, i)) return null
     // Only the id tells that two clients' queries are one.
     if (m.dnsId[i] === NONE) return null
     const t = this.table.latest(m.qname[i], m.dnsId[i])
@@ -318,6 +327,7 @@ export class Matching {
    * translated): same server, id, question and bytes as one that was just answered. Its receiver is who really asked.
    */
   private mergeUntranslated(m: Messages, i: number, time: Time, vantage: number): boolean {
+    if (!this.mayShowTwice(m, i)) return false
     const t = this.table.latest(m.qname[i], m.dnsId[i])
     if (t === null || t.state !== ANSWERED || t.qtype !== m.qtype[i] || t.transport !== m.transport[i]) return false
     if (!t.isServer(m.from[i])) return false
@@ -340,6 +350,7 @@ export class Matching {
     t.addFrame(m.file[i], m.frame[i])
     if (m.file[i] === t.file) t.delivered = true
     this.clientsEnd.addResponse(t, m.file[i], time)
+    this.table.endMoved(t)
     if (time < t.responseAtServer) t.responseAtServer = time
     if (m.ttl[i] < t.responseTtl) t.responseTtl = m.ttl[i]
     if (m.ttl[i] > t.responseTopTtl) {
@@ -396,6 +407,7 @@ export class Matching {
       t.addFrame(m.file[i], m.frame[i])
     } else if (t.state === UNREACHED && !t.responseSeenAt(vantage)) {
       if (time - t.end < SIGHTING_WINDOW) this.clientsEnd.addResponse(t, m.file[i], time)
+      this.table.endMoved(t)
       t.addResponseVantage(vantage)
       t.addFrame(m.file[i], m.frame[i])
       this.counts.sightings++
@@ -427,24 +439,9 @@ export class Matching {
   }
 }
 
-/**
- * The DNS id; of a message without one (Hubble) a negative number that is the same for the same question from the same port, and
- * tells A and AAAA apart as their ids would.
- */
-const idOf = (m: Messages, i: number, clientPort: number): number =>
-  m.dnsId[i] === NONE ? -2 - (clientPort * 0x1_0000 + (m.qtype[i] & 0xffff)) : m.dnsId[i]
-
 // -- How a query fits ---------------------------------------------------------------------------------------------------------
 
 const NO_MATCH = 0
 const RETRANSMISSION = 1
 const SIGHTING_OTHER_SERVER = 2
 const SIGHTING = 4
-
-function fits(t: Transaction, m: Messages, i: number, server: number): boolean {
-  if (t.transport !== m.transport[i]) return false
-  if (!t.isServer(server)) return false
-  // FORMERR and NOTIMP may come without the question; a cut name can only be compared as far as it goes.
-  if (m.qname[i] === NONE || t.nameCut || m.state[i] & NAME_CUT) return true
-  return t.qname === m.qname[i] && t.qtype === m.qtype[i]
-}

@@ -2,10 +2,13 @@
  * The transactions that a message may still belong to: by client address, port and DNS id, and the latest by question and id. Its size
  * depends on what is open and on the last second, never on the capture's length.
  *
- * Two chained hash tables whose links are fields of the transactions: a Map with numbers above 2^31 for keys makes an object of each
- * key, and took a fifth of the time of matching.
+ * A hash table of numbers in columns, as a Map with numbers above 2^31 for keys makes an object of each key. Each transaction has a slot
+ * there while it is in the table: to find one, or those that are too old, nobody has to look at the others, of which each stands in memory
+ * that the processor has long forgotten.
  */
 import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
+import { LatestQuestions } from './latest-questions.ts'
+import { chainOf, doubled, NOTHING } from './slots.ts'
 import { CAPTURE_ENDED, OPEN, type Transaction, UNANSWERED } from './transaction.ts'
 import type { Transactions } from './transactions.ts'
 
@@ -24,28 +27,39 @@ const LONG_ENOUGH: Time = 5e9
 const MOST_LINGERING = 100_000
 /** How often it is looked for what has lingered long enough. */
 const SWEEP: Time = LINGER / 8
-/** Chains at the beginning, a power of two; doubled when there are as many transactions. */
-const FIRST_CHAINS = 4096
+/** Slots, and chains, at the beginning: a power of two. */
+const FIRST_SLOTS = 4096
 
-type Chains = (Transaction | null)[]
+// Two rings of slots, each of which begins and ends at a slot of its own.
+/** Those that wait for a response, in the order in which they were last sent. */
+const WAITING = 0
+/** Those that were answered, in that order. */
+const LINGERING = 1
 
 export class OpenTable {
-  /** By client, port and id: the latest first. */
-  private byClient: Chains = newChains(FIRST_CHAINS)
-  /** By question and id: the latest of each. */
-  private byQuestion: Chains = newChains(FIRST_CHAINS)
-  private size = 0
+  // By slot.
+  private held: (Transaction | null)[] = [null, null]
+  private clients = new Int32Array(FIRST_SLOTS)
+  private portsAndIds = new Int32Array(FIRST_SLOTS)
+  /** The next one in its chain; of a free slot the next free one. */
+  private next = new Int32Array(FIRST_SLOTS)
+  private before = Int32Array.from({ length: FIRST_SLOTS }, (_, slot) => slot)
+  private after = Int32Array.from({ length: FIRST_SLOTS }, (_, slot) => slot)
+  /** When the response came. */
+  private ends = new Float64Array(FIRST_SLOTS)
+  /** By the hash of client, port and id: the latest first. */
+  private chains = new Int32Array(FIRST_SLOTS)
+  private free = NOTHING
+  /** By question and id; null until somebody asks. */
+  private questions: LatestQuestions | null = null
   /** Transactions behind SNAT under their other address: few. */
   private readonly aliases = new Map<number, Transaction[]>()
   /** What `find` has found; an array per message would cost more than the look-up. */
   readonly found: Transaction[] = []
-  /** In order of start; those that were answered meanwhile are weeded out now and then. */
-  private open: Transaction[] = []
-  private openCount = 0
+  private waiting = 0
+  private lingering = 0
   /** Queries that were given up for want of room: whether they were answered is not known. */
   givenUp = 0
-  private lingering: Transaction[] = []
-  private lingeringHead = 0
   private swept: Time = Number.NEGATIVE_INFINITY
   private readonly transactions: Transactions
 
@@ -53,18 +67,21 @@ export class OpenTable {
     this.transactions = transactions
   }
 
-  /** All that wait for a response, and some that do not any more: look at `state`. */
-  get pending(): readonly Transaction[] {
-    return this.open
+  /** All that wait for a response. */
+  get pending(): Transaction[] {
+    const pending: Transaction[] = []
+    const { after } = this
+    for (let slot = after[WAITING]; slot !== WAITING; slot = after[slot]) pending.push(this.at(slot))
+    return pending
   }
 
   /** Puts the transactions that a message of this client may belong to into `found`, the latest first, and returns how many. */
   find(client: AddressId, port: number, dnsId: number): number {
-    const id = dnsId & 0xffff
-    const { byClient, found } = this
+    const portAndId = keyOf(port, dnsId)
+    const { chains, next, clients, portsAndIds, found } = this
     let n = 0
-    for (let t = byClient[chainOf(client, port, id) & (byClient.length - 1)]; t !== null; t = t.next) {
-      if (t.keyClient === client && t.keyPort === port && (t.dnsId & 0xffff) === id) found[n++] = t
+    for (let slot = chains[chainOf(client, portAndId) & (chains.length - 1)]; slot !== NOTHING; slot = next[slot]) {
+      if (portsAndIds[slot] === portAndId && clients[slot] === client) found[n++] = this.at(slot)
     }
     if (this.aliases.size > 0) {
       const aliases = this.aliases.get(aliasKey(client, port, dnsId))
@@ -75,45 +92,35 @@ export class OpenTable {
 
   /** The latest transaction with that question and id, whatever its client: what a SNAT sighting is found by. */
   latest(qname: NameId, dnsId: number): Transaction | null {
-    const id = dnsId & 0xffff
-    let t = this.byQuestion[chainOf(qname, id, 0) & (this.byQuestion.length - 1)]
-    while (t !== null && !(t.keyName === qname && (t.dnsId & 0xffff) === id)) t = t.nextOfName
-    return t
+    this.questions ??= this.questionsSoFar()
+    return this.held[this.questions.latest(qname, dnsId & 0xffff)]
   }
 
   add(t: Transaction): void {
-    t.keyClient = t.client
-    t.keyPort = t.clientPort
-    t.keyName = t.qname
-    if (++this.size > this.byClient.length) this.grow()
-    this.linkClient(t)
-    this.renew(t)
-    // One that is used again may still stand there from before.
-    if (!t.isListed) this.open.push(t)
-    t.isListed = true
-    this.openCount++
-    if (this.openCount > MOST_OPEN) this.giveUp(MOST_OPEN / 4)
+    const slot = this.takeSlot()
+    t.slot = slot
+    this.held[slot] = t
+    this.clients[slot] = t.client
+    this.portsAndIds[slot] = keyOf(t.clientPort, t.dnsId)
+    this.linkClient(slot)
+    this.questions?.add(slot, t.qname, t.dnsId & 0xffff)
+    this.enter(slot, WAITING)
+    if (++this.waiting > MOST_OPEN) this.giveUp(MOST_OPEN / 4)
   }
 
   /** Gives up the oldest queries that wait. */
   private giveUp(most: number): void {
-    const still: Transaction[] = []
-    let left = most
-    for (const t of this.open) {
-      t.isListed = false
-      if (t.state !== OPEN) continue
-      if (left-- > 0) {
+    for (let left = most; left > 0; left--) {
+      const slot = this.after[WAITING]
+      const t = this.at(slot)
+      if (t.state === OPEN) {
         const waited = this.swept - t.lastQuery >= LONG_ENOUGH
         t.state = waited ? UNANSWERED : CAPTURE_ENDED
         if (!waited) this.givenUp++
-        this.openCount--
-        this.forget(t)
-        continue
       }
-      t.isListed = true
-      still.push(t)
+      this.waiting--
+      this.forget(slot)
     }
-    this.open = still
   }
 
   /** The transaction is known under another client address too. */
@@ -125,127 +132,142 @@ export class OpenTable {
     t.aliasKey = key
   }
 
-  /** It was sent, or sent again: it is the latest with its question. */
+  /** It was sent again: it is the latest with its question. */
   renew(t: Transaction): void {
-    const known = this.latest(t.keyName, t.dnsId)
-    if (known === t) return
-    if (known !== null) this.unlinkQuestion(known)
-    this.linkQuestion(t)
+    this.leave(t.slot)
+    this.enter(t.slot, WAITING)
+    this.questions?.renew(t.slot)
   }
 
   /** Its response came. */
   closed(t: Transaction): void {
-    this.openCount--
-    this.lingering.push(t)
-    if (this.lingering.length - this.lingeringHead > MOST_LINGERING) this.forget(this.lingering[this.lingeringHead++])
+    const { slot } = t
+    this.ends[slot] = t.end
+    this.waiting--
+    this.leave(slot)
+    this.enter(slot, LINGERING)
+    if (++this.lingering > MOST_LINGERING) this.forgetLingering()
+  }
+
+  /** Its response came at another time than was thought. */
+  endMoved(t: Transaction): void {
+    this.ends[t.slot] = t.end
   }
 
   clear(): void {
-    this.byClient = newChains(FIRST_CHAINS)
-    this.byQuestion = newChains(FIRST_CHAINS)
-    this.size = 0
-    this.aliases.clear()
-    this.open = []
-    this.openCount = 0
-    this.lingering = []
-    this.lingeringHead = 0
+    const { after } = this
+    while (after[WAITING] !== WAITING) this.forget(after[WAITING])
+    while (after[LINGERING] !== LINGERING) this.forgetLingering()
+    this.waiting = 0
   }
 
-  /** Forgets what was answered a while ago and gives up on what is too old. Amortised: each transaction is visited a few times. */
+  /** Forgets what was answered a while ago and gives up on what is too old. */
   sweep(now: Time): void {
     if (now - this.swept < SWEEP) return
     this.swept = now
-    const { lingering } = this
-    let head = this.lingeringHead
-    while (head < lingering.length && !(now - lingering[head].end <= LINGER)) this.forget(lingering[head++])
-    if (head > 4096 && head * 2 > lingering.length) {
-      this.lingering = lingering.slice(head)
-      head = 0
+    const { after, ends } = this
+    while (after[LINGERING] !== LINGERING && !(now - ends[after[LINGERING]] <= LINGER)) this.forgetLingering()
+    while (after[WAITING] !== WAITING) {
+      const t = this.at(after[WAITING])
+      if (now - t.lastQuery <= QUERY_TIMEOUT) return
+      if (t.state === OPEN) t.state = UNANSWERED
+      this.waiting--
+      this.forget(t.slot)
     }
-    this.lingeringHead = head
-    const [oldest] = this.open
-    if (this.open.length <= 2 * this.openCount + 4096 && !(oldest && now - oldest.lastQuery > QUERY_TIMEOUT)) return
-    const still: Transaction[] = []
-    for (const t of this.open) {
-      t.isListed = false
-      if (t.state !== OPEN) continue
-      if (now - t.lastQuery > QUERY_TIMEOUT) {
-        t.state = UNANSWERED
-        this.openCount--
-        this.forget(t)
-        continue
-      }
-      t.isListed = true
-      still.push(t)
-    }
-    this.open = still
   }
 
-  private forget(t: Transaction): void {
-    this.size--
-    const { byClient } = this
-    const chain = chainOf(t.keyClient, t.keyPort, t.dnsId & 0xffff) & (byClient.length - 1)
-    if (byClient[chain] === t) byClient[chain] = t.next
+  private forgetLingering(): void {
+    this.lingering--
+    this.forget(this.after[LINGERING])
+  }
+
+  private forget(slot: number): void {
+    const { chains, next } = this
+    const t = this.at(slot)
+    const chain = chainOf(this.clients[slot], this.portsAndIds[slot]) & (chains.length - 1)
+    if (chains[chain] === slot) chains[chain] = next[slot]
     else {
-      for (let before = byClient[chain]; before !== null; before = before.next) {
-        if (before.next === t) {
-          before.next = t.next
-          break
-        }
-      }
+      let before = chains[chain]
+      while (next[before] !== slot) before = next[before]
+      next[before] = next[slot]
     }
-    t.next = null
-    this.unlinkQuestion(t)
-    if (t.aliasKey !== NONE) this.forgetAlias(t)
+    this.leave(slot)
+    this.questions?.remove(slot)
+    if (this.aliases.size > 0 && t.aliasKey !== NONE) this.forgetAlias(t)
+    next[slot] = this.free
+    this.free = slot
+    this.held[slot] = null
+    t.slot = NOTHING
     this.transactions.release(t)
   }
 
-  private linkClient(t: Transaction): void {
-    const { byClient } = this
-    const chain = chainOf(t.keyClient, t.keyPort, t.dnsId & 0xffff) & (byClient.length - 1)
-    t.next = byClient[chain]
-    byClient[chain] = t
+  // -- Slots -----------------------------------------------------------------------------------------------------------------------
+
+  private at(slot: number): Transaction {
+    return this.held[slot] as Transaction
   }
 
-  private linkQuestion(t: Transaction): void {
-    const { byQuestion } = this
-    const chain = chainOf(t.keyName, t.dnsId & 0xffff, 0) & (byQuestion.length - 1)
-    t.nextOfName = byQuestion[chain]
-    byQuestion[chain] = t
-  }
-
-  /** Nothing happens where another transaction has taken its place. */
-  private unlinkQuestion(t: Transaction): void {
-    const { byQuestion } = this
-    const chain = chainOf(t.keyName, t.dnsId & 0xffff, 0) & (byQuestion.length - 1)
-    if (byQuestion[chain] === t) byQuestion[chain] = t.nextOfName
-    else {
-      for (let before = byQuestion[chain]; before !== null; before = before.nextOfName) {
-        if (before.nextOfName === t) {
-          before.nextOfName = t.nextOfName
-          break
-        }
-      }
+  private takeSlot(): number {
+    const { free } = this
+    if (free !== NOTHING) {
+      this.free = this.next[free]
+      return free
     }
-    t.nextOfName = null
+    const slot = this.held.push(null) - 1
+    if (slot === this.clients.length) this.grow()
+    return slot
   }
 
-  /** Twice as many chains, each in its old order. */
+  /** Twice as many slots and chains, each chain in its old order. */
   private grow(): void {
-    const { byClient, byQuestion } = this
-    this.byClient = newChains(byClient.length * 2)
-    this.byQuestion = newChains(byQuestion.length * 2)
-    const chain: Transaction[] = []
-    for (const first of byClient) {
+    const { chains, next, ends } = this
+    this.clients = doubled(this.clients)
+    this.portsAndIds = doubled(this.portsAndIds)
+    this.next = doubled(next)
+    this.before = doubled(this.before)
+    this.after = doubled(this.after)
+    this.ends = new Float64Array(ends.length * 2)
+    this.ends.set(ends)
+    this.chains = new Int32Array(chains.length * 2)
+    const chain: number[] = []
+    for (const first of chains) {
       chain.length = 0
-      for (let t = first; t !== null; t = t.next) chain.push(t)
+      for (let slot = first; slot !== NOTHING; slot = next[slot]) chain.push(slot)
       for (let i = chain.length - 1; i >= 0; i--) this.linkClient(chain[i])
     }
-    for (const first of byQuestion) {
-      chain.length = 0
-      for (let t = first; t !== null; t = t.nextOfName) chain.push(t)
-      for (let i = chain.length - 1; i >= 0; i--) this.linkQuestion(chain[i])
-    }
+    this.questions?.grow()
+  }
+
+  private linkClient(slot: number): void {
+    const { chains } = this
+    const chain = chainOf(this.clients[slot], this.portsAndIds[slot]) & (chains.length - 1)
+    this.next[slot] = chains[chain]
+    chains[chain] = slot
+  }
+
+  /** Puts it at the end of a ring. */
+  private enter(slot: number, ring: number): void {
+    const { before, after } = this
+    const last = before[ring]
+    after[last] = slot
+    before[slot] = last
+    after[slot] = ring
+    before[ring] = slot
+  }
+
+  /** Takes it out of its ring. */
+  private leave(slot: number): void {
+    const { before, after } = this
+    after[before[slot]] = after[slot]
+    before[after[slot]] = before[slot]
+  }
+
+  /** What is in the table, as if it had been followed from the beginning. */
+  private questionsSoFar(): LatestQuestions {
+    const questions = new LatestQuestions(this.clients.length)
+    const inTable = this.held.filter(t => t !== null).sort((a, b) => a.lastQuery - b.lastQuery || a.number - b.number)
+    for (const t of inTable) questions.add(t.slot, t.qname, t.dnsId & 0xffff)
+    return questions
   }
 
   private forgetAlias(t: Transaction): void {
@@ -257,14 +279,7 @@ export class OpenTable {
   }
 }
 
-const newChains = (n: number): Chains => new Array<Transaction | null>(n).fill(null)
-
-/** A hash of three numbers; its low bits choose the chain. */
-function chainOf(a: number, b: number, c: number): number {
-  let hash = Math.imul(a ^ 0x9e37, 0x85eb_ca6b) ^ Math.imul(b, 0x9e37_79b1) ^ Math.imul(c, 0xc2b2_ae35)
-  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b_3c6d)
-  return hash ^ (hash >>> 13)
-}
+const keyOf = (port: number, dnsId: number): number => (port << 16) | (dnsId & 0xffff)
 
 /** Address ids stay far below 2^21, so the key is an exact double. */
 const aliasKey = (address: AddressId, port: number, dnsId: number): number =>

@@ -185,10 +185,7 @@ export class Trace {
     this.learnt = true
     this.nodes.place(batch)
     for (const t of batch) {
-      if (this.matching.lostResponse(t)) {
-        t.state = RESPONSE_LOST
-        t.end = Number.NaN
-      }
+      this.matching.judgeDelivery(t)
       this.profiles.observe(t)
       this.timers.observe(t)
       this.forwarding.observe(t)

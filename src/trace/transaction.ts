@@ -139,16 +139,10 @@ export class Transaction {
   waste: WasteKind | null = null
 
   // Where it stands in the open table (open-table.ts).
-  keyClient: AddressId = NONE
-  keyPort = 0
-  next: Transaction | null = null
-  keyName: NameId = NONE
-  nextOfName: Transaction | null = null
+  slot = 0
   aliasKey = NONE
   /** Its lookup is closed, and what it caused is told. */
   isTold = false
-  /** It stands in the table's list of what is open. */
-  isListed = false
 
   /** How many stages hold on to it; whoever lets go last gives it back (transactions.ts). */
   holders = 0
@@ -203,8 +197,6 @@ export class Transaction {
     this.socketUse = 0
     this.isForOthers = false
     this.waste = null
-    this.next = null
-    this.nextOfName = null
     this.aliasKey = NONE
   }
 
