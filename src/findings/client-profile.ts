@@ -32,8 +32,8 @@ class ClientProfile implements Observer {
   private readonly world: World
   private readonly clients = new Tally<
     AddressId,
-    { copies: number; queries: number; servers: Set<AddressId>; frames: FrameSample }
-  >(() => ({ copies: 0, queries: 0, servers: new Set(), frames: new FrameSample() }))
+    { copies: number; queries: number; servers: Set<AddressId> | null; frames: FrameSample }
+  >(() => ({ copies: 0, queries: 0, servers: null, frames: new FrameSample() }))
 
   constructor(world: World) {
     this.world = world
@@ -45,6 +45,7 @@ class ClientProfile implements Observer {
     client.queries += waste.queries
     if (waste.kinds.fanOut === 0) return
     client.copies += waste.kinds.fanOut
+    client.servers ??= new Set()
     for (const t of transactionsOf(lookup)) {
       client.servers.add(t.asked)
       if (t.waste === 'fanOut') client.frames.add(t)
@@ -58,7 +59,7 @@ class ClientProfile implements Observer {
     if (clients.length === 0) return []
     const copies = clients.reduce((n, [, c]) => n + c.copies, 0)
     const queries = clients.reduce((n, [, c]) => n + c.queries, 0)
-    const servers = new Set(clients.flatMap(([, c]) => [...c.servers]))
+    const servers = new Set(clients.flatMap(([, c]) => [...(c.servers ?? [])]))
     const frames = new FrameSample()
     for (const [, c] of clients) frames.addAll(c.frames)
     return [

@@ -4,10 +4,12 @@ import type { Transaction } from '../trace/transaction.ts'
 
 /** A display filter of more numbers nobody pastes, and ten examples convince. */
 const MOST = 10
+/** More than there are places. */
+const PLACES = 16
 
 /** Remembers the first transactions that showed something: of each, its first frame in every file. */
 export class FrameSample {
-  /** Place of the transaction, file, frame; and again. There is a sample for every name and client, so it takes little. */
+  /** File and place of the transaction, frame; and again. There is a sample for every name and client, so it takes little. */
   private shown: number[] | null = null
   private count = 0
 
@@ -33,9 +35,9 @@ export class FrameSample {
     const before = this.count
     const { shown } = other
     if (shown === null) return
-    for (let i = 0; i < shown.length && shown[i] < room; i += 3) {
-      this.count = before + shown[i]
-      this.note(shown[i + 1], shown[i + 2])
+    for (let i = 0; i < shown.length && shown[i] % PLACES < room; i += 2) {
+      this.count = before + (shown[i] % PLACES)
+      this.note(Math.floor(shown[i] / PLACES), shown[i + 1])
     }
     this.count = before + Math.min(room, other.count)
   }
@@ -46,15 +48,16 @@ export class FrameSample {
   }
 
   private note(file: number, frame: number): void {
-    if (this.shown === null) this.shown = [this.count, file, frame]
-    else this.shown.push(this.count, file, frame)
+    const at = file * PLACES + this.count
+    // An array that is pushed to takes room for seventeen.
+    this.shown = this.shown === null ? [at, frame] : this.shown.concat(at, frame)
   }
 
   /** One frame of each; where there is a choice, in the file that shows most of them. */
   refs(files: readonly string[]): FrameRef[] {
     const shown = Array.from({ length: this.count }, () => new Map<number, number>())
-    for (let i = 0; this.shown !== null && i < this.shown.length; i += 3)
-      shown[this.shown[i]].set(this.shown[i + 1], this.shown[i + 2])
+    for (let i = 0; this.shown !== null && i < this.shown.length; i += 2)
+      shown[this.shown[i] % PLACES].set(Math.floor(this.shown[i] / PLACES), this.shown[i + 1])
     const seenIn = new Map<number, number>()
     for (const firsts of shown) for (const file of firsts.keys()) seenIn.set(file, (seenIn.get(file) ?? 0) + 1)
     const order = [...seenIn].sort((a, b) => b[1] - a[1] || a[0] - b[0]).map(([file]) => file)

@@ -41,7 +41,8 @@ interface Client {
   lost: number
   gaps: Time
   longest: Time
-  servers: Set<AddressId>
+  /** Null while there is none, as with most clients. */
+  servers: Set<AddressId> | null
   frames: FrameSample
 }
 
@@ -54,7 +55,7 @@ class ProxyGap implements Observer {
     lost: 0,
     gaps: 0,
     longest: 0,
-    servers: new Set(),
+    servers: null,
     frames: new FrameSample(),
   }))
   // The latest query in each slot.
@@ -105,6 +106,7 @@ class ProxyGap implements Observer {
     else return true
     client.gaps += gap
     client.longest = Math.max(client.longest, gap)
+    client.servers ??= new Set()
     client.servers.add(t.server)
     client.frames.add(t)
     return true
@@ -115,7 +117,7 @@ class ProxyGap implements Observer {
       ([, c]) => c.slow + c.lost >= MIN_SLOW && 2 * c.pairs >= MIN_PAIRED * c.queries,
     )
     const servers = new Set(
-      clients.flatMap(([, c]) => [...c.servers]).filter(server => isClusterDns(this.world, server)),
+      clients.flatMap(([, c]) => [...(c.servers ?? [])]).filter(server => isClusterDns(this.world, server)),
     )
     if (clients.length === 0 || servers.size === 0) return []
     const sum = (value: (client: Client) => number): number => clients.reduce((n, [, c]) => n + value(c), 0)

@@ -1,6 +1,6 @@
 /** Sums by key with a bound: what comes first is kept, and a rule that has seen this many keys has seen enough. */
 
-export const MOST_KEYS = 20_000
+export const MOST_KEYS = 10_000
 
 export class Tally<Key, Sum> {
   readonly map = new Map<Key, Sum>()

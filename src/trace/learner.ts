@@ -41,7 +41,7 @@ export interface Client {
   answered: NameId
   answeredStart: Time
   /** Long names that were asked for both families and that no step led to. */
-  longNames: Set<string> | null
+  longNames: readonly string[]
   /** A pod by the user's files: one resolv.conf. */
   pod: PodDns | null
   /** Asked for a name behind the first search domain of the resolv.conf that the user gave. */
@@ -111,7 +111,7 @@ export function learnWhole(client: Client, anew: boolean): boolean {
   }
   for (const { knowledge, learned, ndots } of holding(client)) {
     if (learned.length === 0) continue
-    for (const name of longNames ?? []) if (!endsWithSuffix(name, learned[0])) noteAsIsFirst(ndots, dots(name))
+    for (const name of longNames) if (!endsWithSuffix(name, learned[0])) noteAsIsFirst(ndots, dots(name))
     setBounds(knowledge, ndots)
   }
   return differs

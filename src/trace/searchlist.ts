@@ -26,9 +26,10 @@ const LEG_GAP: Time = 50e6
 /** The longest timer of a stub resolver after silence: glibc with three servers, c-ares. */
 const LONGEST_TIMER: Time = 8.5e9
 /** Clients whose latest queries that brought nothing are remembered. */
-const MOST_DENIED = 4096
+const MOST_DENIED = 2048
 /** How many long names are remembered of a client until its list is known. */
 const LONG_NAMES = 16
+const NO_NAMES: readonly string[] = []
 
 /** What the user's files say of resolvers. */
 export interface Files {
@@ -163,11 +164,9 @@ export class SearchLists {
     unled.qname = t.qname
     unled.qtype = t.qtype
     unled.start = t.start
-    if (!isPair || (client.longNames?.size ?? 0) >= LONG_NAMES) return
+    if (!isPair || client.longNames.length >= LONG_NAMES) return
     const name = this.names.text(t.qname)
-    if (!isLong(name)) return
-    client.longNames ??= new Set()
-    client.longNames.add(name)
+    if (isLong(name) && !client.longNames.includes(name)) client.longNames = [...client.longNames, name]
   }
 
   /**
@@ -344,7 +343,7 @@ export class SearchLists {
       unled: { qname: NONE, qtype: NONE, start: 0 },
       answered: NONE,
       answeredStart: 0,
-      longNames: null,
+      longNames: NO_NAMES,
       pod: this.files.pods.get(address) ?? null,
       asksInConf: false,
     }

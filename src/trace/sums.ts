@@ -14,6 +14,8 @@ import { type LookupWasteSums, noWaste } from './waste.ts'
 
 /** Rows of a table of sums; the smaller half is dropped when it is full, so what is shown, the top, stays right. */
 const MAX_KEYS = 20_000
+/** Names come and go, and a client stays. */
+const MAX_NAMES = 10_000
 const SLOWEST = 10
 /** Places at which something was lost. */
 const MOST_PLACES = 1000
@@ -96,11 +98,13 @@ export class Sums {
   /** By kind and place. */
   readonly losses = new Map<string, LossSum>()
   private readonly mostKeys: number
+  private readonly mostNames: number
   private readonly mostSlow: number
 
   /** For sums of a few seconds fewer rows do, and nobody asks for the slowest. */
   constructor(mostKeys = MAX_KEYS, mostSlow = SLOWEST) {
     this.mostKeys = mostKeys
+    this.mostNames = Math.min(mostKeys, MAX_NAMES)
     this.mostSlow = mostSlow
   }
 
@@ -111,7 +115,7 @@ export class Sums {
     if (!Number.isNaN(lookup.wait)) this.wait.add(lookup.wait / 1e6)
     this.addKeyed(this.total, lookup, waste, inward)
     this.addKeyed(keyOf(this.byClient, lookup.client, this.mostKeys), lookup, waste, inward)
-    this.addKeyed(keyOf(this.byName, lookup.base, this.mostKeys), lookup, waste, inward)
+    this.addKeyed(keyOf(this.byName, lookup.base, this.mostNames), lookup, waste, inward)
     this.addKeyed(keyOf(this.byResolver, lookup.resolver ?? '', this.mostKeys), lookup, waste, inward)
     this.addSlow(lookup)
   }
@@ -194,7 +198,7 @@ export class Sums {
     }
     joinKeyed(this.total, more.total)
     for (const [key, keyed] of more.byClient) joinKeyed(keyOf(this.byClient, key, this.mostKeys), keyed)
-    for (const [key, keyed] of more.byName) joinKeyed(keyOf(this.byName, key, this.mostKeys), keyed)
+    for (const [key, keyed] of more.byName) joinKeyed(keyOf(this.byName, key, this.mostNames), keyed)
     for (const [key, keyed] of more.bySuffix) joinKeyed(keyOf(this.bySuffix, key, this.mostKeys), keyed)
     for (const [key, keyed] of more.byResolver) joinKeyed(keyOf(this.byResolver, key, this.mostKeys), keyed)
   }

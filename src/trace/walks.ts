@@ -185,7 +185,9 @@ export class Walks {
   last = Number.NEGATIVE_INFINITY
   private readonly named = new Map<number, Walk>()
   /** By client and form. */
-  private readonly unnamed = new Map<string, Walk>()
+  private readonly unnamed = new Map<number, Walk>()
+  /** Of the forms of these walks: a number is less than the long key, which every client would have for itself. */
+  private readonly formNumbers = new Map<string, number>()
   /** So that walks that have one in common share it. */
   private readonly forms = new Map<string, Form>()
 
@@ -270,10 +272,13 @@ export class Walks {
     const rare = [...this.named].sort((a, b) => a[1].lookups - b[1].lookups).slice(0, MAX_WALKS / 2)
     for (const [key, walk] of rare) {
       this.named.delete(key)
-      const formKey = `${walk.client}\n${keyOfForm(walk.form)}`
+      const form = keyOfForm(walk.form)
+      const number = this.formNumbers.get(form) ?? this.formNumbers.size
+      const formKey = walk.client * 0x20_0000 + number
       const known = unnamed.get(formKey)
       if (known) known.merge(walk)
       else if (unnamed.size < MAX_FORMS) {
+        this.formNumbers.set(form, number)
         walk.forgetNames()
         unnamed.set(formKey, walk)
       } else {
