@@ -313,6 +313,8 @@ function edgeRow(context: RecordContext, from: Role, to: Role, server: AddressId
   const rcodes = new Map<number, number>()
   const byAsker = new Map<AddressId, number>()
   for (const edge of edges) {
+    wait.merge(edge.direct)
+    own.merge(edge.direct)
     wait.merge(edge.wait)
     own.merge(edge.own)
     network.merge(edge.network)

@@ -10,7 +10,7 @@ import { Histogram } from './quantiles.ts'
 import type { Transaction } from './transaction.ts'
 import { waitOf } from './transaction.ts'
 import { kept } from './transactions.ts'
-import { type LookupWasteSums, noWaste } from './waste.ts'
+import { addWaste, type LookupWasteSums, noWaste } from './waste.ts'
 
 /** Rows of a table of sums; the smaller half is dropped when it is full, so what is shown, the top, stays right. */
 const MAX_KEYS = 20_000
@@ -29,6 +29,9 @@ export interface EdgeSum {
   to: AddressId
   count: number
   unanswered: number
+  /** Of hops whose whole wait is the server's own: nearly all, so they are counted once. */
+  direct: Histogram
+  /** Of all others. */
   wait: Histogram
   own: Histogram
   /** The network's part of the wait, where both ends were captured. */
@@ -154,8 +157,13 @@ export class Sums {
     const outcome = outcomeOf(t)
     if (outcome === 'unanswered' || outcome === 'unreachable') edge.unanswered++
     const wait = waitOf(t)
-    if (wait !== null && outcome !== 'unreachable') edge.wait.add(wait)
-    if (ownMs !== null && outcome !== 'unreachable') edge.own.add(ownMs)
+    if (wait !== null && outcome !== 'unreachable') {
+      if (ownMs === wait) edge.direct.add(wait)
+      else {
+        edge.wait.add(wait)
+        if (ownMs !== null) edge.own.add(ownMs)
+      }
+    }
     if (t.rcode !== NONE) edge.rcodes = counted(edge.rcodes, t.rcode, 1)
     if (networkMs !== null && outcome !== 'unreachable') edge.network.add(networkMs)
     if (fromCache !== null) {
@@ -245,6 +253,7 @@ const newEdge = (from: AddressId, forwarder: boolean, to: AddressId): EdgeSum =>
   to,
   count: 0,
   unanswered: 0,
+  direct: new Histogram(),
   wait: new Histogram(),
   own: new Histogram(),
   network: new Histogram(),
@@ -260,6 +269,7 @@ const newEdge = (from: AddressId, forwarder: boolean, to: AddressId): EdgeSum =>
 function joinEdge(into: EdgeSum, more: EdgeSum): void {
   into.count += more.count
   into.unanswered += more.unanswered
+  into.direct.merge(more.direct)
   into.wait.merge(more.wait)
   into.own.merge(more.own)
   into.network.merge(more.network)
@@ -282,21 +292,6 @@ export const newKeyedWaste = (): KeyedWaste => ({
   corednsKnown: 0,
   clusterKnown: 0,
 })
-
-export function addWaste(sum: LookupWasteSums, more: LookupWasteSums): void {
-  sum.queries += more.queries
-  sum.kinds.search += more.kinds.search
-  sum.kinds.fanOut += more.kinds.fanOut
-  sum.kinds.retransmission += more.kinds.retransmission
-  sum.kinds.truncation += more.kinds.truncation
-  sum.kinds.family += more.kinds.family
-  sum.nxdomain += more.nxdomain
-  sum.nxdomainBytes += more.nxdomainBytes
-  sum.nxdomainWait += more.nxdomainWait
-  sum.bytes += more.bytes
-  sum.totalBytes += more.totalBytes
-  sum.wait += more.wait
-}
 
 export const wastedOf = ({ kinds }: LookupWasteSums): number =>
   kinds.search + kinds.fanOut + kinds.retransmission + kinds.truncation + kinds.family

@@ -30,7 +30,7 @@ import { Timers } from './timers.ts'
 import { OPEN, RESPONSE_LOST, type Transaction, UNANSWERED } from './transaction.ts'
 import { Transactions } from './transactions.ts'
 import { Walks } from './walks.ts'
-import { isWasted, judge, type LookupWasteSums, sumCandidate, sumWaste } from './waste.ts'
+import { isWasted, judge, type LookupWasteSums, sumCandidates, sumWaste } from './waste.ts'
 
 /** Transactions that are held back before the first is decided upon, so that there is something to learn from, ... */
 const FIRST_BATCH = 16_000
@@ -302,19 +302,20 @@ export class Trace {
 
   /** Everybody who adds up or looks on sees a closed lookup and its hops. */
   private tell(lookup: Lookup): void {
-    const waste = sumWaste(lookup)
+    const parts = sumCandidates(lookup)
+    const waste = sumWaste(lookup, parts)
     const inward = this.inward(lookup)
     this.sums.addLookup(lookup, waste, inward)
     // What another configuration would make of it nobody can tell.
     if (lookup.partial) {
       this.walks.partial++
-      this.walks.learn(lookup)
-    } else this.walks.addLookup(lookup, inward)
+      this.walks.learn(lookup, parts)
+    } else this.walks.addLookup(lookup, parts, inward)
     for (let i = 0; i < lookup.suffixes.length; i++) {
       const suffix = lookup.suffixes[i]
       if (suffix === null) continue
       const answered = i === lookup.deciding && lookup.outcome === 'answered'
-      this.sums.addSuffix(suffix, answered, sumCandidate(lookup, lookup.candidates[i]))
+      this.sums.addSuffix(suffix, answered, parts[i])
     }
     for (const t of transactionsOf(lookup)) this.closeHops(t, lookup)
     this.options.lookup?.(lookup, waste, inward)
@@ -322,7 +323,7 @@ export class Trace {
 
   /** What the names came to of a lookup that the filters leave out: what-if takes answers from everybody. */
   private learn(lookup: Lookup): void {
-    this.walks.learn(lookup)
+    this.walks.learn(lookup, sumCandidates(lookup))
     for (const t of transactionsOf(lookup)) this.learnHops(t)
   }
 

@@ -11,6 +11,7 @@ import { RESOLVERS } from './resolvers.ts'
 import { dots } from './suffix.ts'
 import type { Inward } from './sums.ts'
 import type { Transaction } from './transaction.ts'
+import type { LookupWasteSums } from './waste.ts'
 
 const MAX_WALKS = 16_000
 /** Forms without names beyond this number are only counted. */
@@ -188,15 +189,16 @@ export class Walks {
   private readonly unnamed = new Map<number, Walk>()
   /** Of the forms of these walks: a number is less than the long key, which every client would have for itself. */
   private readonly formNumbers = new Map<string, number>()
-  /** So that walks that have one in common share it. */
-  private readonly forms = new Map<string, Form>()
+  /** So that walks that have one in common share it: by search list and hash. A list is the same array for all that have it. */
+  private readonly forms = new Map<readonly string[], Map<number, Form>>()
+  private formCount = 0
 
   get list(): Walk[] {
     return [...this.named.values(), ...this.unnamed.values()]
   }
 
-  /** Takes a lookup that is closed; its outcomes and suffixes are known. */
-  addLookup(lookup: Lookup, inward: Inward): void {
+  /** Takes a lookup that is closed; its outcomes and suffixes are known. `parts`: the sums of its candidates. */
+  addLookup(lookup: Lookup, parts: readonly LookupWasteSums[], inward: Inward): void {
     if (lookup.start < this.first) this.first = lookup.start
     if (lookup.start > this.last) this.last = lookup.start
     let types = 0
@@ -211,25 +213,18 @@ export class Walks {
     walk.lookups++
     if (inward.reachedCoredns !== null) walk.corednsKnown++
     if (inward.leftCluster !== null) walk.clusterKnown++
-    this.learn(lookup, walk)
+    this.learn(lookup, parts, walk)
   }
 
   /** What came of the names that a lookup asked for, and what that cost; also of a lookup that nobody wants to hear of. */
-  learn(lookup: Lookup, walk: Walk | null = null): void {
+  learn(lookup: Lookup, parts: readonly LookupWasteSums[], walk: Walk | null = null): void {
     const { candidates, suffixes, outcomes } = lookup
     const end = Number.isNaN(lookup.wait) ? Number.NaN : lookup.start + lookup.wait
     for (let i = 0; i < candidates.length; i++) {
       const { transactions } = candidates[i]
       const until = i + 1 < candidates.length ? candidates[i + 1].transactions[0].start : end
       const wait = until > transactions[0].start ? until - transactions[0].start : 0
-      let queries = 0
-      let bytes = 0
-      for (const t of transactions) {
-        const sent = 1 + t.retransmissions
-        queries += sent
-        bytes += t.querySize === NONE ? Number.NaN : t.querySize * sent
-        if (!Number.isNaN(t.end) && t.responseSize !== NONE) bytes += t.responseSize
-      }
+      const { queries, totalBytes: bytes } = parts[i]
       walk?.add(i, queries, bytes, wait)
       const name = transactions[0].qname
       if (name === NONE) continue
@@ -256,13 +251,18 @@ export class Walks {
     const { resolver, certain, searchList: list, suffixes, outcomes, outcome } = lookup
     const { asked } = lookup.candidates[0].transactions[0]
     const form: Form = { asked, resolver, dots: dots(lookup.base), certain, list, suffixes, outcomes, outcome, types }
-    const key = `${keyOfForm(form)}\n${list.join(' ')}`
-    const known = this.forms.get(key)
-    if (known) return known
+    const hash = hashOfForm(form)
+    const known = this.forms.get(list)?.get(hash)
+    if (known !== undefined && isSameForm(known, form)) return known
     // Walks hold on to their own.
-    if (this.forms.size >= MAX_FORMS) this.forms.clear()
+    if (++this.formCount > MAX_FORMS) {
+      this.forms.clear()
+      this.formCount = 1
+    }
     const own = { ...form, suffixes: [...suffixes], outcomes: [...outcomes] }
-    this.forms.set(key, own)
+    const ofList = this.forms.get(list)
+    if (ofList) ofList.set(hash, own)
+    else this.forms.set(list, new Map([[hash, own]]))
     return own
   }
 
@@ -292,6 +292,23 @@ export class Walks {
 /** All of it but the list: what the walk did, not what it might have done. */
 const keyOfForm = ({ asked, resolver, dots, types, certain, suffixes, outcomes, outcome }: Form): string =>
   [asked, resolver, dots, types, certain, suffixes.join(' '), outcomes.join(), outcome].join('\n')
+
+function hashOfForm({ asked, resolver, dots, types, certain, suffixes, outcomes, outcome }: Form): number {
+  const head = (RESOLVER_NUMBER.get(resolver) ?? 0) * 16 + types * 2 + (certain ? 1 : 0)
+  let hash = mix(mix(mix(asked, head), dots), OUTCOME_NUMBER.get(outcome) ?? 0)
+  for (let i = 0; i < suffixes.length; i++)
+    hash = mix(mix(hash, suffixes[i]?.length ?? 0), OUTCOME_NUMBER.get(outcomes[i]) ?? 0)
+  return hash
+}
+
+/** Of two with one search list. */
+function isSameForm(a: Form, b: Form): boolean {
+  if (a.asked !== b.asked || a.resolver !== b.resolver || a.dots !== b.dots || a.types !== b.types) return false
+  if (a.certain !== b.certain || a.outcome !== b.outcome || a.suffixes.length !== b.suffixes.length) return false
+  for (let i = 0; i < a.suffixes.length; i++)
+    if (a.suffixes[i] !== b.suffixes[i] || a.outcomes[i] !== b.outcomes[i]) return false
+  return true
+}
 
 const typeBit = (qtype: number): number => (qtype === A ? ASKED_A : qtype === AAAA ? ASKED_AAAA : ASKED_OTHER)
 

@@ -88,46 +88,49 @@ function anyAnswer({ transactions }: Candidate, qtype: number): boolean {
   return false
 }
 
-export function sumWaste(lookup: Lookup): LookupWasteSums {
-  const sums = noWaste()
-  const until = lookup.start + lookup.wait
-  spans.clear()
-  for (const { transactions } of lookup.candidates) {
-    for (const t of transactions) {
+/**
+ * The waste of each candidate alone: the wait of each is the time during which a wasted query of it was open. Valid until the next call.
+ */
+export function sumCandidates({ candidates, start, wait }: Lookup): readonly LookupWasteSums[] {
+  const until = start + (Number.isNaN(wait) ? 0 : wait)
+  while (candidateSums.length < candidates.length) candidateSums.push(noWaste())
+  for (let i = 0; i < candidates.length; i++) {
+    const sums = candidateSums[i]
+    clearWaste(sums)
+    spans.clear()
+    for (const t of candidates[i].transactions) {
       addTransaction(sums, t)
-      if (t.waste === null) spans.add(t.start, Number.isNaN(t.end) ? until : t.end)
+      if (t.waste !== null && !Number.isNaN(t.end)) spans.add(t.start, t.end)
     }
+    sums.wait = spans.covered(start, until)
   }
-  if (Number.isNaN(lookup.wait)) return sums
-  const open = spans.covered(lookup.start, until)
-  sums.wait = Math.max(0, lookup.wait - open)
+  return candidateSums
+}
+
+/** `parts`: of its candidates. */
+export function sumWaste(lookup: Lookup, parts = sumCandidates(lookup)): LookupWasteSums {
+  const { candidates, start, wait } = lookup
+  const sums = noWaste()
+  for (let i = 0; i < candidates.length; i++) addWaste(sums, parts[i])
+  sums.wait = 0
+  if (Number.isNaN(wait)) return sums
+  const until = start + wait
+  spans.clear()
+  for (const { transactions } of candidates)
+    for (const t of transactions) if (t.waste === null) spans.add(t.start, Number.isNaN(t.end) ? until : t.end)
+  const open = spans.covered(start, until)
+  sums.wait = Math.max(0, wait - open)
   if (sums.nxdomain === 0) return sums
-  for (const { transactions } of lookup.candidates)
+  for (const { transactions } of candidates)
     for (const t of transactions)
       if (t.waste !== null && t.rcode === NXDOMAIN && !Number.isNaN(t.end)) spans.add(t.start, t.end)
-  sums.nxdomainWait = spans.covered(lookup.start, until) - open
+  sums.nxdomainWait = spans.covered(start, until) - open
   return sums
 }
 
 /** Of all that is added up here, one after the other. */
 const spans = new Spans()
-const candidateSums = noWaste()
-
-/**
- * The waste of one candidate alone, for the table of search domains; its wait is the time during which a wasted query was open. Valid
- * until the next call.
- */
-export function sumCandidate(lookup: Lookup, { transactions }: Candidate): LookupWasteSums {
-  const sums = candidateSums
-  clearWaste(sums)
-  spans.clear()
-  for (const t of transactions) {
-    addTransaction(sums, t)
-    if (isWasted(t) && !Number.isNaN(t.end)) spans.add(t.start, t.end)
-  }
-  sums.wait = spans.covered(lookup.start, lookup.start + (Number.isNaN(lookup.wait) ? 0 : lookup.wait))
-  return sums
-}
+const candidateSums: LookupWasteSums[] = []
 
 function addTransaction(sums: LookupWasteSums, t: Transaction): void {
   const first = t.waste
@@ -167,4 +170,19 @@ function clearWaste(sums: LookupWasteSums): void {
   const { kinds } = sums
   sums.queries = kinds.search = kinds.fanOut = kinds.retransmission = kinds.truncation = kinds.family = 0
   sums.nxdomain = sums.nxdomainBytes = sums.nxdomainWait = sums.bytes = sums.totalBytes = sums.wait = 0
+}
+
+export function addWaste(sum: LookupWasteSums, more: LookupWasteSums): void {
+  sum.queries += more.queries
+  sum.kinds.search += more.kinds.search
+  sum.kinds.fanOut += more.kinds.fanOut
+  sum.kinds.retransmission += more.kinds.retransmission
+  sum.kinds.truncation += more.kinds.truncation
+  sum.kinds.family += more.kinds.family
+  sum.nxdomain += more.nxdomain
+  sum.nxdomainBytes += more.nxdomainBytes
+  sum.nxdomainWait += more.nxdomainWait
+  sum.bytes += more.bytes
+  sum.totalBytes += more.totalBytes
+  sum.wait += more.wait
 }
