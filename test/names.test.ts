@@ -44,6 +44,31 @@ describe('one name is one number', () => {
     }
   })
 
+  test('among thousands that end alike, and where one is the end of another', () => {
+    const names = new Names()
+    const ends = [
+      ['svc', 'cluster', 'local'],
+      ['cluster', 'local'],
+      ['local'],
+      [],
+      ['example', 'com', 'svc', 'cluster', 'local'],
+    ]
+    const ids = new Map<number, string>()
+    for (let i = 0; i < 3000; i++)
+      for (const end of ends) {
+        const labels = [`web${i}`, `Domain${i % 50}`, ...end]
+        ids.set(intern(names, wire(...labels)), labels.join('.').toLowerCase())
+      }
+    for (const end of ends) if (end.length > 0) ids.set(intern(names, wire(...end)), end.join('.'))
+    expect(ids.size).toBe(3000 * ends.length + 4)
+    expect(names.size).toBe(ids.size)
+    for (const [id, text] of ids) {
+      expect(names.text(id)).toBe(text)
+      expect(names.find(text)).toBe(id)
+      expect(names.isService(id)).toBe(text.includes('.svc.'))
+    }
+  })
+
   test('a text that no wire name has keeps itself: a flow log may hold anything', () => {
     const names = new Names()
     const texts = [

@@ -1,8 +1,9 @@
 /**
- * Domain names as small numbers. One table serves a whole run, and names are never forgotten, so a name takes little: its lower-cased
- * wire form in a block of bytes and a few columns. Its text is made when somebody asks for it.
+ * Domain names as small numbers. One table serves a whole run, and names are never forgotten, so a name takes little: the
+ * beginning of its lower-cased wire form in a block of bytes, the number of its tail, which many share, and a few columns. Its text is made when somebody asks for it.
  */
 import { type NameId, NONE } from '../model.ts'
+import { hashOf, LOWER, Tails } from './tails.ts'
 
 /** Blocks in which the names' bytes stand; no name crosses from one to the next. */
 const BLOCK = 1 << 18
@@ -11,27 +12,30 @@ const TEXTS = 16_384
 /** Slots of the cache in front of the table, a power of two, and the bytes that one holds. */
 const SLOTS = 2048
 const SLOT_BYTES = 128
+/** How the columns grow: doubled, half of them would be empty at worst. */
+const GROWTH = 1.25
+/** In `ends`: what is not the tail. */
+const IS_SERVICE = 0x8000
 /** "svc" with its length before it. */
 const SVC = [3, 0x73, 0x76, 0x63]
-
-/** What a byte is in lower case (RFC 4343). Lengths of labels are smaller than any letter, so whole names can be lowered at once. */
-const LOWER = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte))
 
 /** Names, lower-cased (RFC 4343), so that a name in mixed case (0x20) is the same as in lower case. */
 export class Names {
   private readonly blocks: Buffer[] = []
   private used = BLOCK
-  // By id: where its bytes stand, how many, their hash, that of the first label, and whether ".svc." is in it.
+  // By id: where the bytes before its tail stand, how many, the hash of the whole name, that of the first label; and its tail + 1 (0 where
+  // it has none), with IS_SERVICE where ".svc." is in it.
   private starts = new Uint32Array(1024)
   private lengths = new Uint8Array(1024)
   private hashes = new Int32Array(1024)
   private heads = new Int32Array(1024)
-  private services = new Uint8Array(1024)
+  private ends = new Uint16Array(1024)
   private count = 0
   /** Open addressing: id + 1, 0 where free. At most half full. */
   private table = new Int32Array(2048)
   /** So that nobody can write names that all fall into one place. */
   private readonly seed = (Math.random() * 0x1_0000_0000) | 0
+  private readonly tails = new Tails(this.seed)
   private readonly texts = new Array<string>(TEXTS).fill('')
   private readonly textIds = new Int32Array(TEXTS).fill(NONE)
   /** Names in texts that no wire form has (a flow log may hold anything). */
@@ -84,7 +88,7 @@ export class Names {
     this.oddTexts.set(id, name)
     const dot = name.indexOf('.')
     this.heads[id] = hashOfText(this.seed, dot < 0 ? name : name.slice(0, dot))
-    this.services[id] = name.includes('.svc.') ? 1 : 0
+    this.ends[id] = name.includes('.svc.') ? IS_SERVICE : 0
     return id
   }
 
@@ -107,21 +111,29 @@ export class Names {
   }
 
   private makeText(id: NameId): string {
-    const block = this.blocks[Math.floor(this.starts[id] / BLOCK)]
-    const start = this.starts[id] % BLOCK
-    const end = start + this.lengths[id]
     const { scratch } = this
-    let nextLabel = start
-    for (let at = start; at < end; at++) {
-      const byte = block[at]
+    const end = this.copy(id)
+    let nextLabel = 0
+    for (let at = 0; at < end; at++) {
+      const byte = scratch[at]
       if (at === nextLabel) {
-        scratch[at - start] = DOT
+        scratch[at] = DOT
         nextLabel += 1 + byte
       } else if (byte <= 0x20 || byte >= 0x7f || byte === DOT || byte === BACKSLASH)
-        return textOfName(block, start, end)
-      else scratch[at - start] = byte
+        return textOfName(scratch, 0, this.copy(id))
     }
-    return end === start ? '' : scratch.latin1Slice(1, end - start)
+    return end === 0 ? '' : scratch.latin1Slice(1, end)
+  }
+
+  /** Puts the name's bytes together in `scratch`; how many these are. */
+  private copy(id: NameId): number {
+    const { scratch } = this
+    const block = this.blocks[Math.floor(this.starts[id] / BLOCK)]
+    const start = this.starts[id] % BLOCK
+    const length = this.lengths[id]
+    for (let i = 0; i < length; i++) scratch[i] = block[start + i]
+    const tail = this.ends[id] & ~IS_SERVICE
+    return tail === 0 ? length : length + this.tails.get(tail - 1).copy(scratch, length)
   }
 
   /** A number for a name's first label: the same for all names of a search walk, and seldom the same for two labels. */
@@ -131,7 +143,7 @@ export class Names {
 
   /** True if ".svc." stands in the name: it is meant for a service of the cluster. */
   isService(id: NameId): boolean {
-    return this.services[id] === 1
+    return this.ends[id] >= IS_SERVICE
   }
 
   get size(): number {
@@ -160,11 +172,14 @@ export class Names {
   }
 
   private isName(id: NameId, bytes: Buffer, start: number, end: number): boolean {
-    if (this.lengths[id] !== end - start) return false
+    const tail = this.ends[id] & ~IS_SERVICE
+    const behind = start + this.lengths[id]
     const block = this.blocks[Math.floor(this.starts[id] / BLOCK)]
-    let at = this.starts[id] % BLOCK
-    for (let i = start; i < end; i++) if (block[at++] !== LOWER[bytes[i]]) return false
-    return true
+    return tail === 0
+      ? behind === end && isLike(block, this.starts[id] % BLOCK, bytes, start, end)
+      : behind + this.tails.get(tail - 1).length === end &&
+          isLike(block, this.starts[id] % BLOCK, bytes, start, behind) &&
+          isLike(this.tails.get(tail - 1), 0, bytes, behind, end)
   }
 
   private addToTable(bytes: Buffer, start: number, end: number, hash: number): NameId {
@@ -190,28 +205,31 @@ export class Names {
     if (this.count >= this.limit) return NONE
     const id = this.count++
     if (id === this.starts.length) this.enlarge()
-    const length = end - start
+    const { scratch } = this
+    for (let i = start; i < end; i++) scratch[i - start] = LOWER[bytes[i]]
+    const tail = this.tails.of(scratch, end - start)
+    const length = end - start - (tail === NONE ? 0 : this.tails.get(tail).length)
     if (this.used + length > BLOCK) {
       this.blocks.push(Buffer.allocUnsafeSlow(BLOCK))
       this.used = 0
     }
     const block = this.blocks[this.blocks.length - 1]
     this.starts[id] = (this.blocks.length - 1) * BLOCK + this.used
-    for (let i = start; i < end; i++) block[this.used++] = LOWER[bytes[i]]
+    for (let i = 0; i < length; i++) block[this.used++] = scratch[i]
     this.lengths[id] = length
     this.hashes[id] = hash
-    this.heads[id] = hashOf(this.seed, bytes, start, length === 0 ? start : Math.min(end, start + 1 + bytes[start]))
-    this.services[id] = hasSvc(bytes, start, end) ? 1 : 0
+    this.heads[id] = hashOf(this.seed, bytes, start, end === start ? start : Math.min(end, start + 1 + bytes[start]))
+    this.ends[id] = tail + 1 + (hasSvc(bytes, start, end) ? IS_SERVICE : 0)
     return id
   }
 
   private enlarge(): void {
-    const room = this.starts.length * 2
+    const room = Math.ceil(this.starts.length * GROWTH)
     this.starts = enlarged(this.starts, new Uint32Array(room))
     this.lengths = enlarged(this.lengths, new Uint8Array(room))
     this.hashes = enlarged(this.hashes, new Int32Array(room))
     this.heads = enlarged(this.heads, new Int32Array(room))
-    this.services = enlarged(this.services, new Uint8Array(room))
+    this.ends = enlarged(this.ends, new Uint16Array(room))
   }
 
   /** Writes a text's wire form, without the final zero, into `scratch` and returns its length; NONE where it has none that means the same. */
@@ -246,6 +264,12 @@ export class Names {
 const DOT = 0x2e
 const BACKSLASH = 0x5c
 
+/** True where these bytes, in lower case, stand there. */
+function isLike(lower: Uint8Array, at: number, bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (lower[at++] !== LOWER[bytes[i]]) return false
+  return true
+}
+
 /** The byte that textOfName escapes like this; NONE for any other text behind a backslash. */
 function escapedByte(text: string, at: number): number {
   const code = text.charCodeAt(at)
@@ -274,21 +298,16 @@ function hasSvc(bytes: Uint8Array, start: number, end: number): boolean {
   return false
 }
 
-/** FNV-1a, mixed once more at the end. */
-function hashOf(seed: number, bytes: Uint8Array, start: number, end: number): number {
-  let hash = seed
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ LOWER[bytes[i]], 0x0100_0193)
-  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b_3c6d)
-  return hash ^ (hash >>> 13)
-}
-
 function hashOfText(seed: number, text: string): number {
   let hash = seed
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x0100_0193)
   return hash
 }
 
-function enlarged<Column extends Uint32Array | Int32Array | Uint8Array>(old: Column, larger: Column): Column {
+function enlarged<Column extends Uint32Array | Int32Array | Uint16Array | Uint8Array>(
+  old: Column,
+  larger: Column,
+): Column {
   larger.set(old)
   return larger
 }
