@@ -33,20 +33,21 @@ export const aaaaNxdomainContradiction: Rule = {
   begin: world => new AaaaNxdomainContradiction(world),
 }
 
-/** Columns of the rows. */
-const NAME = 0
-const SERVER = 1
-/** Answers to A with an address, and NXDOMAIN to it. */
-const ADDRESSES = 2
-const A_NXDOMAIN = 3
+/** Columns of the rows: answers to A with an address, and NXDOMAIN to it. */
+const ADDRESSES = 0
+const A_NXDOMAIN = 1
 /** Answers to AAAA: NXDOMAIN, and all others. */
-const AAAA_NXDOMAIN = 4
-const AAAA_OTHER = 5
+const AAAA_NXDOMAIN = 2
+const AAAA_OTHER = 3
+const COLUMNS = 4
+
+/** A row's key is its name's id times this, and its server's. */
+const SERVERS = 0x200000
 
 class AaaaNxdomainContradiction implements Observer {
   private readonly world: World
   /** By name and server. */
-  private readonly answers = new Rows(6)
+  private readonly answers = new Rows(COLUMNS)
   /** By row: answers of NXDOMAIN to AAAA. */
   private readonly frames = new Map<number, FrameSample>()
   private readonly failed = new Tally<string, { lookups: number; clients: Set<AddressId> }>(() => ({
@@ -61,23 +62,22 @@ class AaaaNxdomainContradiction implements Observer {
   hop({ transaction: t, lookup }: Hop): void {
     if (!lookup || t.state !== ANSWERED || t.qname === NONE || (t.qtype !== A && t.qtype !== AAAA)) return
     // Search candidates are denied by the thousand; only a name with an address can contradict itself.
-    const key = t.qname * 0x200000 + t.server
+    const key = t.qname * SERVERS + t.server
     const { answers } = this
     const isDenial = t.rcode === NXDOMAIN && t.qtype === AAAA
-    if (isDenial && answers.find(key) === NONE && !isDeciding(lookup, t.qname, this.world)) return
+    if (isDenial && answers.find(key) === NONE && !isDeciding(lookup, t.qname)) return
     const row = answers.of(key)
     if (row === NONE) return
-    answers.set(row, NAME, t.qname)
-    answers.set(row, SERVER, t.server)
+    // Where A is denied too, nothing contradicts, whatever comes after.
+    if (answers.get(row, A_NXDOMAIN) > 0) return
     if (t.qtype === A) {
-      // Where A is denied too, nothing contradicts.
       if (t.rcode === NXDOMAIN) {
         answers.add(row, A_NXDOMAIN)
         this.frames.delete(row)
       } else if (t.rcode === NOERROR && t.addresses > 0 && t.cname === NONE) answers.add(row, ADDRESSES)
     } else if (isDenial) {
       answers.add(row, AAAA_NXDOMAIN)
-      if (answers.get(row, A_NXDOMAIN) === 0) this.noteFrames(row, t)
+      this.noteFrames(row, t)
     } else answers.add(row, AAAA_OTHER)
   }
 
@@ -113,8 +113,8 @@ class AaaaNxdomainContradiction implements Observer {
       )
       .map(row => ({
         row,
-        name: nameOf(this.world, answers.get(row, NAME)),
-        server: answers.get(row, SERVER),
+        name: nameOf(this.world, Math.floor(answers.keyOf(row) / SERVERS)),
+        server: answers.keyOf(row) % SERVERS,
       }))
   }
 
@@ -158,5 +158,4 @@ template IN AAAA {
   }
 }
 
-const isDeciding = (lookup: Lookup, name: NameId, world: World): boolean =>
-  lookup.candidates[lookup.deciding].name === nameOf(world, name)
+const isDeciding = (lookup: Lookup, name: NameId): boolean => lookup.candidates[lookup.deciding].qname === name

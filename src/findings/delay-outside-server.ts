@@ -50,6 +50,7 @@ interface Late {
 
 class DelayOutsideServer implements Observer {
   private readonly world: World
+  private readonly isOneCapture: boolean
   private answers = 0
   private readonly byServer = new Tally<number, Late>(() => ({
     server: NONE,
@@ -64,13 +65,14 @@ class DelayOutsideServer implements Observer {
 
   constructor(world: World) {
     this.world = world
+    this.isOneCapture = world.files.length === 1
   }
 
   hop({ transaction: t, lookup, servedFrom }: Hop): void {
     if (!lookup || t.state !== ANSWERED || t.retransmissions > 0) return
     this.answers++
     const isLate = t.end - t.start >= LATE
-    const clocks = clocksOf(t)
+    const clocks = this.isOneCapture ? NONE : clocksOf(t)
     if (!isLate && clocks === NONE) return
     const late = this.byServer.of((clocks + 1) * 0x200000 + t.server)
     if (!late) return

@@ -27,11 +27,11 @@ export const flappingRcode: Rule = {
   begin: world => new FlappingRcode(world),
 }
 
-/** Columns of the rows. */
-const NAME = 0
-const SERVER = 1
-/** End of the latest answer's life. */
-const VALID_UNTIL = 2
+/** The column of the rows: end of the latest answer's life. */
+const VALID_UNTIL = 0
+
+/** A row's key is its name's id, twice and one more for AAAA, times this, and its server's. */
+const SERVERS = 0x200000
 
 /** A denial within the life of an answer, while no further answer has come. */
 interface Denial {
@@ -50,7 +50,7 @@ interface Flips {
 class FlappingRcode implements Observer {
   private readonly world: World
   /** By name, type and server, from the first answer with data on: most names are only ever denied. */
-  private readonly answered = new Rows(3)
+  private readonly answered = new Rows(1)
   /** By row. */
   private readonly denials = new Map<number, Denial>()
   private readonly flips = new Map<number, Flips>()
@@ -63,7 +63,7 @@ class FlappingRcode implements Observer {
     if (!lookup || t.state !== ANSWERED || t.qname === NONE) return
     if (t.qtype !== A && t.qtype !== AAAA) return
     const { answered, denials } = this
-    const key = (t.qname * 2 + (t.qtype === A ? 0 : 1)) * 0x200000 + t.server
+    const key = (t.qname * 2 + (t.qtype === A ? 0 : 1)) * SERVERS + t.server
     if (t.rcode === NXDOMAIN) {
       const row = answered.find(key)
       if (row !== NONE && t.end < answered.get(row, VALID_UNTIL) && !denials.has(row)) this.noteDenial(row, t)
@@ -72,8 +72,6 @@ class FlappingRcode implements Observer {
     if (t.rcode !== NOERROR || !hasAnswer(t)) return
     const row = answered.of(key)
     if (row === NONE) return
-    answered.set(row, NAME, t.qname)
-    answered.set(row, SERVER, t.server)
     if (denials.size > 0) this.noteFlip(row, t.end)
     const until = t.end + t.recordTtl * 1e9
     if (t.recordTtl > 0 && until > answered.get(row, VALID_UNTIL)) answered.set(row, VALID_UNTIL, until)
@@ -103,7 +101,7 @@ class FlappingRcode implements Observer {
     const explained = earlier.filter(({ code }) => code === 'upstreams-disagree')
     const { answered } = this
     const flapping = [...this.flips].flatMap(([row, flips]) => {
-      const name = nameOf(this.world, answered.get(row, NAME))
+      const name = nameOf(this.world, Math.floor(answered.keyOf(row) / (2 * SERVERS)))
       const isMeant = flips.count >= MIN_FLIPS && !explained.some(({ names }) => names.has(name))
       return isMeant ? [{ row, name, flips }] : []
     })
@@ -111,7 +109,7 @@ class FlappingRcode implements Observer {
     flapping.sort((a, b) => a.row - b.row)
     const names = [...new Set(flapping.map(({ name }) => name))]
     const flips = flapping.reduce((n, { flips }) => n + flips.count, 0)
-    const servers = new Set(flapping.map(({ row }) => answered.get(row, SERVER)))
+    const servers = new Set(flapping.map(({ row }) => answered.keyOf(row) % SERVERS))
     const frames = new FrameSample()
     for (const { flips } of flapping) frames.addAll(flips.frames)
     return [

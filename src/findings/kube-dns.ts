@@ -42,6 +42,8 @@ interface Server {
   cached: number
   /** Services that were answered with authority. */
   questions: Set<NameId>
+  /** The latest of them: A and AAAA come one after the other. */
+  lastQuestion: NameId
   clients: Set<AddressId>
   frames: FrameSample
 }
@@ -54,6 +56,7 @@ class KubeDns implements Observer {
       authoritative: 0,
       cached: 0,
       questions: new Set(),
+      lastQuestion: NONE,
       clients: new Set(),
       frames: new FrameSample(),
     }),
@@ -76,8 +79,11 @@ class KubeDns implements Observer {
     }
     // CoreDNS gives no authority together with RA, so in its clusters no name is looked at.
     if (t.responseFlags & AA) {
-      if (server.questions.has(t.qname)) server.authoritative++
-      else if (server.questions.size < MOST_QUESTIONS && this.world.tables.names.isService(t.qname)) {
+      if (t.qname === server.lastQuestion) server.authoritative++
+      else if (server.questions.has(t.qname)) {
+        server.authoritative++
+        server.lastQuestion = t.qname
+      } else if (server.questions.size < MOST_QUESTIONS && this.world.tables.names.isService(t.qname)) {
         server.authoritative++
         server.questions.add(t.qname)
       }

@@ -73,9 +73,8 @@ class StubDomains implements Observer {
     this.world = world
   }
 
-  hop({ transaction: t, from, forwarder, lookup }: Hop): void {
-    if (!lookup || t.state !== ANSWERED || t.qname === NONE) return
-    if (serverRole(this.world, t.server) !== 'upstream') return
+  hop({ transaction: t, from, forwarder, lookup, role }: Hop): void {
+    if (role !== 'upstream' || !lookup || t.state !== ANSWERED || t.qname === NONE) return
     const key = from * 0x200000 + t.server
     if (!forwarder) {
       const direct = this.direct.of(key)

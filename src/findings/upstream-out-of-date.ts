@@ -73,9 +73,8 @@ class UpstreamOutOfDate implements Observer {
     this.world = world
   }
 
-  hop({ transaction: t, from, forwarder, lookup }: Hop): void {
-    if (!lookup || t.state === OPEN || t.state === CAPTURE_ENDED) return
-    if (serverRole(this.world, t.server) !== 'upstream') return
+  hop({ transaction: t, from, forwarder, lookup, role }: Hop): void {
+    if (role !== 'upstream' || !lookup || t.state === OPEN || t.state === CAPTURE_ENDED) return
     const way = this.ways.of((from * 0x200000 + t.server) * 2 + (forwarder ? 1 : 0))
     if (!way) return
     way.from = from

@@ -98,11 +98,12 @@ class UpstreamsDisagree implements Observer {
     this.world = world
   }
 
-  hop({ transaction: t, from, forwarder }: Hop): void {
+  hop({ transaction: t, from, forwarder, role }: Hop): void {
+    if (!forwarder && role !== 'upstream') return
     if (t.state !== ANSWERED || t.qname === NONE) return
     if (t.rcode !== NOERROR && t.rcode !== NXDOMAIN) return
     if (!forwarder) {
-      if (serverRole(this.world, t.server) === 'upstream') this.noteDirect(t)
+      this.noteDirect(t)
       return
     }
     const { answers } = this

@@ -47,6 +47,8 @@ interface Server {
   nxdomain: number
   example: number
   clients: Set<AddressId>
+  /** The one added last: a lookup's hops come one after the other. */
+  lastClient: AddressId
   frames: FrameSample
 }
 
@@ -60,6 +62,7 @@ class WasteLeavesCluster implements Observer {
     nxdomain: 0,
     example: NONE,
     clients: new Set(),
+    lastClient: NONE,
     frames: new FrameSample(),
   }))
 
@@ -78,7 +81,10 @@ class WasteLeavesCluster implements Observer {
     server.wasted += 1 + t.retransmissions
     if (t.rcode !== NXDOMAIN) return
     server.nxdomain++
-    server.clients.add(lookup.client)
+    if (server.lastClient !== lookup.client) {
+      server.lastClient = lookup.client
+      server.clients.add(lookup.client)
+    }
     server.frames.add(t)
     if (server.example === NONE) server.example = t.qname
   }

@@ -61,6 +61,8 @@ export interface Hop {
   /** The asker's address as an endpoint: of a forwarder, the address that it answers on. */
   from: AddressId
   forwarder: boolean
+  /** Of the server, as far as it is known by now. */
+  role: Role
   ownMs: number | null
   /** The network's part of the wait; null unless both ends were captured. */
   networkMs: number | null
@@ -383,11 +385,12 @@ export class Trace {
     // Where a forwarder's own queries are not in the capture, nobody can tell what it had in its cache.
     const isVisible = servedFrom !== null && this.serving.isVisible(t.server)
     const fromCache = isVisible ? servedFrom === 'cache' || servedFrom === 'stale' : null
-    if (lookup) this.walks.addHop(t, this.endpoints.serverRole(t.server).role)
+    const { role } = this.endpoints.serverRole(t.server)
+    if (lookup) this.walks.addHop(t, role)
     if (t.retransmissions > 0 || t.state === UNANSWERED || t.state === RESPONSE_LOST)
       for (const loss of lossesOf(t, this.places, this.endpoints)) this.sums.addLoss(loss)
     const networkMs = networkOf(t, this.places)
-    const hop: Hop = { transaction: t, lookup, from, forwarder, ownMs, networkMs, servedFrom, fromCache }
+    const hop: Hop = { transaction: t, lookup, from, forwarder, role, ownMs, networkMs, servedFrom, fromCache }
     this.sums.addHop(t, from, forwarder, hop)
     this.options.hop?.(hop)
     if (t.effects) for (const effect of t.effects) if (isFirst(t, effect)) this.closeHops(effect, lookup)
@@ -408,6 +411,7 @@ export class Trace {
           lookup: null,
           from: t.isForOthers ? this.endpoints.forwarderAt(t.client) : t.client,
           forwarder: t.isForOthers,
+          role: this.endpoints.serverRole(t.server).role,
           ownMs: null,
           networkMs: null,
           servedFrom: null,
