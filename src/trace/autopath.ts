@@ -4,7 +4,7 @@
  * in an empty answer or in nothing shows in the names and times alone.
  * https://github.com/coredns/coredns/blob/master/plugin/autopath/autopath.go
  */
-import { type AddressId, NONE, type Time } from '../model.ts'
+import { NONE, type Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
 import { attach, type Forwarding } from './forwarding.ts'
 import { answeredAt, type Transaction } from './transaction.ts'
@@ -23,6 +23,10 @@ export class Autopath {
   private readonly transactions: Transactions
   /** What was still open when the batches before ended: its server may go on walking. In order of start. */
   private open: Transaction[] = []
+  /** By address, the batch in which it was last asked, and the one in which it was last found to be no forwarder. */
+  private readonly served: number[] = []
+  private readonly asked: number[] = []
+  private batches = 0
 
   constructor(names: Names, forwarding: Forwarding, transactions: Transactions) {
     this.names = names
@@ -77,18 +81,22 @@ export class Autopath {
   /** What forwarders ask although nobody seems to have asked them: nothing in most batches. */
   private unexplained(batch: readonly Transaction[]): Set<Transaction> {
     const unexplained = new Set<Transaction>()
-    const servers = new Set<AddressId>()
-    for (const c of this.open) servers.add(c.server)
-    const forwards = new Map<AddressId, boolean>()
+    const { served, asked } = this
+    const now = ++this.batches
+    for (const c of this.open) served[c.server] = now
     for (const t of batch) {
-      servers.add(t.server)
+      served[t.server] = now
       if (t.causes || t.infrastructure) continue
-      let isForwarder = forwards.get(t.client)
-      if (isForwarder === undefined || (!isForwarder && servers.has(t.client))) {
-        isForwarder = servers.has(t.client) || this.forwarding.forwardersAt(t.client).length > 0
-        forwards.set(t.client, isForwarder)
+      const { client } = t
+      if (served[client] !== now) {
+        // Looked up once in a batch: who asks for nobody is everybody.
+        if (asked[client] === now) continue
+        if (this.forwarding.forwardersAt(client).length === 0) {
+          asked[client] = now
+          continue
+        }
       }
-      if (isForwarder) unexplained.add(t)
+      unexplained.add(t)
     }
     return unexplained
   }

@@ -29,6 +29,8 @@ export class Denials<Step> {
   private room = FIRST_ROOM
   /** When the latest was asked. */
   latestStart: Time = 0
+  /** When the one that was answered last was answered. */
+  latestEnd: Time = Number.NEGATIVE_INFINITY
   /** How many there ever were: the latest stands at (count - 1) modulo the room. */
   private count = 0
 
@@ -45,6 +47,7 @@ export class Denials<Step> {
     numbers[at * COLUMNS + END] = t.end
     numbers[at * COLUMNS + RCODE] = t.state === ANSWERED ? t.rcode : NONE
     this.latestStart = t.start
+    if (t.end > this.latestEnd) this.latestEnd = t.end
     this.by[at] = by
     this.base[at] = base
   }

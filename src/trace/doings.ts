@@ -1,5 +1,5 @@
 /** What an address was seen to do, as far as it tells who it is. */
-import type { AddressId } from '../model.ts'
+import { type AddressId, NONE } from '../model.ts'
 
 export interface Doings {
   asked: number
@@ -32,6 +32,8 @@ export interface Doings {
   responseTtl: number
   /** Who asked it, as far as MAX_CLIENTS go. */
   clients: ReadonlySet<AddressId>
+  /** The server that it asked last, NONE before. */
+  lastServer: AddressId
   /** Clients whose queries had crossed one router when they were seen, as far as MAX_CLIENTS go. */
   routed: ReadonlySet<AddressId>
   /** All its clients sit on the same link as itself: queries and responses bear the full TTL. */
@@ -74,6 +76,7 @@ export const newDoings = (): Doings => ({
   noRecursion: 0,
   responseTtl: 0,
   clients: NOBODY,
+  lastServer: NONE,
   routed: NOBODY,
   sameLink: 0,
 })

@@ -35,7 +35,9 @@ export interface Listed {
 }
 
 export class Endpoints {
+  /** In order of their coming, and by address. */
   private readonly doings = new Map<AddressId, Doings>()
+  private readonly byAddress: (Doings | undefined)[] = []
   private readonly hints = new Map<AddressId, Role>()
   private readonly told = new Map<AddressId, RoleEvidence>()
   private readonly tables: Tables
@@ -98,7 +100,9 @@ export class Endpoints {
     if (t.isForOthers && t.causes === null) this.noteForOthers(client, t)
     const server = this.of(t.server)
     server.served++
-    server.clients = withOne(server.clients, t.client, MAX_CLIENTS)
+    // Who asks the server that it asked last stands there already.
+    if (client.lastServer !== t.server) server.clients = withOne(server.clients, t.client, MAX_CLIENTS)
+    client.lastServer = t.server
     if (t.asked !== t.server) {
       const asked = this.of(t.asked)
       asked.translatedTo = counted(asked.translatedTo, t.server)
@@ -428,11 +432,11 @@ export class Endpoints {
   }
 
   private of(address: AddressId): Doings {
-    let d = this.doings.get(address)
-    if (!d) {
-      d = newDoings()
-      this.doings.set(address, d)
-    }
+    let d = this.byAddress[address]
+    if (d !== undefined) return d
+    d = newDoings()
+    this.byAddress[address] = d
+    this.doings.set(address, d)
     return d
   }
 }

@@ -185,7 +185,11 @@ function fitNext(
   if (candidateOf(lookup, t.qname) !== null) return fitsNot()
   splitAt(step, base)
   const { from, to } = step
-  const order = stepOrder(from, to, knowledge)
+  if (step.orderedBy !== knowledge.list) {
+    step.orderedBy = knowledge.list
+    step.order = stepOrder(from, to, knowledge)
+  }
+  const { order } = step
   if (order === WRONG_ORDER) return fitsNot()
   // As-is comes first only where the name has ndots dots, and ndots is at least 1.
   if (from === '' && lookup.candidates.length > 1) return fitsNot()

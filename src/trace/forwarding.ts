@@ -60,7 +60,8 @@ export class Forwarding {
   private learn(t: Transaction, enclosing: Transaction[]): void {
     let direct = false
     const candidates: AddressId[] = []
-    const zone = t.qname === NONE ? null : zoneBehindService(this.names.text(t.qname))
+    const isService = t.qname !== NONE && this.names.isService(t.qname)
+    const zone = isService ? zoneBehindService(this.names.text(t.qname)) : null
     for (const c of enclosing) {
       if (hasAnswered(c, t.start)) continue
       if (c.server === t.client) direct = true
@@ -96,8 +97,9 @@ export class Forwarding {
   }
 
   /** The answering addresses of the forwarder that asks from `source`. */
-  forwardersAt(source: AddressId): AddressId[] {
-    return [...(this.votes.get(source)?.keys() ?? [])].filter(server => this.asksFrom(server, source))
+  forwardersAt(source: AddressId): readonly AddressId[] {
+    const votes = this.votes.get(source)
+    return votes === undefined ? NOBODY : [...votes.keys()].filter(server => this.asksFrom(server, source))
   }
 
   /** True if the forwarder at `server` was seen to ask on for services of the cluster: CoreDNS knows them itself, a cache does not. */
@@ -326,6 +328,7 @@ const isOver = (c: Transaction, now: Time): boolean =>
 const hasAnswered = (c: Transaction, now: Time): boolean => c.end + SLACK < now
 
 const NOTHING: Transaction[] = []
+const NOBODY: readonly AddressId[] = []
 
 const questionOf = (qname: NameId, qtype: number): number => (qname + 1) * 0x1_0000 + (qtype & 0xffff)
 

@@ -26,6 +26,8 @@ export interface Client {
   /** Its latest queries that brought nothing, at all servers. */
   denials: Denials<Observation> | null
   atServer: Learner[]
+  /** The one that was asked for last. */
+  last: Learner | null
   /** What was best known of it, and when that was looked for: in which state of all lists (searchlist.ts). */
   best: SearchKnowledge | null
   bestAt: number

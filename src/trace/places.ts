@@ -8,11 +8,14 @@ import type { Endpoints } from './endpoints.ts'
 import type { Transaction } from './transaction.ts'
 
 /** Operating systems send with these; a router lowers them. */
-const FULL_TTLS: readonly number[] = [64, 128, 255]
+const isFull = (ttl: number): boolean => ttl === 64 || ttl === 128 || ttl === 255
 /** So many messages must show it. */
 const ENOUGH = 3
 /** Pairs of clients and servers of which something is remembered. */
 const MOST_PAIRS = 20_000
+
+/** Counts of files. */
+type ByAddress = (number[] | undefined)[]
 
 /** What a capture's transactions have in common: one of these two addresses is an end of them all. */
 interface Common {
@@ -23,12 +26,12 @@ interface Common {
 
 export class Places {
   /** Address -> how often each file was the nearest to it; by what it asks as a forwarder, and by what it asks at all. */
-  private readonly forwards = new Map<AddressId, number[]>()
-  private readonly asks = new Map<AddressId, number[]>()
+  private readonly forwards: ByAddress = []
+  private readonly asks: ByAddress = []
   /** The same of what comes in through an interface: a pod's, or a neighbour's on the same link. */
-  private readonly enters = new Map<AddressId, number[]>()
+  private readonly enters: ByAddress = []
   /** By server, how often its responses were seen in a file before any router. */
-  private readonly answers = new Map<AddressId, number[]>()
+  private readonly answers: ByAddress = []
   /** By client and server, how many copies of a query are usual. */
   private readonly copies = new Map<number, { usual: number; lead: number }>()
   /** By file. */
@@ -51,8 +54,8 @@ export class Places {
     this.homes.clear()
     for (const t of batch) {
       if (t.causes) for (const cause of t.causes) count(this.forwards, cause.server, t.file)
-      if (FULL_TTLS.includes(t.clientTtl)) count(t.direction === INCOMING ? this.enters : this.asks, t.client, t.file)
-      if (FULL_TTLS.includes(t.responseTopTtl)) count(this.answers, t.server, t.responseFile)
+      if (isFull(t.clientTtl)) count(t.direction === INCOMING ? this.enters : this.asks, t.client, t.file)
+      if (isFull(t.responseTopTtl)) count(this.answers, t.server, t.responseFile)
       if (t.responseFrom > 0 && t.retransmissions === 0) this.noteCopies(t)
       const sightings = t.framesLength >> 1
       for (let i = 0; i < sightings; i++) this.narrow(t.fileAt(i), t)
@@ -113,20 +116,20 @@ export class Places {
   }
 
   private find(server: AddressId): number | null {
-    const file = mostly(this.forwards.get(server))
+    const file = mostly(this.forwards[server])
     if (file !== null) return file
     // A pod's packets cross its node first, and that is a router.
-    const answering = mostly(this.answers.get(server))
+    const answering = mostly(this.answers[server])
     if (answering !== null && this.endpoints.serverRole(server).role === 'coredns') return answering
     const own = this.common.findIndex((common, i) => {
       if (!common || common.seen < ENOUGH || (common.one !== server && common.other !== server)) return false
       const other = common.one === server ? common.other : common.one
       // All may ask one server from afar: in its own capture its responses leave.
       const ttl = this.arrivals.ttlOfLeaving(i)
-      if (ttl === null || !FULL_TTLS.includes(ttl)) return false
+      if (ttl === null || !isFull(ttl)) return false
       if (other === NONE) return true
       // Two ends that are always the same: it is not the one that is at home elsewhere.
-      const elsewhere = mostly(this.forwards.get(other)) ?? mostly(this.asks.get(other))
+      const elsewhere = mostly(this.forwards[other]) ?? mostly(this.asks[other])
       return elsewhere !== null && elsewhere !== i
     })
     return own < 0 ? null : own
@@ -134,13 +137,13 @@ export class Places {
 
   /** The capture taken where the client is; null where none is known to be. */
   ofClient(client: AddressId): number | null {
-    const file = mostly(this.asks.get(client)) ?? this.ofServer(client)
-    return file ?? (this.endpoints.clientRole(client).role === 'pod' ? mostly(this.enters.get(client)) : null)
+    const file = mostly(this.asks[client]) ?? this.ofServer(client)
+    return file ?? (this.endpoints.clientRole(client).role === 'pod' ? mostly(this.enters[client]) : null)
   }
 
   /** True where the query was seen before any router on its way. */
   isClientsEnd(t: Transaction): boolean {
-    return FULL_TTLS.includes(t.clientTtl)
+    return isFull(t.clientTtl)
   }
 
   /** False for a capture at a single address that is no end of this transaction. */
@@ -166,11 +169,11 @@ export class Places {
   }
 }
 
-function count(map: Map<AddressId, number[]>, address: AddressId, file: number): void {
-  let files = map.get(address)
+function count(by: ByAddress, address: AddressId, file: number): void {
+  let files = by[address]
   if (!files) {
     files = []
-    map.set(address, files)
+    by[address] = files
   }
   files[file] = (files[file] ?? 0) + 1
 }

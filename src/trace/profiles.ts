@@ -31,7 +31,8 @@ interface Profile {
 const RECENT = 16
 
 export class Profiles {
-  private readonly profiles = new Map<AddressId, Profile>()
+  /** By address. */
+  private readonly profiles: (Profile | undefined)[] = []
   private readonly twins = new Map<AddressId, Map<AddressId, number>>()
   /** The latest queries, of all clients, where a copy from the other address is looked for: a ring in columns. */
   private readonly recent = {
@@ -57,10 +58,10 @@ export class Profiles {
   }
 
   private observePair(t: Transaction): void {
-    let profile = this.profiles.get(t.client)
+    let profile = this.profiles[t.client]
     if (!profile) {
       profile = { pairs: 0, clockPairs: 0, qname: NONE, clientPort: 0, dnsId: 0, start: 0 }
-      this.profiles.set(t.client, profile)
+      this.profiles[t.client] = profile
     }
     if (t.qtype === A) {
       profile.qname = t.qname
@@ -112,7 +113,7 @@ export class Profiles {
 
   /** The share of a client's pairs of ids that only a clock explains; 0 where it showed none. */
   clockShare(client: AddressId): number {
-    const profile = this.profiles.get(client)
+    const profile = this.profiles[client]
     if (!profile || profile.pairs === 0) return 0
     return Math.max(0, profile.clockPairs / profile.pairs - CHANCE_OF_CLOCK_PAIR)
   }

@@ -45,15 +45,17 @@ export interface Files {
 export class SearchLists {
   private readonly learners = new Map<number, Learner>()
   private readonly byClient = new Map<AddressId, Client>()
+  /** The same by address: every query asks. */
+  private readonly clients: (Client | undefined)[] = []
   private readonly steps: Steps
+  /** The step that `predecessor` found. */
+  private found: SearchStep | null = null
   /** Whose list may have changed. */
   private changed: Learner[] = []
   /** Who has denials. */
   private readonly denied: Client[] = []
   /** How often lists were made: between two times none of them changes. */
   private learnt = 0
-  /** The learner that was asked for last. */
-  private last: Learner | null = null
   private allSuffixes: string[] | null = null
   /** The domains that nodes add to lists, as far as they are known. */
   nodeDomains: readonly string[] = []
@@ -82,9 +84,10 @@ export class SearchLists {
       client.asksInConf = first !== undefined && endsWithSuffix(this.names.text(t.qname), first)
     }
     const { led } = client
-    const at = client.denials === null ? NONE : this.predecessor(client.denials, t)
+    const { denials: denied } = client
+    const at = denied === null || t.start - denied.latestEnd > STEP_GAP ? NONE : this.predecessor(denied, t)
     const isLed = at !== NONE || isSameCandidate(client, t)
-    if (at !== NONE) this.follow(learner, client.denials as Denials<Observation>, at, t)
+    if (at !== NONE) this.follow(learner, denied as Denials<Observation>, at, t)
     else if (!isLed) this.noteUnled(client, t)
     if (isAnswered(client, t)) return
     const head = this.names.head(t.qname)
@@ -122,7 +125,7 @@ export class SearchLists {
   private follow(asked: Learner, denials: Denials<Observation>, at: number, t: Transaction): void {
     const { client } = asked
     const { led } = client
-    const step = this.steps.search(denials.qnameAt(at), t.qname) as SearchStep
+    const step = this.found as SearchStep
     const stays = denials.askedAt(at) === t.asked
     if (stays) client.stayed++
     else client.crossed++
@@ -179,7 +182,9 @@ export class SearchLists {
       if (denials.qnameAt(at) === t.qname) return NONE
       if (!denials.isDenied(at)) continue
       const gap = t.start - denials.endAt(at)
-      if (gap >= -STEP_SLACK && gap <= STEP_GAP && this.steps.search(denials.qnameAt(at), t.qname) !== null) return at
+      if (!(gap >= -STEP_SLACK && gap <= STEP_GAP)) continue
+      this.found = this.steps.search(denials.qnameAt(at), t.qname)
+      if (this.found !== null) return at
     }
     return NONE
   }
@@ -245,7 +250,7 @@ export class SearchLists {
 
   /** What is known of a client: as a whole where its walks go from server to server, else at the server where it showed most. */
   bestOf(address: AddressId): SearchKnowledge {
-    const client = this.byClient.get(address)
+    const client = this.clients[address]
     if (!client) return NOTHING_KNOWN
     const { crossings } = client
     if (crossings !== null && crosses(client) && crossings.knowledge.list.length > 0) return crossings.knowledge
@@ -311,11 +316,12 @@ export class SearchLists {
   }
 
   private learnerOf(address: AddressId, asked: AddressId): Learner {
-    if (this.last !== null && this.last.client.address === address && this.last.asked === asked) return this.last
+    const known = this.clients[address]
+    if (known !== undefined && known.last !== null && known.last.asked === asked) return known.last
     const key = address * 0x20_0000 + asked
     let learner = this.learners.get(key)
     if (!learner) {
-      const client = this.clientOf(address)
+      const client = known ?? this.newClient(address)
       learner = this.newLearner(client, asked)
       // Most have one, and an array that is pushed to takes room for seventeen.
       if (client.atServer.length === 0) client.atServer = [learner]
@@ -323,15 +329,14 @@ export class SearchLists {
       this.learners.set(key, learner)
       if (learner.knowledge.list.length > 0) this.allSuffixes = null
     }
-    this.last = learner
+    learner.client.last = learner
     return learner
   }
 
-  private clientOf(address: AddressId): Client {
-    let client = this.byClient.get(address)
-    if (client) return client
-    client = {
+  private newClient(address: AddressId): Client {
+    const client: Client = {
       address,
+      last: null,
       denials: null,
       atServer: [],
       best: null,
@@ -350,6 +355,7 @@ export class SearchLists {
     this.isNew ||= client.pod !== null || this.files.resolvConf !== null
     if (client.pod !== null) this.crossingsOf(client)
     this.byClient.set(address, client)
+    this.clients[address] = client
     return client
   }
 

@@ -20,6 +20,9 @@ export interface Step {
   /** What fitting.ts found for a search list: the base that it gives. */
   list: readonly string[] | null
   first: number
+  /** The same: how the step, as it was last split, stands to a list. */
+  orderedBy: readonly string[] | null
+  order: number
   /** What searchlist.ts makes of it; undefined until it asks. */
   search: SearchStep | null | undefined
 }
@@ -35,9 +38,12 @@ export interface SearchStep {
 
 /** A power of two. */
 const REMEMBERED = 4096
+/** Search domains of which each is kept as one string: two that are equal are mostly the same object, which is told at once. */
+const DOMAINS = 1024
 
 export class Steps {
   private readonly slots = new Array<Step | undefined>(REMEMBERED)
+  private readonly domains = new Map<string, string>()
   private readonly names: Names
 
   constructor(names: Names) {
@@ -64,6 +70,8 @@ export class Steps {
       to: '',
       list: null,
       first: -1,
+      orderedBy: null,
+      order: 0,
       search: undefined,
     }
     this.slots[slot] = step
@@ -73,8 +81,19 @@ export class Steps {
   /** The same as a step of a search; null where the one name does not lead to the other. */
   search(before: NameId, name: NameId): SearchStep | null {
     const step = this.of(before, name)
-    if (step.search === undefined) step.search = searchStep(step)
+    if (step.search === undefined) {
+      const made = searchStep(step)
+      step.search = made && { ...made, from: this.domain(made.from), to: this.domain(made.to) }
+    }
     return step.search
+  }
+
+  private domain(text: string): string {
+    const known = this.domains.get(text)
+    if (known !== undefined) return known
+    if (this.domains.size >= DOMAINS) this.domains.clear()
+    this.domains.set(text, text)
+    return text
   }
 }
 
@@ -95,6 +114,7 @@ function searchStep({ common, beforeText, nameText }: Step): SearchStep | null {
 export function splitAt(step: Step, base: number): void {
   if (step.at === base) return
   step.at = base
+  step.orderedBy = null
   step.from = behind(step.beforeText, base)
   step.to = behind(step.nameText, base)
 }
