@@ -5,7 +5,7 @@
 import { type NameId, NONE, type Outcome } from '../model.ts'
 
 /** Beyond this number of names the half that is asked least is summed up in `others`. */
-const MAX_NAMES = 20_000
+const MAX_NAMES = 14_000
 
 export class KnownName {
   /** Lookups that asked for it, by what came of it. */

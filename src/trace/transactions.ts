@@ -8,7 +8,7 @@ import { Transaction } from './transaction.ts'
 const FOR_EVER = 1 << 29
 
 /** More than this are left to the garbage collector: a burst is over. */
-const MAX_SPARE = 50_000
+const MAX_SPARE = 4096
 
 export class Transactions {
   private readonly spare: Transaction[] = []

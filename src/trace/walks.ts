@@ -13,7 +13,7 @@ import type { Inward } from './sums.ts'
 import type { Transaction } from './transaction.ts'
 import type { LookupWasteSums } from './waste.ts'
 
-const MAX_WALKS = 16_000
+const MAX_WALKS = 12_000
 /** Forms without names beyond this number are only counted. */
 const MAX_FORMS = 16_000
 
@@ -322,7 +322,7 @@ const RESOLVER_NUMBER = new Map<string | null, number>(RESOLVERS.map(({ name }, 
 
 /**
  * A number for all that makes a walk: its client, its server, its resolver, its candidates and what came of them. 53 bits: two of
- * 16,000 are mixed up once in 70 million captures.
+ * 12,000 are mixed up once in 120 million captures.
  */
 function keyOf(lookup: Lookup, types: number): number {
   const { candidates, outcomes } = lookup
