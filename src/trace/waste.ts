@@ -33,12 +33,13 @@ export const isWasted = (t: Transaction): boolean => t.waste !== null
 
 /** Sets what each of the lookup's transactions was. Its deciding candidate is known. */
 export function judge(lookup: Lookup): void {
-  lookup.candidates.forEach((candidate, i) => {
-    // Which candidate decided was not captured: nothing shows that a query was wasted.
-    if (lookup.outcome === 'not-captured') for (const t of candidate.transactions) t.waste = null
-    else if (i === lookup.deciding) judgeDeciding(candidate)
-    else for (const t of candidate.transactions) t.waste = 'search'
-  })
+  const { candidates, deciding } = lookup
+  // Which candidate decided was not captured: nothing shows that a query was wasted.
+  const others: WasteKind | null = lookup.outcome === 'not-captured' ? null : 'search'
+  for (let i = 0; i < candidates.length; i++) {
+    if (i === deciding && others !== null) judgeDeciding(candidates[i])
+    else for (const t of candidates[i].transactions) t.waste = others
+  }
 }
 
 function judgeDeciding(candidate: Candidate): void {
