@@ -11,7 +11,7 @@ const { dependencies } = JSON.parse(readFileSync(new URL('package.json', import.
 /** Needed at every start, and Node would look for each of their files by itself. */
 const INLINED = ['commander', 'cli-table3']
 
-const config = defineConfig({
+const command = defineConfig({
   input: 'dist/cli.js',
   platform: 'node',
   external: Object.keys(dependencies).filter(name => !INLINED.includes(name)),
@@ -38,6 +38,14 @@ const config = defineConfig({
   },
 })
 
+/** What a decoding thread runs, in a file of its own that Node loads itself: a thread is started while there is something else to do. */
+const decoderWorker = defineConfig({
+  input: 'dist/input/decoder-worker.js',
+  platform: 'node',
+  external: Object.keys(dependencies),
+  output: { dir: 'dist/bundle', format: 'cjs', entryFileNames: '[name].cjs', comments: false },
+})
+
 /**
  * Each file becomes a function, in ASCII: one that has to be decoded and put together takes longer.
  *
@@ -50,7 +58,7 @@ function generateBundle(_options, bundle) {
   for (const file of Object.values(bundle)) {
     if (file.type !== 'chunk') continue
     const ascii = file.code.replace(/[^\0-\x7f]/g, c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
-    file.code = `(function (exports, require, module) {${ascii}\n})`
+    file.code = `(function (exports, require, module, __filename) {${ascii}\n})`
     for (const id of file.moduleIds) {
       const [folder] = /^[^\0]*\/node_modules\/(@[^/]+\/)?[^/]+/.exec(id) ?? []
       if (folder) packages.add(folder)
@@ -67,4 +75,4 @@ function licenceOf(folder) {
 }
 
 // biome-ignore lint/style/noDefaultExport: rolldown asks for one.
-export default config
+export default [command, decoderWorker]

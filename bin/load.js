@@ -22,7 +22,7 @@ function load(name) {
   const module = { exports: {} }
   scripts.set(file, script)
   loaded.set(name, module)
-  script.runInThisContext()(module.exports, load, module)
+  script.runInThisContext()(module.exports, load, module, file)
   return module.exports
 }
 

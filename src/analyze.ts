@@ -57,6 +57,8 @@ export interface Options {
   /** What the user says of ports. */
   ports?: PortHints
   signal?: AbortSignal
+  /** See ReadOptions. */
+  worthAThread?: number
   /** In place of the process's standard input. */
   stdin?: Readable
   onProgress?: (bytes: number, total: number | null) => void
@@ -228,20 +230,27 @@ const read = (
   clocks: Clock[] | null = null,
   onOpen?: (captures: readonly Capture[]) => void,
 ): Promise<Capture[]> => {
-  const { signal, stdin, onProgress, ports } = options
+  const { signal, stdin, onProgress, ports, worthAThread } = options
   return readCaptures(
     options.files,
-    { keepBytes, tables, issues, flows, ports, signal, stdin, onProgress, onOpen },
+    { keepBytes, tables, issues, flows, ports, signal, stdin, onProgress, onOpen, worthAThread },
     consume,
     clocks,
   )
 }
 
 /** How the clocks of several captures differ; null where there is one. */
-const clocksOf = async ({ files, ports, signal }: Options, names: string[]): Promise<Clock[] | null> =>
+const clocksOf = async ({ files, ports, signal, worthAThread }: Options, names: string[]): Promise<Clock[] | null> =>
   files.length < 2
     ? null
-    : compareClocks(files, names, { keepBytes: false, tables: newTables(), issues: new Issues(), ports, signal })
+    : compareClocks(files, names, {
+        keepBytes: false,
+        tables: newTables(),
+        issues: new Issues(),
+        ports,
+        signal,
+        worthAThread,
+      })
 
 /** What flows tell of addresses; the user's files come first. */
 function flowSinks(identities: Identities, tables: Tables, trace: Trace): FlowSinks {

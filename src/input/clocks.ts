@@ -12,6 +12,7 @@ import { canBeReadAgain } from './chunks.ts'
 import { type ClockFit, fitClock } from './clock-fit.ts'
 import { ClockSample } from './clock-sample.ts'
 import { type ClockStep, type Jump, jumpsOf, Leaps, type Shared, stepOf } from './clock-steps.ts'
+import { DecoderThreads } from './decoder-threads.ts'
 import { nested } from './nesting.ts'
 import { openCapture, type ReadOptions } from './read.ts'
 
@@ -100,14 +101,16 @@ async function take(
 ): Promise<Span> {
   const span = { first: Number.NaN, last: Number.NaN }
   try {
-    const reader = await openCapture(file, index, {
+    const its = {
       ...options,
       keepBytes: false,
       tables: shared.tables,
       issues: new Issues(),
       flows: undefined,
       onProgress: undefined,
-    })
+    }
+    const threads = new DecoderThreads(1, its)
+    const reader = (await threads.open(file, index)) ?? (await openCapture(file, index, its))
     try {
       // Flows have their nodes' clocks, many in one file.
       while (reader.capture.lines === null && (await reader.next())) {

@@ -5,7 +5,8 @@
 import { type Capture, type Messages, UserError } from '../model.ts'
 import { nameOf } from './chunks.ts'
 import { type Clock, correctTimes } from './clocks.ts'
-import { type CaptureReader, openCapture, type ReadOptions } from './read.ts'
+import { DecoderThreads } from './decoder-threads.ts'
+import { openCapture, type Reader, type ReadOptions } from './read.ts'
 
 /**
  * Reads all captures and calls `consume` for every message: one capture's in file order, several by time, and where times are equal
@@ -41,8 +42,11 @@ export async function readCaptures(
 }
 
 /** All or none: where one cannot be opened the others are closed again. */
-async function openAll(files: string[], options: ReadOptions): Promise<CaptureReader[]> {
-  const results = await Promise.allSettled(files.map((file, index) => openCapture(file, index, options)))
+async function openAll(files: string[], options: ReadOptions): Promise<Reader[]> {
+  const threads = new DecoderThreads(files.length, options)
+  const results = await Promise.allSettled(
+    files.map(async (file, index) => (await threads.open(file, index)) ?? openCapture(file, index, options)),
+  )
   const readers = results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
   const failure = results.find(result => result.status === 'rejected')
   if (failure === undefined) return readers
@@ -50,7 +54,7 @@ async function openAll(files: string[], options: ReadOptions): Promise<CaptureRe
   throw failure.reason
 }
 
-function progressOf(readers: CaptureReader[], options: ReadOptions): () => void {
+function progressOf(readers: Reader[], options: ReadOptions): () => void {
   const { onProgress } = options
   if (!onProgress) return () => undefined
   let total: number | null = 0
@@ -63,7 +67,7 @@ function progressOf(readers: CaptureReader[], options: ReadOptions): () => void 
 }
 
 async function passThrough(
-  reader: CaptureReader,
+  reader: Reader,
   progress: () => void,
   consume: (messages: Messages, row: number) => void,
 ): Promise<void> {
@@ -76,18 +80,18 @@ async function passThrough(
 
 /** One capture's block and how far it has been handed on. */
 interface Lane {
-  reader: CaptureReader
+  reader: Reader
   messages: Messages
   row: number
 }
 
 async function mergeByTime(
-  readers: CaptureReader[],
+  readers: Reader[],
   clocks: Clock[] | null,
   progress: () => void,
   consume: (messages: Messages, row: number) => void,
 ): Promise<void> {
-  const next = async (reader: CaptureReader): Promise<boolean> => {
+  const next = async (reader: Reader): Promise<boolean> => {
     const more = await reader.next()
     if (more && clocks) correctTimes(reader.messages, clocks[readers.indexOf(reader)])
     return more

@@ -36,6 +36,21 @@ export interface ReadOptions {
   ports?: PortHints | undefined
   /** In place of the decoder of wire/: tests and measurements. */
   newDecoder?: NewDecoder | undefined
+  /** Bytes from which on a capture is decoded on a thread of its own; tests ask for one at once. */
+  worthAThread?: number | undefined
+}
+
+/** An open capture whose rows are pulled, block after block. */
+export interface Reader {
+  readonly capture: Capture
+  /** null where the input is a pipe. */
+  readonly totalBytes: number | null
+  /** The rows that the last `next` brought. */
+  readonly messages: Messages
+  /** Brings the next rows into `messages`, whose old ones are gone then. False: there are no more. */
+  next: () => Promise<boolean>
+  /** Gives back what is open, when reading ends early. */
+  close: () => Promise<void>
 }
 
 /** What reading needs of a decoder: it appends rows to `messages` and counts each frame as DNS, part, other or issue. */
@@ -83,7 +98,7 @@ export async function openCapture(file: string, index: number, options: ReadOpti
   return reader
 }
 
-export class CaptureReader {
+export class CaptureReader implements Reader {
   readonly capture: Capture
   /** null where the input is a pipe. */
   totalBytes: number | null = null

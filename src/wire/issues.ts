@@ -18,6 +18,13 @@ export class Issues {
     else byCode.set(code, { code, file, count, firstFrame: frame, what: ISSUES[code] ?? code })
   }
 
+  /** Takes an issue as another thread has counted it so far. */
+  put(issue: Issue): void {
+    const known = this.byFile.get(issue.file)?.get(issue.code)
+    if (known) known.count = issue.count
+    else this.add(issue.code, issue.file, issue.firstFrame, issue.count)
+  }
+
   get list(): Issue[] {
     return [...this.byFile.values()].flatMap(byCode => [...byCode.values()])
   }

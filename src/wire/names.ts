@@ -146,6 +146,11 @@ export class Names {
     return this.ends[id] >= IS_SERVICE
   }
 
+  /** A copy of its lower-cased wire form, without the final zero. */
+  wire(id: NameId): Buffer {
+    return Buffer.from(this.scratch.subarray(0, this.copy(id)))
+  }
+
   get size(): number {
     return this.count
   }

@@ -77,7 +77,7 @@ export class Addresses {
   internText(text: string): AddressId {
     const known = this.written.get(text)
     if (known !== undefined) return known
-    const id = this.parseText(text)
+    const id = this.intern(text)
     if (id !== NONE) this.written.set(text, id)
     return id
   }
@@ -92,7 +92,8 @@ export class Addresses {
     return id
   }
 
-  private parseText(text: string): AddressId {
+  /** The same without remembering how it was written. */
+  intern(text: string): AddressId {
     const v4 = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)
     if (v4) {
       const parts = v4.slice(1).map(Number)

@@ -1,0 +1,208 @@
+/**
+ * Captures that are decoded on threads of their own, while this one analyses. A thread hands over blocks of rows in shared memory
+ * (handover.ts); it is worth its start and its memory where there is much to decode, and pays most where most frames are not DNS.
+ */
+import { stat } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import type { Worker } from 'node:worker_threads'
+import { type Capture, type Messages, UserError } from '../model.ts'
+import type { PortHints } from '../wire/ports.ts'
+import { type Columns, type Handover, Inbox, sharedColumns } from './handover.ts'
+import { newCapture, type Reader, type ReadOptions } from './read.ts'
+
+/** Bytes from which on a file is decoded on another thread: this thread would take 30 ms for them, as long as the other one takes to start. */
+const WORTH_A_THREAD = 8 << 20
+/** More threads than this would wait for the analysis. */
+const MOST_THREADS = 4
+/** Of more captures each keeps few rows ready as it is, and their blocks would take more memory than threads are worth. */
+const MOST_FILES = 16
+/** Blocks of one capture: one is looked at, the others are being filled. */
+const BLOCKS = 3
+/** Megabytes; what a decoder makes dies at once. */
+const NURSERY = 2
+
+export interface Opening {
+  file: string
+  index: number
+  ports: PortHints | undefined
+  blocks: Columns[]
+}
+
+/** In place of the number of a block that comes back. */
+export const TO_INTERRUPT = -1
+export const TO_CLOSE = -2
+
+export type ToThread = { lane: number; opening: Opening } | { lane: number; what: number }
+
+export type FromThread =
+  | { lane: number; opened: { capture: Capture; totalBytes: number | null } }
+  | { lane: number; failed: { message: string; isUserError: boolean } }
+  | { lane: number; handover: Handover }
+
+/** What a thread runs: a file beside this one, in the modules and in the bundle. Tests run from the sources, where there is none. */
+const isBuilt = /\.c?js$/.test(import.meta.url)
+const WORKER = new URL(
+  import.meta.url.endsWith('.cjs') ? './decoder-worker.cjs' : './decoder-worker.js',
+  import.meta.url,
+)
+
+/** The decoding threads of a run, started when they are needed and stopped when they have nothing to do. */
+export class DecoderThreads {
+  private readonly options: ReadOptions
+  private readonly threads: (Worker | null)[]
+  private readonly readers = new Map<number, ThreadReader>()
+
+  constructor(files: number, options: ReadOptions) {
+    this.options = options
+    const { keepBytes, newDecoder } = options
+    // Who wants the messages' bytes, or another decoder, has it here.
+    const none = !isBuilt || keepBytes || newDecoder !== undefined || files > MOST_FILES
+    const most = none ? 0 : Math.min(files, availableParallelism() - 1, MOST_THREADS)
+    this.threads = new Array<Worker | null>(most).fill(null)
+  }
+
+  /** A reader of the capture on another thread; null where this one had better read it. A UserError as from openCapture. */
+  async open(file: string, index: number): Promise<Reader | null> {
+    if (this.threads.length === 0 || !(await this.isWorthIt(file))) return null
+    const { ports, signal } = this.options
+    const reader = new ThreadReader(file, this.options, what => this.tell(index, what))
+    this.readers.set(index, reader)
+    const blocks = Array.from({ length: BLOCKS }, sharedColumns)
+    await this.start(index)
+    this.post(index, { lane: index, opening: { file, index, ports, blocks } })
+    if (signal?.aborted) this.tell(index, TO_INTERRUPT)
+    else signal?.addEventListener('abort', () => this.tell(index, TO_INTERRUPT), { once: true })
+    try {
+      if (await reader.opened(blocks)) return reader
+    } catch (error) {
+      await reader.close()
+      throw error
+    }
+    await reader.close()
+    return null
+  }
+
+  private async isWorthIt(file: string): Promise<boolean> {
+    if (file === '-') return false
+    try {
+      const about = await stat(file)
+      return about.isFile() && about.size >= (this.options.worthAThread ?? WORTH_A_THREAD)
+    } catch {
+      // Opening it will say why.
+      return false
+    }
+  }
+
+  /** Starts the capture's thread, unless it runs. What threads need is loaded by who needs it: most captures are small. */
+  private async start(index: number): Promise<void> {
+    const { threads, readers } = this
+    const { Worker } = await import('node:worker_threads')
+    const place = index % threads.length
+    if (threads[place]) return
+    const thread = new Worker(WORKER, { resourceLimits: { maxYoungGenerationSizeMb: NURSERY } })
+    thread.on('message', (message: FromThread) => readers.get(message.lane)?.receive(message))
+    thread.on('error', error => {
+      for (const [lane, reader] of readers) if (lane % threads.length === place) reader.fail(error)
+    })
+    threads[place] = thread
+  }
+
+  private post(lane: number, message: ToThread): void {
+    this.threads[lane % this.threads.length]?.postMessage(message)
+  }
+
+  private tell(lane: number, what: number): void {
+    this.post(lane, { lane, what })
+    if (what !== TO_CLOSE) return
+    this.readers.delete(lane)
+    const place = lane % this.threads.length
+    for (const other of this.readers.keys()) if (other % this.threads.length === place) return
+    void this.threads[place]?.terminate()
+    this.threads[place] = null
+  }
+}
+
+/** A capture that another thread decodes. */
+class ThreadReader implements Reader {
+  readonly capture: Capture
+  totalBytes: number | null = null
+  /** Always the same object, with one block's columns after the other. */
+  readonly messages: Messages
+  private readonly options: ReadOptions
+  private readonly tell: (what: number) => void
+  private readonly inbox: Inbox
+  private blocks: Columns[] = []
+  /** The block whose rows are in `messages`. */
+  private current: number | null = null
+  private readonly waiting: Exclude<FromThread, { failed: unknown }>[] = []
+  private failure: Error | null = null
+  private wake: (() => void) | null = null
+  private ended = false
+
+  constructor(file: string, options: ReadOptions, tell: (what: number) => void) {
+    this.capture = newCapture(file)
+    this.options = options
+    this.tell = tell
+    this.inbox = new Inbox(options.tables)
+    this.messages = { length: 0, ...sharedColumns() }
+  }
+
+  /** True once it is open; false for what is no capture of packets. */
+  async opened(blocks: Columns[]): Promise<boolean> {
+    this.blocks = blocks
+    const message = await this.receipt()
+    if (!('opened' in message)) return false
+    Object.assign(this.capture, message.opened.capture)
+    this.totalBytes = message.opened.totalBytes
+    return this.capture.lines === null
+  }
+
+  async next(): Promise<boolean> {
+    if (this.ended) return false
+    if (this.current !== null) this.tell(this.current)
+    this.current = null
+    const message = await this.receipt()
+    if (!('handover' in message)) return false
+    const { handover } = message
+    const { messages } = this
+    this.current = handover.block
+    Object.assign(messages, handover.block === null ? handover.copies : this.blocks[handover.block])
+    messages.length = handover.length
+    this.inbox.take(handover, messages, this.capture, this.options.issues)
+    if (!handover.more) await this.close()
+    return handover.more
+  }
+
+  async close(): Promise<void> {
+    if (this.ended) return
+    this.ended = true
+    this.tell(TO_CLOSE)
+  }
+
+  receive(message: FromThread): void {
+    if ('failed' in message) {
+      const { message: text, isUserError } = message.failed
+      this.fail(isUserError ? new UserError(text) : new Error(text))
+      return
+    }
+    this.waiting.push(message)
+    this.wake?.()
+    this.wake = null
+  }
+
+  fail(error: Error): void {
+    this.failure = error
+    this.wake?.()
+    this.wake = null
+  }
+
+  /** What comes next from the thread. */
+  private async receipt(): Promise<Exclude<FromThread, { failed: unknown }>> {
+    for (;;) {
+      const message = this.waiting.shift()
+      if (message) return message
+      if (this.failure) throw this.failure
+      await new Promise<void>(resolve => (this.wake = resolve))
+    }
+  }
+}
