@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os'
 import type { Worker } from 'node:worker_threads'
 import { type Capture, type Messages, UserError } from '../model.ts'
 import type { PortHints } from '../wire/ports.ts'
-import { type Columns, type Handover, Inbox, sharedColumns } from './handover.ts'
+import { Blocks, type Handover, Inbox, newSharedBlocks, type SharedBlocks, sharedColumns } from './handover.ts'
 import { newCapture, type Reader, type ReadOptions } from './read.ts'
 
 /** Bytes from which on a file is decoded on another thread: this thread would take 30 ms for them, as long as the other one takes to start. */
@@ -16,8 +16,6 @@ const WORTH_A_THREAD = 8 << 20
 const MOST_THREADS = 4
 /** Of more captures each keeps few rows ready as it is, and their blocks would take more memory than threads are worth. */
 const MOST_FILES = 16
-/** Blocks of one capture: one is looked at, the others are being filled. */
-const BLOCKS = 3
 /** Megabytes; what a decoder makes dies at once. */
 const NURSERY = 2
 
@@ -25,14 +23,13 @@ export interface Opening {
   file: string
   index: number
   ports: PortHints | undefined
-  blocks: Columns[]
+  blocks: SharedBlocks
 }
 
-/** In place of the number of a block that comes back. */
-export const TO_INTERRUPT = -1
-export const TO_CLOSE = -2
+/** 'read': nobody waits for more of it, but what was read counts; 'close': nothing counts any more. */
+type Stop = 'read' | 'close'
 
-export type ToThread = { lane: number; opening: Opening } | { lane: number; what: number }
+export type ToThread = { lane: number; opening: Opening } | { lane: number; stop: Stop }
 
 export type FromThread =
   | { lane: number; opened: { capture: Capture; totalBytes: number | null } }
@@ -65,13 +62,13 @@ export class DecoderThreads {
   async open(file: string, index: number): Promise<Reader | null> {
     if (this.threads.length === 0 || !(await this.isWorthIt(file))) return null
     const { ports, signal } = this.options
-    const reader = new ThreadReader(file, this.options, what => this.tell(index, what))
+    const reader = new ThreadReader(file, this.options, () => this.stop(index, 'close'))
     this.readers.set(index, reader)
-    const blocks = Array.from({ length: BLOCKS }, sharedColumns)
+    const blocks = newSharedBlocks()
     await this.start(index)
     this.post(index, { lane: index, opening: { file, index, ports, blocks } })
-    if (signal?.aborted) this.tell(index, TO_INTERRUPT)
-    else signal?.addEventListener('abort', () => this.tell(index, TO_INTERRUPT), { once: true })
+    if (signal?.aborted) this.stop(index, 'read')
+    else signal?.addEventListener('abort', () => this.stop(index, 'read'), { once: true })
     try {
       if (await reader.opened(blocks)) return reader
     } catch (error) {
@@ -111,9 +108,9 @@ export class DecoderThreads {
     this.threads[lane % this.threads.length]?.postMessage(message)
   }
 
-  private tell(lane: number, what: number): void {
-    this.post(lane, { lane, what })
-    if (what !== TO_CLOSE) return
+  private stop(lane: number, stop: Stop): void {
+    this.post(lane, { lane, stop })
+    if (stop !== 'close') return
     this.readers.delete(lane)
     const place = lane % this.threads.length
     for (const other of this.readers.keys()) if (other % this.threads.length === place) return
@@ -129,9 +126,9 @@ class ThreadReader implements Reader {
   /** Always the same object, with one block's columns after the other. */
   readonly messages: Messages
   private readonly options: ReadOptions
-  private readonly tell: (what: number) => void
+  private readonly closed: () => void
   private readonly inbox: Inbox
-  private blocks: Columns[] = []
+  private blocks: Blocks | null = null
   /** The block whose rows are in `messages`. */
   private current: number | null = null
   private readonly waiting: Exclude<FromThread, { failed: unknown }>[] = []
@@ -139,17 +136,17 @@ class ThreadReader implements Reader {
   private wake: (() => void) | null = null
   private ended = false
 
-  constructor(file: string, options: ReadOptions, tell: (what: number) => void) {
+  constructor(file: string, options: ReadOptions, closed: () => void) {
     this.capture = newCapture(file)
     this.options = options
-    this.tell = tell
+    this.closed = closed
     this.inbox = new Inbox(options.tables)
     this.messages = { length: 0, ...sharedColumns() }
   }
 
   /** True once it is open; false for what is no capture of packets. */
-  async opened(blocks: Columns[]): Promise<boolean> {
-    this.blocks = blocks
+  async opened(blocks: SharedBlocks): Promise<boolean> {
+    this.blocks = new Blocks(blocks)
     const message = await this.receipt()
     if (!('opened' in message)) return false
     Object.assign(this.capture, message.opened.capture)
@@ -159,14 +156,14 @@ class ThreadReader implements Reader {
 
   async next(): Promise<boolean> {
     if (this.ended) return false
-    if (this.current !== null) this.tell(this.current)
+    if (this.current !== null) this.blocks?.giveBack(this.current)
     this.current = null
     const message = await this.receipt()
     if (!('handover' in message)) return false
     const { handover } = message
     const { messages } = this
     this.current = handover.block
-    Object.assign(messages, handover.block === null ? handover.copies : this.blocks[handover.block])
+    Object.assign(messages, handover.block === null ? handover.copies : this.blocks?.columns[handover.block])
     messages.length = handover.length
     this.inbox.take(handover, messages, this.capture, this.options.issues)
     if (!handover.more) await this.close()
@@ -176,7 +173,7 @@ class ThreadReader implements Reader {
   async close(): Promise<void> {
     if (this.ended) return
     this.ended = true
-    this.tell(TO_CLOSE)
+    this.closed()
   }
 
   receive(message: FromThread): void {

@@ -42,6 +42,21 @@ export interface Handover {
 /** The arguments of Encrypted.add. */
 type Connection = [client: AddressId, clientPort: number, server: AddressId, over: EncryptedOver, seconds: number]
 
+/** Blocks of one capture: one is looked at, the others are being filled. */
+const BLOCKS = 3
+
+/** What the blocks of one capture are made of. */
+export interface SharedBlocks {
+  columns: Columns[]
+  /** By block: 1 while it is being filled, waits, or is looked at. */
+  taken: Int32Array
+}
+
+export const newSharedBlocks = (): SharedBlocks => ({
+  columns: Array.from({ length: BLOCKS }, sharedColumns),
+  taken: new Int32Array(new SharedArrayBuffer(4 * BLOCKS)),
+})
+
 /** The columns of a block in shared memory. */
 export function sharedColumns(): Columns {
   const columns: Record<string, unknown> = {}
@@ -53,6 +68,28 @@ export function sharedColumns(): Columns {
     columns[name] = Buffer.isBuffer(column) ? column : new Column(shared)
   }
   return columns as unknown as Columns
+}
+
+/** The blocks of one capture, as one of the two threads sees them. */
+export class Blocks {
+  readonly columns: readonly Columns[]
+  private readonly taken: Int32Array
+
+  constructor({ columns, taken }: SharedBlocks) {
+    this.columns = columns
+    this.taken = taken
+  }
+
+  /** The number of a block that nobody uses; NONE without. */
+  takeFree(): number {
+    for (let block = 0; block < this.columns.length; block++)
+      if (Atomics.compareExchange(this.taken, block, 0, 1) === 0) return block
+    return NONE
+  }
+
+  giveBack(block: number): void {
+    Atomics.store(this.taken, block, 0)
+  }
 }
 
 // -- In the decoding thread -----------------------------------------------------------------------------------------------------------
