@@ -36,7 +36,7 @@ export interface ReadOptions {
   ports?: PortHints | undefined
   /** In place of the decoder of wire/: tests and measurements. */
   newDecoder?: NewDecoder | undefined
-  /** Bytes from which on a capture is decoded on a thread of its own; tests ask for one at once. */
+  /** Bytes from which on a capture is decoded on a thread of its own, however few processors there are: for tests. */
   worthAThread?: number | undefined
 }
 
@@ -200,14 +200,14 @@ export class CaptureReader implements Reader {
       }
       if (this.feed.run(this.enough)) return true
       // What a pipe brought is handed over before waiting for more.
-      if (messages.length > 0 && !this.atEnd) return true
+      if (messages.length > 0 && this.totalBytes === null && !this.atEnd) return true
       if (this.atEnd) {
         this.state = 'flushing'
         if (messages.length > 0) return true
         continue
       }
       await this.readChunk()
-      if (messages.length > 0) return true
+      if (messages.length > 0 && this.totalBytes === null) return true
     }
   }
 
