@@ -123,14 +123,15 @@ function streamSource(stream: Readable, options: SourceOptions): Source {
   return { chunks: chunks(), totalBytes: null, close }
 }
 
-/** True for what can be opened once more and then starts anew: files, not pipes and standard input. */
-export async function canBeReadAgain(file: string): Promise<boolean> {
-  if (file === '-') return false
+/** Bytes of what can be opened once more and then starts anew: files, not pipes and standard input; null for those. */
+export async function sizeOfFile(file: string): Promise<number | null> {
+  if (file === '-') return null
   try {
-    return (await stat(file)).isFile()
+    const about = await stat(file)
+    return about.isFile() ? about.size : null
   } catch {
     // Opening it will say why.
-    return false
+    return null
   }
 }
 

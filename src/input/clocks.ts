@@ -8,13 +8,13 @@
 import { type ClockRecord, type Messages, type Time, UserError } from '../model.ts'
 import { Issues } from '../wire/issues.ts'
 import { newTables } from '../wire/tables.ts'
-import { canBeReadAgain } from './chunks.ts'
+import { sizeOfFile } from './chunks.ts'
 import { type ClockFit, fitClock } from './clock-fit.ts'
 import { ClockSample } from './clock-sample.ts'
 import { type ClockStep, type Jump, jumpsOf, Leaps, type Shared, stepOf } from './clock-steps.ts'
 import { DecoderThreads } from './decoder-threads.ts'
 import { nested } from './nesting.ts'
-import { openCapture, type ReadOptions } from './read.ts'
+import type { ReadOptions } from './read.ts'
 
 /** Transactions that are kept of all captures together, and of one. */
 const MOST_OF_ALL = 400_000
@@ -57,7 +57,7 @@ export async function compareClocks(files: string[], names: string[], options: R
   const leaps: Leaps[] = []
   const most = Math.min(MOST_OF_ONE, Math.ceil(MOST_OF_ALL / files.length))
   const shared = { tables: newTables(), origin: null as number | null }
-  const again = await Promise.all(files.map(canBeReadAgain))
+  const again = await Promise.all(files.map(async file => (await sizeOfFile(file)) !== null))
   for (const [i, file] of files.entries()) {
     const sample = again[i] ? new ClockSample(most) : null
     leaps.push(new Leaps())
@@ -109,8 +109,7 @@ async function take(
       flows: undefined,
       onProgress: undefined,
     }
-    const threads = new DecoderThreads(1, its)
-    const reader = (await threads.open(file, index)) ?? (await openCapture(file, index, its))
+    const reader = await new DecoderThreads(1, its).open(file, index)
     try {
       // Flows have their nodes' clocks, many in one file.
       while (reader.capture.lines === null && (await reader.next())) {

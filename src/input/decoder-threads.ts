@@ -1,14 +1,14 @@
 /**
  * Captures that are decoded on threads of their own, while this one analyses. A thread hands over blocks of rows in shared memory
- * (handover.ts); it is worth its start and its memory where there is much to decode, and pays most where most frames are not DNS.
+ * (handover.ts); it is worth its start and its memory where there is much to decode and a processor for it.
  */
-import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import type { Worker } from 'node:worker_threads'
 import { type Capture, type Messages, UserError } from '../model.ts'
 import type { PortHints } from '../wire/ports.ts'
+import { sizeOfFile } from './chunks.ts'
 import { Blocks, type Handover, Inbox, newSharedBlocks, type SharedBlocks, sharedColumns } from './handover.ts'
-import { newCapture, type Reader, type ReadOptions } from './read.ts'
+import { newCapture, openCapture, type Reader, type ReadOptions } from './read.ts'
 
 /** Bytes from which on a file is decoded on another thread: this thread would take 30 ms for them, as long as the other one takes to start. */
 const WORTH_A_THREAD = 8 << 20
@@ -19,7 +19,7 @@ const WORTH_A_THREAD = 8 << 20
 const ENOUGH_PROCESSORS = 4
 /** More threads than this would wait for the analysis. */
 const MOST_THREADS = 4
-/** Of more captures each keeps few rows ready as it is, and their blocks would take more memory than threads are worth. */
+/** With more captures than this their shared blocks, one and a half megabytes each, would take too much memory. */
 const MOST_FILES = 16
 /** Megabytes; what a decoder makes dies at once. */
 const NURSERY = 2
@@ -65,9 +65,15 @@ export class DecoderThreads {
     this.threads = new Array<Worker | null>(most).fill(null)
   }
 
-  /** A reader of the capture on another thread; null where this one had better read it. A UserError as from openCapture. */
-  async open(file: string, index: number): Promise<Reader | null> {
-    if (this.threads.length === 0 || !(await this.isWorthIt(file))) return null
+  /** Opens a capture, on another thread where that is worth it. A UserError where it cannot be opened or is no capture. */
+  async open(file: string, index: number): Promise<Reader> {
+    const { worthAThread = WORTH_A_THREAD } = this.options
+    const isWorthIt = this.threads.length > 0 && ((await sizeOfFile(file)) ?? 0) >= worthAThread
+    return (isWorthIt ? await this.openThere(file, index) : null) ?? openCapture(file, index, this.options)
+  }
+
+  /** Null for what another thread does not read. */
+  private async openThere(file: string, index: number): Promise<Reader | null> {
     const { ports, signal } = this.options
     const reader = new ThreadReader(file, this.options, () => this.stop(index, 'close'))
     this.readers.set(index, reader)
@@ -84,17 +90,6 @@ export class DecoderThreads {
     }
     await reader.close()
     return null
-  }
-
-  private async isWorthIt(file: string): Promise<boolean> {
-    if (file === '-') return false
-    try {
-      const about = await stat(file)
-      return about.isFile() && about.size >= (this.options.worthAThread ?? WORTH_A_THREAD)
-    } catch {
-      // Opening it will say why.
-      return false
-    }
   }
 
   /** Starts the capture's thread, unless it runs. What threads need is loaded by who needs it: most captures are small. */

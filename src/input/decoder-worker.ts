@@ -12,7 +12,7 @@ import { type CaptureReader, openCapture } from './read.ts'
 
 const send = (message: FromThread): void => parentPort?.postMessage(message)
 
-/** How often it is looked for a block that came back, in milliseconds. To be woken up would cost the other thread 0.6 ms a block. */
+/** How often it is looked for a block that came back, in milliseconds. To be woken up would cost the other thread 0.3 ms a block. */
 const LOOK_MS = 3
 
 /** One capture. */

@@ -3,15 +3,7 @@
  * the block added to the thread's tables. The run's tables take that in when the block's turn has come, in the order in which the thread
  * met it, so names and addresses have the same numbers as if one thread had done it all.
  */
-import {
-  type AddressId,
-  type Capture,
-  type EncryptedOver,
-  type Issue,
-  type Messages,
-  NONE,
-  type Vantage,
-} from '../model.ts'
+import { type Capture, type Issue, type Messages, NONE, type Vantage } from '../model.ts'
 import { BLOCK_ROWS } from '../wire/decoder.ts'
 import { Encrypted } from '../wire/encrypted.ts'
 import type { Issues } from '../wire/issues.ts'
@@ -31,7 +23,7 @@ export interface Handover {
   names: Uint8Array | null
   addresses: string[]
   vantages: Vantage[]
-  encrypted: Connection[]
+  encrypted: Added[]
   /** The capture's record as it stands now, and all its issues where there are new ones. */
   capture: Partial<Capture>
   issues: Issue[] | null
@@ -39,8 +31,7 @@ export interface Handover {
   more: boolean
 }
 
-/** The arguments of Encrypted.add. */
-type Connection = [client: AddressId, clientPort: number, server: AddressId, over: EncryptedOver, seconds: number]
+type Added = Parameters<Encrypted['add']>
 
 /** Blocks of one capture: one is looked at, the others are being filled. */
 const BLOCKS = 3
@@ -96,10 +87,10 @@ export class Blocks {
 
 /** Keeps what it is told for the run's own. */
 class Recorder extends Encrypted {
-  told: Connection[] = []
+  told: Added[] = []
 
-  override add(...connection: Connection): void {
-    this.told.push(connection)
+  override add(...added: Added): void {
+    this.told.push(added)
   }
 }
 

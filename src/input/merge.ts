@@ -6,7 +6,7 @@ import { type Capture, type Messages, UserError } from '../model.ts'
 import { nameOf } from './chunks.ts'
 import { type Clock, correctTimes } from './clocks.ts'
 import { DecoderThreads } from './decoder-threads.ts'
-import { openCapture, type Reader, type ReadOptions } from './read.ts'
+import type { Reader, ReadOptions } from './read.ts'
 
 /**
  * Reads all captures and calls `consume` for every message: one capture's in file order, several by time, and where times are equal
@@ -44,9 +44,7 @@ export async function readCaptures(
 /** All or none: where one cannot be opened the others are closed again. */
 async function openAll(files: string[], options: ReadOptions): Promise<Reader[]> {
   const threads = new DecoderThreads(files.length, options)
-  const results = await Promise.allSettled(
-    files.map(async (file, index) => (await threads.open(file, index)) ?? openCapture(file, index, options)),
-  )
+  const results = await Promise.allSettled(files.map((file, index) => threads.open(file, index)))
   const readers = results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
   const failure = results.find(result => result.status === 'rejected')
   if (failure === undefined) return readers

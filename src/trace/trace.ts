@@ -236,7 +236,7 @@ export class Trace {
     const batch = queue.slice(decided, n)
     this.decided = n
     if (n >= COMPACT || n === queue.length) {
-      // In place: a new array of this size would have to grow at the next query, and each is fresh pages, of which each takes 3 us.
+      // In place: a new array of this size would have to grow at the next query, out of fresh pages.
       for (let i = n; i < queue.length; i++) queue[i - n] = queue[i]
       queue.length -= n
       this.decided = 0

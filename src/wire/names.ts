@@ -1,6 +1,7 @@
 /**
- * Domain names as small numbers. One table serves a whole run, and names are never forgotten, so a name takes little: the
- * beginning of its lower-cased wire form in a block of bytes, the number of its tail, which many share, and a few columns. Its text is made when somebody asks for it.
+ * Domain names as small numbers. One table serves a whole run, and names are never forgotten, so a name takes little: the beginning of its
+ * lower-cased wire form in a block of bytes, the number of its tail, which many share, and a few columns. Its text is made when somebody asks
+ * for it.
  */
 import { type NameId, NONE } from '../model.ts'
 import { hashOf, LOWER, Tails } from './tails.ts'
