@@ -206,8 +206,6 @@ export interface Messages {
   addresses: Uint16Array
   /** NameId of the target of the first CNAME, NONE without. */
   cname: Int32Array
-  /** NameId of the owner of the SOA in the authority section, NONE without. */
-  soa: Int32Array
   /** Smallest TTL of the answers, in a negative response the negative TTL (RFC 2308); NONE where there is none. */
   recordTtl: Int32Array
   /**

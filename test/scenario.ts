@@ -403,7 +403,6 @@ export function traceScenario(
     m.content[0] = row.content
     m.addresses[0] = row.addresses
     m.cname[0] = row.cname === null ? NONE : tables.names.internText(row.cname)
-    m.soa[0] = NONE
     m.recordTtl[0] = row.recordTtl
     m.sinceSyn[0] = row.sinceSyn
     trace.add(m, 0)

@@ -169,7 +169,6 @@ export class Inbox {
     this.vantages.translate(messages.vantage, length)
     this.names.translate(messages.qname, length)
     this.names.translate(messages.cname, length)
-    this.names.translate(messages.soa, length)
   }
 
   private takeNames(copied: Uint8Array): void {

@@ -226,7 +226,6 @@ export function append(m: Messages, record: DnsRecord, file: number): void {
   m.content[i] = record.content
   m.addresses[i] = record.addresses
   m.cname[i] = record.cname
-  m.soa[i] = NONE
   m.recordTtl[i] = record.recordTtl
   m.sinceSyn[i] = Number.NaN
   if (m.answers) m.answers[i] = record.answers

@@ -54,7 +54,7 @@ function lossOf(t: Transaction, n: number, isLast: boolean, places: Places, endp
     const last = path.findLastIndex(file => files.queries.includes(file))
     return { ...at, what: 'query', seenIn: path[last] ?? seen, notSeenIn: path[last + 1] ?? home }
   }
-  const translated = n === 1 ? (t.retransmissions > 0 ? t.firstTranslated : t.translated) : t.translated
+  const translated = n === 1 ? t.firstTranslated : t.translated
   const isTranslated = t.asked !== t.server || endpoints.serverRole(t.server).role !== 'node-local-cache'
   if (home === client && !translated && isTranslated && endpoints.serversBehind(t.asked).length > 0)
     return { ...at, what: 'query', seenIn: client, notSeenIn: null, behind: t.asked }

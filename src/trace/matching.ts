@@ -254,22 +254,11 @@ export class Matching {
   }
 
   private resend(t: Transaction, m: Messages, i: number, time: Time, vantage: number): void {
-    if (t.retransmissions === 0) {
-      t.framesOfFirstTry = t.framesLength
-      t.firstTranslated = t.translated
-    }
-    t.translated = (m.to[i] !== t.asked && m.to[i] !== t.onWire) || m.from[i] !== t.client
-    if (t.triesAt) t.triesAt.push(t.framesLength)
-    else t.triesAt = [t.framesLength]
-    t.retransmissions++
-    if (t.resent) t.resent.push(time)
-    else t.resent = [time]
+    const translated = (m.to[i] !== t.asked && m.to[i] !== t.onWire) || m.from[i] !== t.client
+    t.resend(time, vantage, m.file[i], translated)
     t.sightings++
-    t.restartQueryVantages(vantage)
     t.addFrame(m.file[i], m.frame[i])
     t.ipId = m.ipId[i]
-    t.lastQuery = t.lastQueryAtServer = time
-    t.timedIn = m.file[i]
     this.table.renew(t)
   }
 
@@ -298,7 +287,6 @@ export class Matching {
       t.addresses = m.addresses[i]
       t.answerCount = m.ancount[i]
       t.cname = m.cname[i]
-      t.soa = m.soa[i]
       t.recordTtl = m.recordTtl[i]
       t.responseTtl = t.responseTopTtl = m.ttl[i]
       t.responseFile = m.file[i]

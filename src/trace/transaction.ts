@@ -3,6 +3,8 @@
  * interfaces and captures that saw them.
  */
 import { type AddressId, type NameId, NONE, type Time, type WasteKind } from '../model.ts'
+import { Rare } from './rare.ts'
+import { Small } from './small.ts'
 
 /** Transaction.state */
 export const OPEN = 0
@@ -16,11 +18,17 @@ export const CAPTURE_ENDED = 4
 /** A response was seen nearer to the server, and never where the client is: for the client there was none. */
 export const RESPONSE_LOST = 5
 
+/** Stands for what a transaction does not have. */
+const NOTHING_RARE: Readonly<Rare> = new Rare()
+
 /**
  * All fields are set from the start, so that every transaction has the same hidden class. Objects are used again when nobody holds them
  * any more (`renew`): a busy server has ten thousand queries a second, and what they leave behind took a fifth of the time.
+ *
+ * What is small shares a field with others (small.ts), and what few have stands in an object of its own (rare.ts): some twenty thousand
+ * are open at once at a busy server, and most stages wait for their memory.
  */
-export class Transaction {
+export class Transaction extends Small {
   /** Counts from 1 in order of start. */
   number = 0
   state = OPEN
@@ -30,33 +38,19 @@ export class Transaction {
   client: AddressId = NONE
   clientPort = 0
   seen: AddressId = NONE
-  seenPort = 0
   asked: AddressId = NONE
-  /** Where `asked` (and `server`) is the id of one of several servers with one address, the address's own id, as messages have it (nodes.ts). */
-  onWire: AddressId = NONE
   server: AddressId = NONE
-  serverPort = 0
-  /** TTL at the sightings nearest to the client and to the server: forwarding only ever lowers it. */
-  clientTtl = 0
-  serverTtl = 0
-  transport = 0
   /** Negative where it is not known: see matching.ts. */
   dnsId = NONE
   qname: NameId = NONE
-  nameCut = false
   qtype = NONE
   qclass = NONE
-  /** Header flags and OPT of the query. */
-  queryFlags = 0
+  /** OPT of the query. */
   edns = NONE
   ipId = NONE
   querySize = NONE
-  sinceSyn = Number.NaN
-  /** File of the query's sighting nearest to the client, and direction (Messages.direction) of the first. */
+  /** File of the query's sighting nearest to the client. */
   file = 0
-  /** The response was seen in that file too. */
-  delivered = false
-  direction = 0
 
   // When. Queries at their sighting nearest to the client, the last one also at the one nearest to the server.
   /** File in which the client's end of the last query, and of its response, was read. */
@@ -70,34 +64,20 @@ export class Transaction {
 
   // What came back.
   rcode = NONE
-  responseFlags = 0
   responseSize = NONE
   content = 0
-  addresses = 0
-  answerCount = 0
   cname: NameId = NONE
-  soa: NameId = NONE
   recordTtl = NONE
-  /** Smallest TTL of the response's sightings; 0 without. */
-  responseTtl = 0
-  /** The largest, and the file in which it was seen: the one nearest to the server. */
-  responseTopTtl = 0
+  /** The file in which `responseTopTtl` was seen: the one nearest to the server. */
   responseFile = NONE
-  answers: string[] | null = null
 
   // How often.
   retransmissions = 0
-  /** Times of the retransmitted queries; null without. */
-  resent: Time[] | null = null
   /** Messages seen for its queries and its response, the first ones included. */
   sightings = 1
-  /** Further responses to the same query. */
-  duplicates = 0
   // Interfaces (vantage * 4 + direction) that saw the current query, and the response: mostly one each, so an array is the exception.
   private queryVantage = NONE
-  private moreQueryVantages: number[] | null = null
   private responseVantage = NONE
-  private moreResponseVantages: number[] | null = null
   /** At how many the response, or the error in its place, was seen; 0 while there is none. */
   responseSightings = 0
   // Where it was seen first and last: mostly a query and its response.
@@ -105,18 +85,8 @@ export class Transaction {
   private firstFrame = NONE
   private secondFile = NONE
   private secondFrame = NONE
-  private moreFrames: number[] | null = null
-  /** How many entries of `frames` are of the first try; 0 while there was no other. */
-  framesOfFirstTry = 0
-  /** How many entries of `frames` there were when each further query was sent; null without. */
-  triesAt: number[] | null = null
   /** The entry of `frames` at which the response's begin; NONE without one. */
   responseFrom = NONE
-  /** What came in the response's place was a TCP reset, not ICMP. */
-  wasReset = false
-  /** The current query was seen behind a translation of its addresses, and so was the first one. */
-  translated = false
-  firstTranslated = false
 
   // What the later stages find out.
   /** The transactions that made a forwarder ask this one; null without. */
@@ -127,25 +97,17 @@ export class Transaction {
   enclosing: Transaction[] | null = null
   /** Where it stands among what forwarders may be working on (forwarding.ts). */
   nextWaiting: Transaction | null = null
-  isWaiting = false
   /** Number of the lookup that it belongs to, NONE. */
   lookup = NONE
-  /** A health check or loop probe: nobody's lookup. */
-  infrastructure = false
-  /** What its socket carries beside it (pools.ts), and whether a forwarder asked it for somebody who was not captured. */
-  socketUse = 0
-  isForOthers = false
   /** Of a lookup's transaction: the kind of waste that its query was, null where it was needed. Its retransmissions always are waste. */
   waste: WasteKind | null = null
 
-  // Where it stands in the open table (open-table.ts).
+  /** Where it stands in the open table (open-table.ts). */
   slot = 0
-  aliasKey = NONE
-  /** Its lookup is closed, and what it caused is told. */
-  isTold = false
-
   /** How many stages hold on to it; whoever lets go last gives it back (transactions.ts). */
   holders = 0
+
+  private rare: Rare | null = null
 
   /** Takes a query's first sighting. What the fields of the query are is set by matching.ts, all others as in a new object. */
   renew(vantage: number, file: number, frame: number): void {
@@ -154,51 +116,130 @@ export class Transaction {
     this.firstFile = file
     this.firstFrame = frame
     this.state = OPEN
-    this.delivered = false
-    this.onWire = NONE
-    this.translated = this.firstTranslated = false
     this.responseAtServer = Number.NaN
     this.end = Number.NaN
     this.rcode = NONE
-    this.responseFlags = 0
     this.responseSize = NONE
     this.content = 0
-    this.addresses = 0
-    this.answerCount = 0
     this.cname = NONE
-    this.soa = NONE
     this.recordTtl = NONE
-    this.responseTtl = this.responseTopTtl = 0
     this.responseFile = NONE
-    this.answers = null
     this.retransmissions = 0
-    this.resent = null
     this.sightings = 1
-    this.duplicates = 0
-    this.moreQueryVantages = null
     this.responseVantage = NONE
-    this.moreResponseVantages = null
     this.responseSightings = 0
     this.secondFile = NONE
     this.secondFrame = NONE
-    this.moreFrames = null
-    this.framesOfFirstTry = 0
-    this.triesAt = null
     this.responseFrom = NONE
-    this.wasReset = false
-    this.isTold = false
     this.causes = null
     this.effects = null
     this.enclosing = null
     this.nextWaiting = null
-    this.isWaiting = false
     this.lookup = NONE
-    this.infrastructure = false
-    this.socketUse = 0
-    this.isForOthers = false
     this.waste = null
-    this.aliasKey = NONE
+    this.clear()
+    this.rare = null
   }
+
+  // -- What few have ----------------------------------------------------------------------------------------------------------
+
+  /** To be read. */
+  private get known(): Readonly<Rare> {
+    return this.rare ?? NOTHING_RARE
+  }
+
+  /** To be written. */
+  private get own(): Rare {
+    this.rare ??= new Rare()
+    return this.rare
+  }
+
+  /** Where `asked` (and `server`) is the id of one of several servers with one address, the address's own id, as messages have it (nodes.ts). */
+  get onWire(): AddressId {
+    return this.known.onWire
+  }
+
+  set onWire(address: AddressId) {
+    this.own.onWire = address
+  }
+
+  /** Nanoseconds since the SYN of its connection (Messages.sinceSyn); NaN without. */
+  get sinceSyn(): number {
+    return this.known.sinceSyn
+  }
+
+  set sinceSyn(nanoseconds: number) {
+    if (!Number.isNaN(nanoseconds)) this.own.sinceSyn = nanoseconds
+  }
+
+  /** What the response says, as text; null where nobody wants it. */
+  get answers(): string[] | null {
+    return this.known.answers
+  }
+
+  set answers(answers: string[]) {
+    this.own.answers = answers
+  }
+
+  /** Further responses to the same query. */
+  get duplicates(): number {
+    return this.known.duplicates
+  }
+
+  set duplicates(responses: number) {
+    this.own.duplicates = responses
+  }
+
+  /** Its key in the open table behind SNAT; NONE without. */
+  get aliasKey(): number {
+    return this.known.aliasKey
+  }
+
+  set aliasKey(key: number) {
+    this.own.aliasKey = key
+  }
+
+  /** Times of the retransmitted queries; null without. */
+  get resent(): Time[] | null {
+    return this.known.resent
+  }
+
+  /** How many entries of `frames` there were when each further query was sent; null without. */
+  get triesAt(): readonly number[] | null {
+    return this.known.triesAt
+  }
+
+  /** How many entries of `frames` are of the first try; 0 while there was no other. */
+  get framesOfFirstTry(): number {
+    return this.known.triesAt?.[0] ?? 0
+  }
+
+  /** The first query was seen behind a translation of its addresses. */
+  get firstTranslated(): boolean {
+    return this.retransmissions === 0 ? this.translated : this.known.firstTranslated
+  }
+
+  /** The query was sent again, and seen there; `translated`: with other addresses. */
+  resend(time: Time, vantage: number, file: number, translated: boolean): void {
+    const { own } = this
+    if (own.resent === null) {
+      own.firstTranslated = this.translated
+      own.resent = [time]
+      own.triesAt = [this.framesLength]
+    } else {
+      own.resent.push(time)
+      own.triesAt?.push(this.framesLength)
+    }
+    this.translated = translated
+    this.retransmissions++
+    // Only who sees that one counts from now on.
+    this.queryVantage = vantage
+    own.queryVantages = null
+    this.lastQuery = this.lastQueryAtServer = time
+    this.timedIn = file
+  }
+
+  // -- Where it was seen ------------------------------------------------------------------------------------------------------
 
   /** True of an address, as a message has it, that it was sent to or that serves it. */
   isServer(address: AddressId): boolean {
@@ -209,7 +250,8 @@ export class Transaction {
   get frames(): number[] {
     const frames = [this.firstFile, this.firstFrame]
     if (this.secondFile !== NONE) frames.push(this.secondFile, this.secondFrame)
-    if (this.moreFrames) frames.push(...this.moreFrames)
+    const { frames: more } = this.known
+    if (more) frames.push(...more)
     return frames
   }
 
@@ -217,60 +259,62 @@ export class Transaction {
     if (this.secondFile === NONE) {
       this.secondFile = file
       this.secondFrame = frame
-    } else if (this.moreFrames) this.moreFrames.push(file, frame)
-    else this.moreFrames = [file, frame]
+      return
+    }
+    const { own } = this
+    if (own.frames) own.frames.push(file, frame)
+    else own.frames = [file, frame]
   }
 
   /** A capture other than `file` that saw it; NONE where there is none. */
   otherFile(file: number): number {
     if (this.firstFile !== file) return this.firstFile
     if (this.secondFile !== file) return this.secondFile
-    const { moreFrames } = this
-    if (moreFrames) for (let i = 0; i < moreFrames.length; i += 2) if (moreFrames[i] !== file) return moreFrames[i]
+    const { frames } = this.known
+    if (frames) for (let i = 0; i < frames.length; i += 2) if (frames[i] !== file) return frames[i]
     return NONE
   }
 
   /** The file of the i-th sighting, counted from 0. */
   fileAt(i: number): number {
-    return i === 0 ? this.firstFile : i === 1 ? this.secondFile : (this.moreFrames as number[])[2 * i - 4]
+    return i === 0 ? this.firstFile : i === 1 ? this.secondFile : (this.known.frames as number[])[2 * i - 4]
   }
 
   seenIn(file: number): boolean {
     if (this.firstFile === file || this.secondFile === file) return true
-    const { moreFrames } = this
-    if (moreFrames) for (let i = 0; i < moreFrames.length; i += 2) if (moreFrames[i] === file) return true
+    const { frames } = this.known
+    if (frames) for (let i = 0; i < frames.length; i += 2) if (frames[i] === file) return true
     return false
   }
 
   /** How many entries `frames` has. */
   get framesLength(): number {
-    return this.secondFile === NONE ? 2 : 4 + (this.moreFrames?.length ?? 0)
+    return this.secondFile === NONE ? 2 : 4 + (this.known.frames?.length ?? 0)
   }
 
   querySeenAt(vantage: number): boolean {
-    return this.queryVantage === vantage || (this.moreQueryVantages?.includes(vantage) ?? false)
+    return this.queryVantage === vantage || (this.known.queryVantages?.includes(vantage) ?? false)
   }
 
   addQueryVantage(vantage: number): void {
-    if (this.moreQueryVantages) this.moreQueryVantages.push(vantage)
-    else this.moreQueryVantages = [vantage]
-  }
-
-  /** The query was sent again: only who sees that counts from now on. */
-  restartQueryVantages(vantage: number): void {
-    this.queryVantage = vantage
-    this.moreQueryVantages = null
+    const { own } = this
+    if (own.queryVantages) own.queryVantages.push(vantage)
+    else own.queryVantages = [vantage]
   }
 
   responseSeenAt(vantage: number): boolean {
     if (this.responseSightings === 0) return false
-    return this.responseVantage === vantage || (this.moreResponseVantages?.includes(vantage) ?? false)
+    return this.responseVantage === vantage || (this.known.responseVantages?.includes(vantage) ?? false)
   }
 
   addResponseVantage(vantage: number): void {
-    if (this.responseSightings++ === 0) this.responseVantage = vantage
-    else if (this.moreResponseVantages) this.moreResponseVantages.push(vantage)
-    else this.moreResponseVantages = [vantage]
+    if (this.responseSightings++ === 0) {
+      this.responseVantage = vantage
+      return
+    }
+    const { own } = this
+    if (own.responseVantages) own.responseVantages.push(vantage)
+    else own.responseVantages = [vantage]
   }
 }
 

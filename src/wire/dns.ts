@@ -112,7 +112,6 @@ export function makeRow(decoder: Decoder, bytes: number): number {
   m.content[row] = 0
   m.addresses[row] = 0
   m.cname[row] = NONE
-  m.soa[row] = NONE
   m.recordTtl[row] = NONE
   m.sinceSyn[row] = Number.NaN
   return row
@@ -229,7 +228,6 @@ function readResponse(decoder: Decoder, m: Messages, row: number, at: number, be
   let position = behind
   let i = 0
   for (; i < records; i++) {
-    const owner = position
     position = skipName(bytes, position, end)
     if (position < 0 || position + 10 > end) break
     const type = (bytes[position] << 8) | bytes[position + 1]
@@ -249,9 +247,8 @@ function readResponse(decoder: Decoder, m: Messages, row: number, at: number, be
         else content |= HAS_ASKED_TYPE
       }
     } else if (i < authority) {
-      if (type === SOA && m.soa[row] === NONE) {
+      if (type === SOA && (content & HAS_SOA) === 0) {
         content |= HAS_SOA
-        m.soa[row] = internName(decoder, at, owner, end)
         // RFC 2308 5: the SOA's own TTL or its last field, whichever is less.
         negativeTtl = ttlAt(bytes, position + 4)
         if (fence <= end && fence - rdata >= 22) negativeTtl = Math.min(negativeTtl, ttlAt(bytes, fence - 4))

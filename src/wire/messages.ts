@@ -37,7 +37,6 @@ export function newMessages(capacity: number, keepBytes: boolean): Messages {
     content: new Uint8Array(capacity),
     addresses: new Uint16Array(capacity),
     cname: new Int32Array(capacity),
-    soa: new Int32Array(capacity),
     recordTtl: new Int32Array(capacity),
     sinceSyn: new Float64Array(capacity),
     bytes: Buffer.alloc(keepBytes ? BLOCK_BYTES : 0),
