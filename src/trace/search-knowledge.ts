@@ -86,7 +86,7 @@ export function holdAgainst(
   learned: readonly string[],
   ndots: Ndots,
   expected: Expected,
-  nodeDomains: string[] | null,
+  nodeDomains: readonly string[] | null,
 ): void {
   const { complete } = knowledge
   // Where the name as it is follows the last domain that was seen, nodes add no more.
@@ -107,10 +107,9 @@ const MANY_STEPS = 8
  * A pod that never walked to the end shows a part of its list; the pods of one cluster share its tail (cluster domain and the node's
  * own domains), so the part is completed with what the others have behind it (I5).
  */
-export function shareTail(all: readonly SearchKnowledge[]): void {
-  const tail = commonTail(all)
+export function shareTail(lists: readonly SearchKnowledge[], tail: readonly string[]): void {
   if (tail.length === 0) return
-  for (const knowledge of all) {
+  for (const knowledge of lists) {
     if (knowledge.list.length === 0 || (knowledge.expected && !knowledge.contradicted)) continue
     const [first, ...others] = knowledge.list
     const hasEnd = namespaceOf(first) !== null && others.length < tail.length && others.at(-1) === tail.at(-1)
@@ -129,7 +128,7 @@ export function shareTail(all: readonly SearchKnowledge[]): void {
 }
 
 /** What most lists have behind the pod's own namespace. */
-function commonTail(all: readonly SearchKnowledge[]): readonly string[] {
+export function commonTail(all: readonly SearchKnowledge[]): readonly string[] {
   const tails = new Map<string, { list: readonly string[]; count: number }>()
   for (const { list } of all) {
     if (list.length < 2) continue

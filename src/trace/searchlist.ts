@@ -3,13 +3,13 @@
  * with the next search domain. Rules I1 to I6 of the grouping rules that ARCHITECTURE.md describes.
  */
 import { A, AAAA, NOERROR } from '../codes.ts'
-import { type AddressId, HAS_CNAME, NONE, type PodDns, type ResolvConf, type Time } from '../model.ts'
+import { type AddressId, HAS_CNAME, NONE, type PodDns, type Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
+import { Completion, type Files } from './completion.ts'
 import { Denials } from './denials.ts'
-import { expectedOfConf, expectedOfPod, nodeDomainsOf } from './expected.ts'
 import { type Client, countWalk, crosses, doubtFirst, holding, type Learner, learnWhole, makeList } from './learner.ts'
 import { isLong, newNdots, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
-import { holdAgainst, NOTHING_KNOWN, type SearchKnowledge, shareTail } from './search-knowledge.ts'
+import { NOTHING_KNOWN, type SearchKnowledge } from './search-knowledge.ts'
 import { type Observation, observationOf } from './search-path.ts'
 import type { SearchStep, Steps } from './steps.ts'
 import { beginsWithBase, endsWithSuffix, namespaceOf } from './suffix.ts'
@@ -31,13 +31,6 @@ const MOST_DENIED = 2048
 const LONG_NAMES = 16
 const NO_NAMES: readonly string[] = []
 
-/** What the user's files say of resolvers. */
-export interface Files {
-  zone: string | null
-  resolvConf: ResolvConf | null
-  pods: ReadonlyMap<AddressId, PodDns>
-}
-
 /**
  * Knowledge is kept per client and server: behind a node's address sit processes with different resolv.conf, and the server that each
  * asks is what tells them apart. Of a client whose walks go from server to server there is one for all of them.
@@ -56,20 +49,18 @@ export class SearchLists {
   private readonly denied: Client[] = []
   /** How often lists were made: between two times none of them changes. */
   private learnt = 0
-  private allSuffixes: string[] | null = null
-  /** The domains that nodes add to lists, as far as they are known. */
-  nodeDomains: readonly string[] = []
+  private allSuffixes: readonly string[] | null = null
   private readonly names: Names
   private readonly files: Files
-  /** The user's files may say something of a client that is new. */
-  private isNew = false
-  /** The cluster domain where a pod of a known namespace asked for a service of its own. */
-  private zoneOfNames: string | null = null
+  private readonly completion: Completion
+  /** New clients of which the user's files may say something. */
+  private newcomers: Client[] = []
 
   constructor(names: Names, steps: Steps, files: Files) {
     this.names = names
     this.steps = steps
     this.files = files
+    this.completion = new Completion(files)
   }
 
   /** Looks at a client's transactions in order of start, before they are grouped. */
@@ -102,8 +93,7 @@ export class SearchLists {
     const mark = `.${namespace}.svc.`
     const at = name.lastIndexOf(mark)
     if (at < 0) return
-    const zone = name.slice(at + mark.length)
-    if (this.zoneOfNames === null || zone.length < this.zoneOfNames.length) this.zoneOfNames = zone
+    this.completion.noteZone(name.slice(at + mark.length))
   }
 
   /** Where there are too many that remember any, those forget whose last one is oldest: a walk goes on at once. */
@@ -198,46 +188,38 @@ export class SearchLists {
   /** Makes the lists of all observations so far; in between of those that may have changed them. */
   learn(atEnd: boolean): void {
     if (atEnd) for (const learner of this.every()) if (learner.steps.length > 0) this.mark(learner)
-    if (this.changed.length === 0 && !this.isNew) return
+    if (this.changed.length === 0 && this.newcomers.length === 0) return
     this.learnt++
     const clients = new Set<Client>()
     // Where all lists are what they were, so is what they say of each other.
-    let differ = atEnd || this.isNew
+    let differ = atEnd || this.newcomers.length > 0
     for (const learner of this.changed) {
       learner.changed = false
       if (makeList(learner, learner.steps, atEnd)) differ = true
       clients.add(learner.client)
     }
     for (const client of clients) if (learnWhole(client, atEnd)) differ = true
+    for (const client of this.newcomers) clients.add(client)
     this.changed = []
-    this.isNew = false
-    if (!differ) return
-    this.allSuffixes = null
-    this.weighFiles()
-    shareTail([...this.byClient.values()].flatMap(holding).map(({ knowledge }) => knowledge))
+    this.newcomers = []
+    if (differ) this.complete(clients, atEnd)
   }
 
-  /** Holds what was learned against what the user's files say. */
-  private weighFiles(): void {
-    const { resolvConf, pods } = this.files
-    const zone = this.files.zone ?? this.zone ?? this.zoneOfNames
-    const lists = resolvConf ? [resolvConf.search] : [...this.every()].map(({ learned }) => learned)
-    const nodeDomains = nodeDomainsOf(lists, zone)
-    if (nodeDomains && nodeDomains.join(' ') !== this.nodeDomains.join(' ')) this.nodeDomains = nodeDomains
-    if (resolvConf === null && pods.size === 0) return
-    for (const client of this.byClient.values()) {
-      const all = [...client.atServer, this.crossingsOf(client)]
-      const learnedNothing = all.every(({ learned }) => learned.length === 0)
-      for (const learner of all) {
-        const isLikeConf = resolvConf !== null && (learnedNothing ? client.asksInConf : learner.learned.length > 0)
-        const expected = client.pod
-          ? expectedOfPod(client.pod, zone)
-          : isLikeConf
-            ? expectedOfConf(resolvConf, learner.learned)
-            : null
-        if (expected) holdAgainst(learner.knowledge, learner.learned, learner.ndots, expected, nodeDomains)
-      }
-    }
+  /** Completes the lists of these clients, or those of all where what they have in common may be another. */
+  private complete(changed: Set<Client>, atEnd: boolean): void {
+    const { completion, byClient } = this
+    if (this.files.pods.size > 0 || this.files.resolvConf !== null)
+      for (const client of changed) this.crossingsOf(client)
+    if (atEnd || completion.isDue(changed.size, byClient.size)) {
+      this.allSuffixes = null
+      completion.lookAtAll([...this.every()], this.zone)
+      completion.completeAll([...byClient.values()])
+    } else this.allSuffixes = withSuffixes(this.suffixes, completion.complete([...changed]))
+  }
+
+  /** The domains that nodes add to lists, as far as they are known. */
+  get nodeDomains(): readonly string[] {
+    return this.completion.nodeDomains
   }
 
   /** What is known of a client when it asks one server; where that is nothing, what is known of it at all. */
@@ -327,7 +309,6 @@ export class SearchLists {
       if (client.atServer.length === 0) client.atServer = [learner]
       else client.atServer.push(learner)
       this.learners.set(key, learner)
-      if (learner.knowledge.list.length > 0) this.allSuffixes = null
     }
     learner.client.last = learner
     return learner
@@ -352,7 +333,7 @@ export class SearchLists {
       pod: this.files.pods.get(address) ?? null,
       asksInConf: false,
     }
-    this.isNew ||= client.pod !== null || this.files.resolvConf !== null
+    if (client.pod !== null || this.files.resolvConf !== null) this.newcomers.push(client)
     if (client.pod !== null) this.crossingsOf(client)
     this.byClient.set(address, client)
     this.clients[address] = client
@@ -421,4 +402,11 @@ function isAnswered(client: Client, t: Transaction): boolean {
 /** True for the other leg of the candidate that a step led to, and for its repetition after silence. */
 function isSameCandidate({ led }: Client, t: Transaction): boolean {
   return led.qname === t.qname && t.start - led.start <= (led.silent ? LONGEST_TIMER : STEP_GAP)
+}
+
+/** With the domains of these lists. */
+function withSuffixes(suffixes: readonly string[], lists: readonly SearchKnowledge[]): readonly string[] {
+  const all = new Set(suffixes)
+  for (const { list } of lists) for (const suffix of list) all.add(suffix)
+  return all.size === suffixes.length ? suffixes : [...all]
 }
