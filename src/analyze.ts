@@ -23,6 +23,7 @@ import {
 } from './model.ts'
 import { assemble } from './report/assemble.ts'
 import { lookupFilter } from './report/filter.ts'
+import { limitIssues } from './report/limits.ts'
 import { captureRecords, messageRecord } from './report/message-record.ts'
 import { hopRecord, lookupRecord, type RecordContext } from './report/records.ts'
 import type { Identities } from './trace/identity.ts'
@@ -195,7 +196,8 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
   )
   const findings = examination.conclude()
   sinks.finished?.(trace, context)
-  return assemble({ version: VERSION, captures, clocks, trace, issues: issues.list, findings, slowest, flows, context })
+  const all = [...issues.list, ...limitIssues(trace.sums.limit, examination.limit, context.files)]
+  return assemble({ version: VERSION, captures, clocks, trace, issues: all, findings, slowest, flows, context })
 }
 
 /**

@@ -159,6 +159,10 @@ export const ISSUES: Record<string, string> = {
     "Hubble's relay could not reach nodes, or lost them: their flows are missing from then on, and queries of their pods with them.",
   'addresses-limit': 'DNS packets of more addresses than dnstrail tells apart; they were left out.',
   'names-limit': 'DNS messages with more different names than dnstrail tells apart; their lookups were left out.',
+  'sums-limit':
+    'A row of the top lists may lack as many as {error} of its queries, and a rare one may be missing; totals are exact. There were more names, clients or search domains than dnstrail sums up, and those with the fewest queries were forgotten.',
+  'findings-limit':
+    'A finding may miss a rare name, client or server, and its numbers may be too low by as many as {error}; totals are exact. There were more of them than findings keep apart, and those seen least were forgotten.',
   'tcp-forgotten':
     'More TCP connections with DNS servers were open than dnstrail keeps; the oldest were forgotten between two messages, at no loss but their opening time.',
   'tcp-limit': 'More DNS over TCP was under way than dnstrail keeps; the oldest half messages were given up.',

@@ -569,6 +569,8 @@ export interface Report {
     byResolver: WasteRow[]
     byNamespace: WasteRow[]
     byWorkload: WasteRow[]
+    /** Queries that a row of such a list may lack at most; only of lists that had more keys than are kept. */
+    mayLack?: { byClient?: number; byName?: number; bySuffix?: number; byResolver?: number }
   }
   /** Single changes of the pods' configuration that would save queries: those that break nothing first, then by what they save. */
   changes: ChangeRow[]

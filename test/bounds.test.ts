@@ -1,22 +1,7 @@
 /** What keeps memory bounded: small tables and sums that many names and clients have one of. */
 import { expect, test } from 'vitest'
-import { Rows } from '../src/findings/rows.ts'
-import { NONE } from '../src/model.ts'
 import { Histogram } from '../src/trace/quantiles.ts'
 import { leads, type Observations, observationOf } from '../src/trace/search-path.ts'
-
-test('rows keep what comes first, and know it again', () => {
-  const rows = new Rows(2, 1000)
-  for (let key = 0; key < 3000; key++) {
-    const row = rows.of(key * 0x200000 + 7)
-    expect(row).toBe(key < 1000 ? key : NONE)
-    if (row !== NONE) rows.add(row, 1)
-  }
-  expect(rows.size).toBe(1000)
-  expect(rows.find(999 * 0x200000 + 7)).toBe(999)
-  expect(rows.find(1000 * 0x200000 + 7)).toBe(NONE)
-  expect([rows.get(5, 0), rows.get(5, 1), rows.keyOf(5)]).toEqual([0, 1, 5 * 0x200000 + 7])
-})
 
 test('a few samples have the quantiles that many have', () => {
   const waits = [0.3, 0.31, 5, 12, 0.3, 4000]

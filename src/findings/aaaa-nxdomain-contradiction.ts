@@ -3,12 +3,12 @@ import { A, AAAA, NOERROR, NXDOMAIN } from '../codes.ts'
 import { type AddressId, type NameId, NONE } from '../model.ts'
 import { count, plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
+import { Tally } from '../trace/tally.ts'
 import type { Hop } from '../trace/trace.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import { Rows } from './rows.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { listed, nameOf, serverRole, type World, whoAll } from './world.ts'
 
 /** A name may be created or deleted between A and AAAA once; not twice, and never the other way round. */
@@ -47,8 +47,8 @@ const SERVERS = 0x200000
 class AaaaNxdomainContradiction implements Observer {
   private readonly world: World
   /** By name and server. */
-  private readonly answers = new Rows(COLUMNS)
-  /** By row: answers of NXDOMAIN to AAAA. */
+  private readonly answers = new Rows(COLUMNS, key => this.frames.delete(key))
+  /** By the same keys: answers of NXDOMAIN to AAAA. */
   private readonly frames = new Map<number, FrameSample>()
   private readonly failed = new Tally<string, { lookups: number; clients: Set<AddressId> }>(() => ({
     lookups: 0,
@@ -67,27 +67,26 @@ class AaaaNxdomainContradiction implements Observer {
     const isDenial = t.rcode === NXDOMAIN && t.qtype === AAAA
     if (isDenial && answers.find(key) === NONE && !isDeciding(lookup, t.qname)) return
     const row = answers.of(key)
-    if (row === NONE) return
     // Where A is denied too, nothing contradicts, whatever comes after.
     if (answers.get(row, A_NXDOMAIN) > 0) return
     if (t.qtype === A) {
       if (t.rcode === NXDOMAIN) {
         answers.add(row, A_NXDOMAIN)
-        this.frames.delete(row)
+        this.frames.delete(key)
       } else if (t.rcode === NOERROR && t.addresses > 0 && t.cname === NONE) answers.add(row, ADDRESSES)
     } else if (isDenial) {
       answers.add(row, AAAA_NXDOMAIN)
-      this.noteFrames(row, t)
+      this.noteFrames(key, t)
     } else answers.add(row, AAAA_OTHER)
   }
 
-  private noteFrames(row: number, t: Transaction): void {
-    const frames = this.frames.get(row)
+  private noteFrames(key: number, t: Transaction): void {
+    const frames = this.frames.get(key)
     if (frames) frames.add(t)
     else {
       const first = new FrameSample()
       first.add(t)
-      this.frames.set(row, first)
+      this.frames.set(key, first)
     }
   }
 
@@ -96,7 +95,6 @@ class AaaaNxdomainContradiction implements Observer {
     const { name, transactions } = lookup.candidates[lookup.deciding]
     if (!transactions.some(t => t.qtype === A && t.state === ANSWERED && t.addresses > 0)) return
     const failed = this.failed.of(name)
-    if (!failed) return
     failed.lookups++
     failed.clients.add(lookup.client)
   }
@@ -126,10 +124,10 @@ class AaaaNxdomainContradiction implements Observer {
     // Where the upstream is seen too, CoreDNS only passes on what it was told.
     const upstream = wrong.filter(a => serverRole(this.world, a.server) === 'upstream')
     const servers = new Set((upstream.length > 0 ? upstream : wrong).map(a => a.server))
-    const failed = names.map(name => this.failed.map.get(name)).filter(f => f !== undefined)
+    const failed = names.map(name => this.failed.get(name)).filter(f => f !== undefined)
     const lookups = failed.reduce((n, f) => n + f.lookups, 0)
     const frames = new FrameSample()
-    for (const { row } of wrong) frames.addAll(this.frames.get(row) as FrameSample)
+    for (const { row } of wrong) frames.addAll(this.frames.get(this.answers.keyOf(row)) as FrameSample)
     const nxdomain = wrong
       .filter(a => servers.has(a.server))
       .reduce((n, a) => n + this.answers.get(a.row, AAAA_NXDOMAIN), 0)
@@ -151,7 +149,12 @@ template IN AAAA {
         clients: new Set(failed.flatMap(f => [...f.clients])),
         servers,
         frames,
-        confidence: nxdomain >= 3 * MIN_ANSWERS ? 'high' : 'medium',
+        // What was forgotten of a name may have been what it is said never to have got.
+        confidence: wrong.some(({ row }) => !this.answers.isWhole(row))
+          ? 'low'
+          : nxdomain >= 3 * MIN_ANSWERS
+            ? 'high'
+            : 'medium',
         names,
       },
     ]

@@ -1,10 +1,11 @@
 /** cache-hit-share: a cache that hardly ever answers from its memory. */
-import type { AddressId } from '../model.ts'
+import { type AddressId, NONE } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
+import { Tally } from '../trace/tally.ts'
 import type { Hop } from '../trace/trace.ts'
 import { FrameSample } from './frame-sample.ts'
+import { Rows } from './rows.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { isClusterDns, type World, who } from './world.ts'
 
 /** A cache has to warm up: fewer answers than this tell of the beginning only. */
@@ -33,12 +34,11 @@ interface Cache {
   misses: number
   repeated: number
   shortLived: number
-  names: Set<number>
+  /** Questions that it passed on: by name and type. */
+  questions: Rows
   clients: Set<AddressId>
   frames: FrameSample
 }
-
-const MOST_NAMES = 10_000
 
 class CacheHitShare implements Observer {
   private readonly world: World
@@ -47,7 +47,7 @@ class CacheHitShare implements Observer {
     misses: 0,
     repeated: 0,
     shortLived: 0,
-    names: new Set(),
+    questions: new Rows(0),
     clients: new Set(),
     frames: new FrameSample(),
   }))
@@ -59,22 +59,22 @@ class CacheHitShare implements Observer {
   hop({ transaction: t, forwarder, servedFrom }: Hop): void {
     if (forwarder || servedFrom === null || servedFrom === 'authoritative') return
     const cache = this.caches.of(t.server)
-    if (!cache) return
     if (servedFrom === 'cache' || servedFrom === 'stale') cache.hits++
     else {
       cache.misses++
       const question = t.qname * 0x1_0000 + t.qtype
-      if (cache.names.has(question)) {
+      if (cache.questions.find(question) !== NONE) {
         cache.repeated++
         cache.frames.add(t)
         cache.clients.add(t.client)
-      } else if (cache.names.size < MOST_NAMES) cache.names.add(question)
+      }
+      cache.questions.of(question)
       if (t.recordTtl >= 0 && t.recordTtl <= SHORT_TTL) cache.shortLived++
     }
   }
 
   conclude(): Draft[] {
-    return [...this.caches.map]
+    return [...this.caches]
       .filter(([address, c]) => {
         const all = c.hits + c.misses
         // Names that are asked for once each cannot be cached: that is the clients' doing, not the cache's.

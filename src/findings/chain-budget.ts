@@ -2,10 +2,10 @@
 import type { AddressId, Time } from '../model.ts'
 import { plural, roughDuration, share } from '../quantities.ts'
 import type { Candidate, Lookup } from '../trace/lookup.ts'
+import { Tally } from '../trace/tally.ts'
 import { ANSWERED, CAPTURE_ENDED, OPEN } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { type World, whoAll, zoneOf } from './world.ts'
 
 /** No resolver's timer is shorter (options timeout:1). */
@@ -73,7 +73,7 @@ class ChainBudget implements Observer {
 
   conclude(): Draft[] {
     if (zoneOf(this.world) === null || this.lookups < MIN_LOOKUPS || this.longest < PATIENCE) return []
-    const servers = [...this.servers.map.keys()]
+    const servers = [...this.servers.keys()]
     return [
       {
         what: `${plural(this.lookups, 'lookup')} waited for ${whoAll(this.world, servers)} on several candidates in turn, the longest ${roughDuration(this.longest / 1e6)}: ${this.name}, ${this.candidates} candidates that were not answered in time (${share(this.lookups, this.all)} of all lookups).`,
@@ -90,7 +90,7 @@ class ChainBudget implements Observer {
             value: "2"`,
         count: this.lookups,
         share: this.lookups / this.all,
-        clients: this.clients.map.keys(),
+        clients: this.clients.keys(),
         servers,
         frames: this.frames,
         confidence: this.lookups >= 5 * MIN_LOOKUPS ? 'high' : 'medium',

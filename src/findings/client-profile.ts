@@ -2,10 +2,10 @@
 import type { AddressId } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
+import { Tally } from '../trace/tally.ts'
 import type { LookupWasteSums } from '../trace/waste.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { type World, whoAll } from './world.ts'
 
 /** A handful of copies costs nothing. */
@@ -41,7 +41,6 @@ class ClientProfile implements Observer {
 
   lookup(lookup: Lookup, waste: LookupWasteSums): void {
     const client = this.clients.of(lookup.client)
-    if (!client) return
     client.queries += waste.queries
     if (waste.kinds.fanOut === 0) return
     client.copies += waste.kinds.fanOut
@@ -53,7 +52,7 @@ class ClientProfile implements Observer {
   }
 
   conclude(): Draft[] {
-    const clients = [...this.clients.map]
+    const clients = [...this.clients]
       .filter(([, c]) => c.copies >= MIN_COPIES)
       .sort((a, b) => b[1].copies - a[1].copies)
     if (clients.length === 0) return []

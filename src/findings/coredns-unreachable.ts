@@ -3,11 +3,11 @@ import { SERVFAIL } from '../codes.ts'
 import { type AddressId, NONE, TCP, type Time } from '../model.ts'
 import { plural } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
+import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction, UNANSWERED, UNREACHED } from '../trace/transaction.ts'
 import { kept } from '../trace/transactions.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { clientRole, isClusterDns, serverRole, type World, whoAll } from './world.ts'
 
 /** A CoreDNS pod that is replaced makes a few lookups fail for a moment; this many are more than a moment. */
@@ -58,6 +58,43 @@ interface Dead {
   first: Transaction
 }
 
+/** Who was answered by whom, and when. What is oldest is forgotten, which costs no more than a sentence. */
+class Served {
+  /** By client, server and step of time. */
+  private readonly answers = new Tally<string, Answered>(() => ({
+    client: NONE,
+    server: NONE,
+    step: NONE,
+    first: 0,
+    last: 0,
+    answered: 0,
+  }))
+  /** The latest of each client: nearly always the one that is meant. By address. */
+  private readonly latest: Answered[] = []
+
+  get list(): readonly Answered[] {
+    return this.answers.values()
+  }
+
+  note(t: Transaction): void {
+    const step = Math.floor(t.end / STEP)
+    let entry: Answered | undefined = this.latest[t.client]
+    if (!entry || entry.server !== t.server || entry.step !== step) {
+      entry = this.answers.of(`${t.client} ${t.server} ${step}`)
+      entry.step = step
+      this.latest[t.client] = entry
+    }
+    if (entry.answered === 0) {
+      entry.client = t.client
+      entry.server = t.server
+      entry.first = entry.last = t.end
+    }
+    entry.first = Math.min(entry.first, t.end)
+    entry.last = Math.max(entry.last, t.end)
+    entry.answered++
+  }
+}
+
 class CorednsUnreachable implements Observer {
   private readonly world: World
   private readonly dead: Dead[] = []
@@ -68,18 +105,7 @@ class CorednsUnreachable implements Observer {
   private readonly failing = new Tally<AddressId, { lookups: number; clients: Set<AddressId>; frames: FrameSample }>(
     () => ({ lookups: 0, clients: new Set(), frames: new FrameSample() }),
   )
-  /** Answers by client, server and step of time. */
-  private readonly answers = new Tally<string, Answered>(() => ({
-    client: NONE,
-    server: NONE,
-    step: NONE,
-    first: 0,
-    last: 0,
-    answered: 0,
-  }))
-
-  /** The latest of each client: nearly always the one that is meant. By address. */
-  private readonly latest: Answered[] = []
+  private readonly served = new Served()
 
   constructor(world: World) {
     this.world = world
@@ -96,7 +122,7 @@ class CorednsUnreachable implements Observer {
       queries += 1 + t.retransmissions
       if (t.state === ANSWERED) {
         answered++
-        this.noteAnswer(t)
+        this.served.note(t)
         if (t.rcode === SERVFAIL && this.isService(t)) failed ??= t
       } else if (t.state === UNREACHED) refused = true
       else if (t.state !== UNANSWERED && t.responseSightings === 0) unknown++
@@ -125,28 +151,8 @@ class CorednsUnreachable implements Observer {
     return t.qname !== NONE && this.world.tables.names.isService(t.qname)
   }
 
-  private noteAnswer(t: Transaction): void {
-    const step = Math.floor(t.end / STEP)
-    let entry: Answered | null = this.latest[t.client] ?? null
-    if (!entry || entry.server !== t.server || entry.step !== step) {
-      entry = this.answers.of(`${t.client} ${t.server} ${step}`)
-      if (!entry) return
-      entry.step = step
-      this.latest[t.client] = entry
-    }
-    if (entry.answered === 0) {
-      entry.client = t.client
-      entry.server = t.server
-      entry.first = entry.last = t.end
-    }
-    entry.first = Math.min(entry.first, t.end)
-    entry.last = Math.max(entry.last, t.end)
-    entry.answered++
-  }
-
   private noteFailure(t: Transaction): void {
     const failing = this.failing.of(t.server)
-    if (!failing) return
     failing.lookups++
     failing.clients.add(t.client)
     failing.frames.add(t)
@@ -159,7 +165,7 @@ class CorednsUnreachable implements Observer {
       const role = serverRole(this.world, server)
       return role === 'coredns' || role === 'node-local-cache' || (forService && role !== 'upstream')
     })
-    const failing = [...this.failing.map].filter(([server]) => serverRole(this.world, server) === 'node-local-cache')
+    const failing = [...this.failing].filter(([server]) => serverRole(this.world, server) === 'node-local-cache')
     const servfails = failing.reduce((n, [, f]) => n + f.lookups, 0)
     const lookups = dead.length + this.more + servfails
     if (lookups < MIN_LOOKUPS) return []
@@ -223,9 +229,7 @@ kubectl get networkpolicies -A`,
   /** A sentence where other clients were answered by the same server while some got silence. */
   private othersWereServed(silent: readonly Dead[]): string {
     const alone = silent.filter(d =>
-      [...this.answers.map.values()].some(
-        a => a.server === d.server && a.client !== d.client && a.last > d.start && a.first < d.end,
-      ),
+      this.served.list.some(a => a.server === d.server && a.client !== d.client && a.last > d.start && a.first < d.end),
     )
     if (alone.length === 0) return ''
     const clients = new Set(alone.map(d => d.client))
@@ -237,7 +241,7 @@ kubectl get networkpolicies -A`,
     if (dead.length === 0) return ''
     const from = Math.min(...dead.map(d => d.start))
     const to = Math.max(...dead.map(d => d.end))
-    const direct = [...this.answers.map.values()].filter(
+    const direct = this.served.list.filter(
       a =>
         a.last > from &&
         a.first < to &&

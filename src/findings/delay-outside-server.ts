@@ -1,11 +1,11 @@
 /** delay-outside-server: answers are late, although the servers that were asked were quick. */
 import { type AddressId, NONE, type ServedFrom, type Time } from '../model.ts'
 import { count, plural, roughDuration, share } from '../quantities.ts'
+import { Tally } from '../trace/tally.ts'
 import type { Hop } from '../trace/trace.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { isClusterDns, type World, whoAll } from './world.ts'
 
 /** People notice a pause of this length, and no healthy network or process makes one. */
@@ -75,7 +75,6 @@ class DelayOutsideServer implements Observer {
     const clocks = this.isOneCapture ? NONE : clocksOf(t)
     if (!isLate && clocks === NONE) return
     const late = this.byServer.of((clocks + 1) * 0x200000 + t.server)
-    if (!late) return
     late.server = t.server
     late.clocks = clocks
     const place = isLate ? placeOf(t, servedFrom) : null
@@ -91,7 +90,7 @@ class DelayOutsideServer implements Observer {
   }
 
   conclude(): Draft[] {
-    const told = [...this.byServer.map.values()].filter(
+    const told = [...this.byServer.values()].filter(
       l => l.late > 0 && (l.clocks === NONE || l.quick >= l.late) && (!isHeld(l) || isClusterDns(this.world, l.server)),
     )
     const late = told.reduce((n, l) => n + l.late, 0)

@@ -3,11 +3,11 @@ import { NOERROR, NXDOMAIN } from '../codes.ts'
 import { type AddressId, NONE, type Time } from '../model.ts'
 import { count, share } from '../quantities.ts'
 import { hasAnswer } from '../trace/outcome.ts'
+import { Tally } from '../trace/tally.ts'
 import type { Hop } from '../trace/trace.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { isClusterDns, type World, who } from './world.ts'
 
 /** Entries of the denial cache of CoreDNS where the Corefile says nothing. */
@@ -46,7 +46,9 @@ interface Server {
   mostDenials: number
   answers: number
   denied: number
-  byClient: Map<AddressId, number>
+  /** Different names within a minute, of all minutes; by client the most frequent. */
+  names: number
+  byClient: Tally<AddressId, { names: number }>
   frames: FrameSample
 }
 
@@ -65,7 +67,8 @@ class DenialCachePressure implements Observer {
       mostDenials: 0,
       answers: 0,
       denied: 0,
-      byClient: new Map(),
+      names: 0,
+      byClient: new Tally(() => ({ names: 0 }), MOST_CLIENTS),
       frames: new FrameSample(),
     }),
     MOST_SERVERS,
@@ -78,7 +81,6 @@ class DenialCachePressure implements Observer {
   hop({ transaction: t, forwarder }: Hop): void {
     if (forwarder || t.state !== ANSWERED || t.qname === NONE) return
     const server = this.servers.of(t.server)
-    if (!server) return
     server.answers++
     if (t.rcode !== NXDOMAIN && (t.rcode !== NOERROR || hasAnswer(t))) return
     server.denied++
@@ -93,8 +95,8 @@ class DenialCachePressure implements Observer {
     if ((server.bits[bit >>> 5] & mask) === 0) {
       server.bits[bit >>> 5] |= mask
       server.set++
-      const asked = server.byClient.get(t.client)
-      if (asked !== undefined || server.byClient.size < MOST_CLIENTS) server.byClient.set(t.client, (asked ?? 0) + 1)
+      server.names++
+      server.byClient.of(t.client).names++
       server.frames.add(t)
     }
   }
@@ -112,15 +114,14 @@ class DenialCachePressure implements Observer {
   }
 
   conclude(): Draft[] {
-    for (const server of this.servers.map.values()) this.close(server)
-    return [...this.servers.map]
+    for (const server of this.servers.values()) this.close(server)
+    return [...this.servers]
       .filter(([address, s]) => s.most >= MIN_SHARE * DENIAL_CACHE && isClusterDns(this.world, address))
       .map(([address, s]) => {
-        const clients = [...s.byClient].sort((a, b) => b[1] - a[1])
-        const names = [...s.byClient.values()].reduce((n, asked) => n + asked, 0)
-        const [hottest, most] = clients[0]
+        const clients = [...s.byClient].sort((a, b) => b[1].names - a[1].names)
+        const [hottest, { names: most }] = clients[0]
         const blame =
-          most * 2 >= names ? ` ${who(this.world, hottest)} asked for ${share(most, names)} of these names.` : ''
+          most * 2 >= s.names ? ` ${who(this.world, hottest)} asked for ${share(most, s.names)} of these names.` : ''
         return {
           what: `${who(this.world, address)} denied about ${count(roughly(s.most))} different questions within a minute (${count(s.mostDenials)} denials); its denial cache holds ${count(DENIAL_CACHE)} unless the Corefile says otherwise.${blame}`,
           why: 'Negative answers push each other out of the cache, and repeated misses go on to the next server.',

@@ -2,9 +2,9 @@
 import type { AddressId } from '../model.ts'
 import { plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
+import { Tally } from '../trace/tally.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { listed, type World, zoneOf } from './world.ts'
 
 export const digWithoutSearch: Rule = {
@@ -45,11 +45,9 @@ class DigWithoutSearch implements Observer {
     const suffix = lookup.suffixes[lookup.deciding]
     if (suffix !== null) {
       if (lookup.outcome !== 'answered') return
-      const searched = this.searched.of(lookup.base)
-      if (searched) searched.suffix = suffix
+      this.searched.of(lookup.base).suffix = suffix
     } else if (lookup.resolver === 'dig' && lookup.candidates.length === 1 && lookup.outcome === 'nxdomain') {
       const denied = this.denied.of(lookup.base)
-      if (!denied) return
       denied.lookups++
       denied.clients.add(lookup.client)
       denied.frames.add(lookup.candidates[0].transactions[0])
@@ -58,7 +56,7 @@ class DigWithoutSearch implements Observer {
 
   conclude(): Draft[] {
     if (zoneOf(this.world) === null) return []
-    const names = [...this.denied.map].filter(([name]) => this.searched.map.has(name))
+    const names = [...this.denied].filter(([name]) => this.searched.has(name))
     if (names.length === 0) return []
     const frames = new FrameSample()
     for (const [, name] of names) frames.addAll(name.frames)
@@ -69,7 +67,7 @@ class DigWithoutSearch implements Observer {
         what: `dig without +search got NXDOMAIN ${plural(lookups, 'time')} for ${listed(
           names.map(([name]) => name),
           2,
-        )}, which applications resolve as ${first}.${this.searched.map.get(first)?.suffix}.`,
+        )}, which applications resolve as ${first}.${this.searched.get(first)?.suffix}.`,
         why: 'dig asks for the name as it is written; applications walk the search list.',
         advice: `Test with "dig +search ${first}" or "getent ahosts ${first}".`,
         count: lookups,

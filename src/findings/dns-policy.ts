@@ -3,11 +3,11 @@ import { NXDOMAIN } from '../codes.ts'
 import { type AddressId, NONE, type PodDns, TCP } from '../model.ts'
 import { count, plural } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
+import { Tally } from '../trace/tally.ts'
 import { ANSWERED } from '../trace/transaction.ts'
 import { NODES_OWN } from '../well-known.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { clientRole, isClusterDns, serverRole, type World, who, whoAll, zoneOf } from './world.ts'
 
 /** One lookup by hand (dig @server) is no policy. */
@@ -73,7 +73,6 @@ class DnsPolicy implements Observer {
     const searchesCluster = lookup.suffixes.some(suffix => suffix?.includes('.svc.'))
     for (const t of transactionsOf(lookup)) {
       const way = this.ways.of(t.client * 0x200000 + t.server)
-      if (!way) return
       way.client = t.client
       way.server = t.server
       way.queries++
@@ -94,7 +93,7 @@ class DnsPolicy implements Observer {
     const zone = zoneOf(this.world)
     if (zone === null) return []
     // Stub resolvers begin with UDP: who asks over TCP is a forwarder of which only this side was captured.
-    const ways = [...this.ways.map.values()].filter(way => way.queries >= MIN_QUERIES && way.overTcp < way.queries / 2)
+    const ways = [...this.ways.values()].filter(way => way.queries >= MIN_QUERIES && way.overTcp < way.queries / 2)
     const byPolicy = new Map<Policy, Way[]>()
     for (const way of ways) {
       const policy = this.policyOf(way)

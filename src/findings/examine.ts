@@ -1,11 +1,13 @@
 /** Runs all rules over what passes by, and makes findings of what they conclude. */
 import type { AddressId, Finding } from '../model.ts'
+import { Bounded } from '../trace/bounded.ts'
+import { Limit } from '../trace/limit.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import type { Inward } from '../trace/sums.ts'
 import type { Hop } from '../trace/trace.ts'
 import type { LookupWasteSums } from '../trace/waste.ts'
 import { displayFilters } from './frame-sample.ts'
-import { type Concluded, type Draft, MOST_CLIENTS, type Rule } from './rule.ts'
+import { type Concluded, type Draft, MOST_CLIENTS, type Observer, type Rule } from './rule.ts'
 import { RULES } from './rules.ts'
 import { idOf, type World } from './world.ts'
 
@@ -13,6 +15,8 @@ export interface Examination {
   lookup: (lookup: Lookup, waste: LookupWasteSums, inward: Inward) => void
   hop: (hop: Hop) => void
   conclude: () => Finding[]
+  /** Of the tables in which the rules keep their sums. */
+  limit: Limit
 }
 
 export function examine(world: World, rules: readonly Rule[] = RULES): Examination {
@@ -20,12 +24,17 @@ export function examine(world: World, rules: readonly Rule[] = RULES): Examinati
   // Bound once: to find the method of twenty different observers for every hop costs more than most of them do.
   const ofLookups = running.flatMap(({ observer }) => observer.lookup?.bind(observer) ?? [])
   const ofHops = running.flatMap(({ observer }) => observer.hop?.bind(observer) ?? [])
+  const limit = new Limit(running.flatMap(({ observer }) => tablesOf(observer)))
   return {
+    limit,
     lookup: (lookup, waste, inward) => {
       // What is missing of a lookup may be what a diagnosis would rest on.
-      if (!lookup.partial) for (const take of ofLookups) take(lookup, waste, inward)
+      if (lookup.partial) return
+      limit.now = lookup.candidates[0].transactions[0]
+      for (const take of ofLookups) take(lookup, waste, inward)
     },
     hop: hop => {
+      limit.now = hop.transaction
       for (const take of ofHops) take(hop)
     },
     conclude: () => {
@@ -46,6 +55,9 @@ export function examine(world: World, rules: readonly Rule[] = RULES): Examinati
     },
   }
 }
+
+/** What stands in an observer's fields: so no rule has to say that a table of its own was full. */
+const tablesOf = (observer: Observer): Bounded[] => Object.values(observer).filter(field => field instanceof Bounded)
 
 /** Worst first. */
 export const SEVERITIES = ['problem', 'warning', 'info'] as const

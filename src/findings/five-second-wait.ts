@@ -3,10 +3,10 @@ import { A, AAAA, NOERROR, NXDOMAIN } from '../codes.ts'
 import type { AddressId, Time } from '../model.ts'
 import { count, plural, roughDuration, share } from '../quantities.ts'
 import type { Candidate, Lookup } from '../trace/lookup.ts'
+import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction, UNREACHED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { listed, type World, whoAll } from './world.ts'
 
 /** No resolver's timer is shorter (options timeout:1), and no healthy server needs that long. */
@@ -84,8 +84,7 @@ class FiveSecondWait implements Observer {
     this.lookups++
     this.wait += lookup.wait
     this.longest = Math.max(this.longest, lookup.wait)
-    const client = this.clients.of(lookup.client)
-    if (client) client.lookups++
+    this.clients.of(lookup.client).lookups++
     for (const { place, try: t, qtype, notIn, side, candidate, served } of lost) {
       this.places[place]++
       if (side) this.sides[side]++
@@ -105,7 +104,7 @@ class FiveSecondWait implements Observer {
   conclude(): Draft[] {
     if (this.lookups < MIN_LOOKUPS) return []
     const losses = this.places.answer + this.places.query + this.places.unknown
-    const clients = [...this.clients.map].sort((a, b) => b[1].lookups - a[1].lookups).map(([client]) => client)
+    const clients = [...this.clients].sort((a, b) => b[1].lookups - a[1].lookups).map(([client]) => client)
     return [
       {
         severity: this.lookups >= BAD_SHARE * this.all ? 'problem' : 'warning',
@@ -169,7 +168,7 @@ spec:
   /** A sentence where the user's files tell the nodes. */
   private byNode(): string {
     const nodes = new Map<string, number>()
-    for (const [client, { lookups }] of this.clients.map) {
+    for (const [client, { lookups }] of this.clients) {
       const node = this.world.identities.get(this.world.tables.addresses.text(client))?.node
       if (node) nodes.set(node, (nodes.get(node) ?? 0) + lookups)
     }
@@ -182,7 +181,7 @@ spec:
     if (this.sides.behind > this.sides.before && this.places.answer <= this.places.query + this.places.unknown)
       return "The queries leave the clients' node, so its connection tracking is not to blame: look at the network between the nodes, at drops of the interfaces (ip -s link) and at the node of the server."
     if (this.places.answer > this.places.query + this.places.unknown)
-      return `The servers' answers are lost on the way to ${whoAll(this.world, this.clients.map.keys())}: look at the network between the nodes, at conntrack -S and at drops of the interfaces (ip -s link).`
+      return `The servers' answers are lost on the way to ${whoAll(this.world, this.clients.keys())}: look at the network between the nodes, at conntrack -S and at drops of the interfaces (ip -s link).`
     return 'Look at conntrack -S on the clients\' nodes (insert_failed, drop). NodeLocal DNSCache avoids connection tracking for DNS; "single-request-reopen" avoids the race for glibc.'
   }
 }

@@ -50,8 +50,8 @@ interface Flips {
 class FlappingRcode implements Observer {
   private readonly world: World
   /** By name, type and server, from the first answer with data on: most names are only ever denied. */
-  private readonly answered = new Rows(1)
-  /** By row. */
+  private readonly answered = new Rows(1, key => this.forget(key))
+  /** By the same keys. */
   private readonly denials = new Map<number, Denial>()
   private readonly flips = new Map<number, Flips>()
 
@@ -66,31 +66,35 @@ class FlappingRcode implements Observer {
     const key = (t.qname * 2 + (t.qtype === A ? 0 : 1)) * SERVERS + t.server
     if (t.rcode === NXDOMAIN) {
       const row = answered.find(key)
-      if (row !== NONE && t.end < answered.get(row, VALID_UNTIL) && !denials.has(row)) this.noteDenial(row, t)
+      if (row !== NONE && t.end < answered.get(row, VALID_UNTIL) && !denials.has(key)) this.noteDenial(key, t)
       return
     }
     if (t.rcode !== NOERROR || !hasAnswer(t)) return
     const row = answered.of(key)
-    if (row === NONE) return
-    if (denials.size > 0) this.noteFlip(row, t.end)
+    if (denials.size > 0) this.noteFlip(key, t.end)
     const until = t.end + t.recordTtl * 1e9
     if (t.recordTtl > 0 && until > answered.get(row, VALID_UNTIL)) answered.set(row, VALID_UNTIL, until)
   }
 
-  private noteDenial(row: number, t: Transaction): void {
-    const frames = new FrameSample()
-    frames.add(t)
-    this.denials.set(row, { end: t.end, client: t.client, frames })
+  private forget(key: number): void {
+    this.denials.delete(key)
+    this.flips.delete(key)
   }
 
-  private noteFlip(row: number, end: Time): void {
-    const denial = this.denials.get(row)
+  private noteDenial(key: number, t: Transaction): void {
+    const frames = new FrameSample()
+    frames.add(t)
+    this.denials.set(key, { end: t.end, client: t.client, frames })
+  }
+
+  private noteFlip(key: number, end: Time): void {
+    const denial = this.denials.get(key)
     if (!denial || denial.end >= end) return
-    this.denials.delete(row)
-    let flips = this.flips.get(row)
+    this.denials.delete(key)
+    let flips = this.flips.get(key)
     if (!flips) {
       flips = { count: 0, clients: new Set(), frames: new FrameSample() }
-      this.flips.set(row, flips)
+      this.flips.set(key, flips)
     }
     flips.count++
     flips.clients.add(denial.client)
@@ -99,17 +103,16 @@ class FlappingRcode implements Observer {
 
   conclude(earlier: readonly Concluded[]): Draft[] {
     const explained = earlier.filter(({ code }) => code === 'upstreams-disagree')
-    const { answered } = this
-    const flapping = [...this.flips].flatMap(([row, flips]) => {
-      const name = nameOf(this.world, Math.floor(answered.keyOf(row) / (2 * SERVERS)))
+    const flapping = [...this.flips].flatMap(([key, flips]) => {
+      const name = nameOf(this.world, Math.floor(key / (2 * SERVERS)))
       const isMeant = flips.count >= MIN_FLIPS && !explained.some(({ names }) => names.has(name))
-      return isMeant ? [{ row, name, flips }] : []
+      return isMeant ? [{ key, row: this.answered.find(key), name, flips }] : []
     })
     if (flapping.length === 0) return []
     flapping.sort((a, b) => a.row - b.row)
     const names = [...new Set(flapping.map(({ name }) => name))]
     const flips = flapping.reduce((n, { flips }) => n + flips.count, 0)
-    const servers = new Set(flapping.map(({ row }) => answered.keyOf(row) % SERVERS))
+    const servers = new Set(flapping.map(({ key }) => key % SERVERS))
     const frames = new FrameSample()
     for (const { flips } of flapping) frames.addAll(flips.frames)
     return [

@@ -2,10 +2,10 @@
 import type { AddressId, Time } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
+import { Tally } from '../trace/tally.ts'
 import type { LookupWasteSums } from '../trace/waste.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { clientRole, listed, type World, who, zoneOf } from './world.ts'
 
 /** Queries per second that a cache notices; one application seldom needs more than a few. */
@@ -40,8 +40,8 @@ interface Client {
   queries: number
   first: Time
   last: Time
-  /** Lookups by name, of the first names only; null while they are not counted. */
-  names: Map<string, number> | null
+  /** By name; null while they are not counted. */
+  names: Tally<string, { lookups: number }> | null
   /** Some were not counted. */
   isUncounted: boolean
   frames: FrameSample
@@ -66,7 +66,6 @@ class HotClient implements Observer {
   lookup(lookup: Lookup, waste: LookupWasteSums): void {
     this.queries += waste.queries
     const client = this.clients.of(lookup.client)
-    if (!client) return
     client.queries += waste.queries
     client.first = Math.min(client.first, lookup.start)
     client.last = Math.max(client.last, lookup.latest)
@@ -80,14 +79,13 @@ class HotClient implements Observer {
       client.isUncounted = true
       return
     }
-    client.names ??= new Map()
-    const lookups = client.names.get(name) ?? 0
-    if (lookups > 0 || client.names.size < MOST_NAMES) client.names.set(name, lookups + 1)
+    client.names ??= new Tally(() => ({ lookups: 0 }), MOST_NAMES)
+    client.names.of(name).lookups++
   }
 
   conclude(): Draft[] {
     if (zoneOf(this.world) === null) return []
-    const clients = [...this.clients.map].filter(([address]) => {
+    const clients = [...this.clients].filter(([address]) => {
       const role = clientRole(this.world, address)
       // Pods may be masqueraded behind a node, and forwarders ask for others.
       return role === 'pod' || role === 'unknown'
@@ -100,12 +98,13 @@ class HotClient implements Observer {
       })
       .map(([address, c]) => {
         const rate = Math.round(c.queries / ((c.last - c.first) / 1e9))
-        const names = c.names ?? new Map<string, number>()
-        const top = [...names].sort((a, b) => b[1] - a[1]).map(([name]) => name)
-        const least = c.isUncounted ? 'at least ' : ''
-        const many = names.size > DENIAL_CACHE ? ', more than the denial cache of CoreDNS holds' : ''
+        const top = [...(c.names ?? [])].sort((a, b) => b[1].lookups - a[1].lookups).map(([name]) => name)
+        const names = c.names?.size ?? 0
+        const isMore = c.names !== null && c.names.forgotten > 0
+        const least = c.isUncounted || isMore ? 'at least ' : ''
+        const many = names > DENIAL_CACHE || isMore ? ', more than the denial cache of CoreDNS holds' : ''
         return {
-          what: `${who(this.world, address)} sent ${count(c.queries)} of ${plural(this.queries, 'query', 'queries')} (${share(c.queries, this.queries)}), ${count(rate)} per second, for ${least}${plural(names.size, 'name')}${many} (${listed(top.slice(0, 2), 2)}).`,
+          what: `${who(this.world, address)} sent ${count(c.queries)} of ${plural(this.queries, 'query', 'queries')} (${share(c.queries, this.queries)}), ${count(rate)} per second, for ${least}${plural(names, 'name')}${many} (${listed(top.slice(0, 2), 2)}).`,
           why: 'It resolves for every request, retries in a loop, or scans.',
           advice:
             'Cache answers or keep connections in the application; NodeLocal DNSCache keeps the load on its node.',

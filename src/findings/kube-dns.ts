@@ -2,11 +2,12 @@
 import { AA, RA } from '../codes.ts'
 import { type AddressId, type NameId, NONE } from '../model.ts'
 import { count, plural } from '../quantities.ts'
+import { Tally } from '../trace/tally.ts'
 import type { Hop } from '../trace/trace.ts'
 import { ANSWERED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
+import { Rows } from './rows.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { isClusterDns, type World, whoAll } from './world.ts'
 
 /** Answers of each kind: fewer may be an odd server in between. */
@@ -41,7 +42,7 @@ interface Server {
   authoritative: number
   cached: number
   /** Services that were answered with authority. */
-  questions: Set<NameId>
+  questions: Rows
   /** The latest of them: A and AAAA come one after the other. */
   lastQuestion: NameId
   clients: Set<AddressId>
@@ -55,7 +56,7 @@ class KubeDns implements Observer {
       plain: 0,
       authoritative: 0,
       cached: 0,
-      questions: new Set(),
+      questions: new Rows(0, null, MOST_QUESTIONS),
       lastQuestion: NONE,
       clients: new Set(),
       frames: new FrameSample(),
@@ -72,7 +73,7 @@ class KubeDns implements Observer {
     if (forwarder || t.state !== ANSWERED || t.qname === NONE || t.dnsId < 0) return
     const server = this.servers.of(t.server)
     // Who once answered like CoreDNS is no dnsmasq, whatever else it does.
-    if (!server || server.plain > 0) return
+    if (server.plain > 0) return
     if (!(t.responseFlags & RA)) {
       server.plain++
       return
@@ -80,14 +81,15 @@ class KubeDns implements Observer {
     // CoreDNS gives no authority together with RA, so in its clusters no name is looked at.
     if (t.responseFlags & AA) {
       if (t.qname === server.lastQuestion) server.authoritative++
-      else if (server.questions.has(t.qname)) {
+      else if (server.questions.find(t.qname) !== NONE) {
         server.authoritative++
         server.lastQuestion = t.qname
-      } else if (server.questions.size < MOST_QUESTIONS && this.world.tables.names.isService(t.qname)) {
+        server.questions.of(t.qname)
+      } else if (this.world.tables.names.isService(t.qname)) {
         server.authoritative++
-        server.questions.add(t.qname)
+        server.questions.of(t.qname)
       }
-    } else if (server.questions.size > 0 && server.questions.has(t.qname)) {
+    } else if (server.questions.size > 0 && server.questions.find(t.qname) !== NONE) {
       server.cached++
       server.clients.add(t.client)
       server.frames.add(t)
@@ -95,8 +97,10 @@ class KubeDns implements Observer {
   }
 
   conclude(): Draft[] {
-    const servers = [...this.servers.map].filter(
+    const servers = [...this.servers].filter(
       ([address, s]) =>
+        // Of what was forgotten some may have been plain.
+        this.servers.isWhole(address) &&
         s.plain === 0 &&
         s.authoritative >= MIN_ANSWERS &&
         s.cached >= MIN_ANSWERS &&

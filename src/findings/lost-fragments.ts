@@ -2,10 +2,10 @@
 import { type AddressId, CONTENT_CUT, NONE, TCP, type Time } from '../model.ts'
 import { count, plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
+import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { listed, type World, whoAll } from './world.ts'
 
 /** One fragment may be lost anywhere. */
@@ -71,7 +71,7 @@ class LostFragments implements Observer {
 
   conclude(): Draft[] {
     if (this.lookups < MIN_LOOKUPS) return []
-    const servers = [...this.servers.map.keys()]
+    const servers = [...this.servers.keys()]
     return [
       {
         what: `${plural(this.lookups, 'lookup')} of ${listed([...this.names], 2)} got answers of up to ${count(this.largest)} bytes from ${whoAll(this.world, servers)} in fragments of which some are missing, and asked again in vain (${plural(this.tries, 'time')}).`,
@@ -81,7 +81,7 @@ class LostFragments implements Observer {
 bufsize 1232`,
         count: this.lookups,
         share: null,
-        clients: this.clients.map.keys(),
+        clients: this.clients.keys(),
         servers,
         frames: this.frames,
         confidence: this.tries >= 3 * MIN_LOOKUPS ? 'high' : 'medium',

@@ -4,10 +4,10 @@ import { type AddressId, NONE, type Time } from '../model.ts'
 import { bytes, count, plural, roughDuration, share } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { dots } from '../trace/suffix.ts'
+import { Tally } from '../trace/tally.ts'
 import type { LookupWasteSums } from '../trace/waste.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { listed, type World, zoneOf } from './world.ts'
 
 /** Fewer wasted queries than this cost nobody anything. */
@@ -59,7 +59,7 @@ class NdotsWaste implements Observer {
     const decidedBy = lookup.suffixes[lookup.deciding]
     if (n >= 2 && decidedBy !== null && lookup.certain && lookup.outcome === 'answered') {
       const relying = this.relying.of(lookup.base)
-      if (relying && lookup.resolver === 'musl') relying.musl = true
+      if (lookup.resolver === 'musl') relying.musl = true
     }
     if (n === 0 || decidedBy !== null || waste.kinds.search === 0) return
     const { search } = waste.kinds
@@ -71,18 +71,16 @@ class NdotsWaste implements Observer {
       const domains = lookup.suffixes.slice(0, lookup.deciding).filter(suffix => suffix !== null)
       this.walk = { name: lookup.base, domains }
     }
-    const client = this.byClient.of(lookup.client)
-    if (client) client.wasted += search
-    const name = this.byName.of(lookup.base)
-    if (name) name.wasted += search
+    this.byClient.of(lookup.client).wasted += search
+    this.byName.of(lookup.base).wasted += search
     this.frames.add(lookup.candidates[0].transactions[0])
   }
 
   conclude(): Draft[] {
     if (zoneOf(this.world) === null) return []
     if (this.wasted < MIN_QUERIES || this.wasted < MIN_SHARE * this.queries) return []
-    const clients = [...this.byClient.map].sort((a, b) => b[1].wasted - a[1].wasted).map(([client]) => client)
-    const names = [...this.byName.map].sort((a, b) => b[1].wasted - a[1].wasted).map(([name]) => name)
+    const clients = [...this.byClient].sort((a, b) => b[1].wasted - a[1].wasted).map(([client]) => client)
+    const names = [...this.byName].sort((a, b) => b[1].wasted - a[1].wasted).map(([name]) => name)
     const mostlyOneDot = this.withTwoDots < this.wasted / 2
     return [
       {
@@ -128,10 +126,10 @@ class NdotsWaste implements Observer {
 
   /** Who would suffer from a smaller ndots. */
   private caution(): string {
-    const lost = [...this.relying.map].filter(([, { musl }]) => musl).map(([name]) => name)
+    const lost = [...this.relying].filter(([, { musl }]) => musl).map(([name]) => name)
     if (lost.length > 0)
       return ` Careful: pods with musl (Alpine) would no longer find ${listed(lost, 2)}, which only a search domain answers.`
-    const names = [...this.relying.map.keys()]
+    const names = [...this.relying.keys()]
     if (names.length === 0) return ''
     return ` ${listed(names, 2)} would be found one step later than now.`
   }

@@ -3,10 +3,10 @@ import { NXDOMAIN } from '../codes.ts'
 import type { AddressId, NameId, Time } from '../model.ts'
 import { plural, roughDuration } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
+import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { listed, nameOf, type World, zoneOf } from './world.ts'
 
 /** Denials that are forgotten sooner hold nobody up; CoreDNS says 5 s for names of the cluster. */
@@ -81,9 +81,9 @@ class NegativeTtl implements Observer {
 
   lookup(lookup: Lookup): void {
     if (lookup.outcome === 'answered') {
-      if (this.names.map.size === 0) return
+      if (this.names.size === 0) return
       const [t] = lookup.candidates[lookup.deciding].transactions
-      const denied = this.names.map.get(t.qname)
+      const denied = this.names.get(t.qname)
       if (!denied || !Number.isNaN(denied.answered)) return
       denied.answered = lookup.start
       denied.elsewhere = denied.deniers.size > 0 && (t.effects?.some(e => !denied.deniers.has(e.server)) ?? false)
@@ -98,7 +98,6 @@ class NegativeTtl implements Observer {
 
   private note(t: Transaction, client: AddressId): void {
     const denied = this.names.of(t.qname)
-    if (!denied) return
     if (!Number.isNaN(denied.answered)) {
       denied.again = true
       return
@@ -117,7 +116,7 @@ class NegativeTtl implements Observer {
   conclude(earlier: readonly Concluded[]): Draft[] {
     if (zoneOf(this.world) === null) return []
     const explained = earlier.filter(({ code }) => code === 'upstreams-disagree' || code === 'flapping-rcode')
-    const names = [...this.names.map]
+    const names = [...this.names]
       .map(([id, d]) => [nameOf(this.world, id), d] as const)
       .filter(
         ([name, d]) =>

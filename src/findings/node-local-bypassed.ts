@@ -2,10 +2,10 @@
 import { type AddressId, INCOMING, NONE, OTHER_HOST, type Time } from '../model.ts'
 import { count, plural, roughDuration, share } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
+import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { serverRole, type World, whoAll } from './world.ts'
 
 /** A few queries may pass while the cache restarts; and so many must have come from the cache that it is one. */
@@ -66,7 +66,6 @@ class NodeLocalBypassed implements Observer {
     if (t.state !== ANSWERED) return
     // Exact but for a client that asks one server by two addresses whose numbers end alike.
     const way = this.ways.of((t.client * 0x200000 + t.server) * 64 + (t.asked & 63))
-    if (!way) return
     if (way.queries === 0) {
       way.client = t.client
       way.asked = t.asked
@@ -80,7 +79,7 @@ class NodeLocalBypassed implements Observer {
   }
 
   conclude(): Draft[] {
-    const ways = [...this.ways.map.values()]
+    const ways = [...this.ways.values()]
     const cached = ways.filter(
       way => way.queries >= MIN_QUERIES && serverRole(this.world, way.server) === 'node-local-cache',
     )
@@ -97,7 +96,7 @@ class NodeLocalBypassed implements Observer {
     const lastPast = Math.max(...past.map(way => way.last))
     const firstCached = Math.min(...cached.filter(way => clients.has(way.client)).map(way => way.first))
     const when =
-      Number.isFinite(firstCached) && lastPast < firstCached
+      Number.isFinite(firstCached) && lastPast < firstCached && this.ways.forgotten === 0
         ? ` All of them came before the cache's first answer to ${clients.size === 1 ? 'this client' : 'these clients'}, over ${roughDuration((lastPast - Math.min(...past.map(way => way.first))) / 1e6)}.`
         : ''
     return [

@@ -2,10 +2,10 @@
 import { type AddressId, NONE } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
+import { Tally } from '../trace/tally.ts'
 import { ANSWERED, CAPTURE_ENDED, OPEN, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import type { World } from './world.ts'
 
 /** A packet gets lost now and then. */
@@ -66,7 +66,6 @@ class NodePathFails implements Observer {
   private note(t: Transaction): void {
     if (t.state === OPEN || t.state === CAPTURE_ENDED) return
     const way = this.ways.of(t.client * 0x200000 + t.server)
-    if (!way) return
     way.client = t.client
     way.server = t.server
     way.queries += 1 + t.retransmissions
@@ -77,7 +76,7 @@ class NodePathFails implements Observer {
 
   conclude(): Draft[] {
     const paths = { own: [] as Way[], other: [] as Way[] }
-    for (const way of this.ways.map.values()) {
+    for (const way of this.ways.values()) {
       const client = this.nodeOf(way.client)
       const server = this.nodeOf(way.server)
       if (client === null || server === null) continue

@@ -1,10 +1,10 @@
 /** pps-near-cloud-limit: queries to the cloud's resolver come near the number at which it begins to drop. */
 import { type AddressId, NONE } from '../model.ts'
 import { count } from '../quantities.ts'
+import { Tally } from '../trace/tally.ts'
 import type { Hop } from '../trace/trace.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { serverRole, type World, who } from './world.ts'
 
 /** AWS drops above 1,024 packets a second and network interface. */
@@ -60,7 +60,6 @@ class PpsNearCloudLimit implements Observer {
 
   hop({ transaction: t }: Hop): void {
     const source = this.sources.of(t.seen * 0x200000 + t.server)
-    if (!source) return
     source.source = t.seen
     source.server = t.server
     const second = Math.floor(t.start / 1e9)
@@ -75,7 +74,7 @@ class PpsNearCloudLimit implements Observer {
   }
 
   conclude(): Draft[] {
-    return [...this.sources.map.values()]
+    return [...this.sources.values()]
       .filter(
         s =>
           s.most >= MIN_RATE &&

@@ -1,11 +1,11 @@
 /** proxy-gap: a DNS proxy on the node (Cilium) stands between pods and their server, and holds queries up. */
 import { type AddressId, NONE, type Time } from '../model.ts'
 import { count, plural, roughDuration, share } from '../quantities.ts'
+import { Tally } from '../trace/tally.ts'
 import type { Hop } from '../trace/trace.ts'
 import { ANSWERED, type Transaction, UNANSWERED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { isClusterDns, type World, whoAll } from './world.ts'
 
 /** A proxy needs a millisecond or two. */
@@ -73,7 +73,6 @@ class ProxyGap implements Observer {
   hop({ transaction: t, forwarder, lookup }: Hop): void {
     if (!lookup || forwarder || t.qname === NONE || t.dnsId < 0) return
     const client = this.clients.of(t.client)
-    if (!client) return
     client.queries++
     const slot = (Math.imul(t.qname, 0x9e37_79b1) ^ Math.imul(t.client, 0x85eb_ca6b) ^ t.qtype) >>> 22
     if (this.client[slot] === t.client && this.qname[slot] === t.qname && this.qtype[slot] === t.qtype) {
@@ -113,7 +112,7 @@ class ProxyGap implements Observer {
   }
 
   conclude(): Draft[] {
-    const clients = [...this.clients.map].filter(
+    const clients = [...this.clients].filter(
       ([, c]) => c.slow + c.lost >= MIN_SLOW && 2 * c.pairs >= MIN_PAIRED * c.queries,
     )
     const servers = new Set(

@@ -3,10 +3,10 @@ import { type AddressId, NONE, TCP, type Time } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { transactionsOf } from '../trace/lookup.ts'
+import { Tally } from '../trace/tally.ts'
 import type { Hop } from '../trace/trace.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { serverRole, type World, who } from './world.ts'
 
 /** kube-proxy chooses for each flow, so flows count; fewer may fall unevenly by chance. */
@@ -89,7 +89,6 @@ class ReplicaSkew implements Observer {
       if (t.transport === TCP) continue
       const replica = this.replicas.of(t.server)
       const last = this.lastPort.of(t.client)
-      if (!replica || !last) return
       replica.queries++
       if (last.port !== t.clientPort) replica.flows++
       last.port = t.clientPort
@@ -103,7 +102,6 @@ class ReplicaSkew implements Observer {
   hop({ transaction: t, forwarder }: Hop): void {
     if (!forwarder || t.transport !== TCP) return
     const replica = this.overTcp.of(t.server)
-    if (!replica) return
     replica.queries++
     // Two connections in turn count too often: then this says nothing, as it should.
     if (t.clientPort !== replica.lastPort || t.client !== replica.lastClient) replica.connections++
@@ -115,7 +113,7 @@ class ReplicaSkew implements Observer {
 
   conclude(): Draft[] {
     const services = new Set(this.world.trace.endpoints.list.filter(e => e.translatedTo.size > 0).map(e => e.address))
-    const all = [...this.replicas.map].filter(
+    const all = [...this.replicas].filter(
       ([address]) => serverRole(this.world, address) === 'coredns' && !services.has(address),
     )
     const isV6 = (address: AddressId): boolean => this.world.tables.addresses.text(address).includes(':')
@@ -125,7 +123,7 @@ class ReplicaSkew implements Observer {
 
   /** `pods`: the CoreDNS pods that stub resolvers were served by. */
   private ofConnections(pods: readonly AddressId[]): Draft[] {
-    const replicas = [...this.overTcp.map].filter(([address]) => serverRole(this.world, address) === 'coredns')
+    const replicas = [...this.overTcp].filter(([address]) => serverRole(this.world, address) === 'coredns')
     const queries = replicas.reduce((n, [, r]) => n + r.queries, 0)
     const servers = new Set([...pods, ...replicas.map(([address]) => address)])
     const [busiest] = replicas.sort((a, b) => b[1].queries - a[1].queries)

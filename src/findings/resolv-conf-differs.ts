@@ -3,9 +3,9 @@ import type { AddressId } from '../model.ts'
 import { plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { dots } from '../trace/suffix.ts'
+import { Tally } from '../trace/tally.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { type World, who } from './world.ts'
 
 /** Walks with another ndots; one may be a tool's. */
@@ -79,7 +79,7 @@ class ResolvConfDiffers implements Observer {
   }
 
   conclude(): Draft[] {
-    const all = [...this.clients.map].flatMap(([client, contrary]) => {
+    const all = [...this.clients].flatMap(([client, contrary]) => {
       const told = [this.tellList(client, contrary), tellNdots(contrary)].filter(text => text !== null)
       return told.length === 0 ? [] : [{ client, contrary, told: `${who(this.world, client)} ${told.join(', and ')}` }]
     })

@@ -3,54 +3,50 @@
  * an object in a Map it takes 150, and there is one for every name that a capture shows. What only few rows have stands beside, in a Map.
  */
 import { NONE } from '../model.ts'
-import { MOST_KEYS } from './tally.ts'
+import { Bounded, MOST_KEYS } from '../trace/bounded.ts'
 
 /** Powers of two. */
 const FIRST_ROOM = 64
 
-export class Rows {
-  /** Row after row; it is another array after `of` has made a row. */
+export class Rows extends Bounded {
+  /** Row after row; it is another array, and rows may have other numbers, after `of` has made a row. */
   cells: Float64Array
-  size = 0
   /** Cells of a row. */
   private readonly width: number
-  private readonly most: number
+  private readonly whenDropped: ((key: number) => void) | null
   private keys = new Float64Array(FIRST_ROOM)
   /** Row number + 1 by place in the hash table; 0 where it is free. */
   private table = new Int32Array(FIRST_ROOM * 2)
   private lastKey = Number.NaN
   private lastRow = NONE
 
-  /** What comes first is kept, as in a Tally. */
-  constructor(width: number, most = MOST_KEYS) {
+  /** The most frequent keys are kept (bounded.ts). `whenDropped`: what stands beside the row of a key that is forgotten must go, too. */
+  constructor(width: number, whenDropped: ((key: number) => void) | null = null, most = MOST_KEYS) {
+    super(most)
     this.width = width
-    this.most = most
+    this.whenDropped = whenDropped
     this.cells = new Float64Array(FIRST_ROOM * width)
   }
 
-  /** The key's row, made of zeros where it is new; NONE where the table is full. Keys are whole numbers. */
+  /** The key's row, made of zeros where it is new. Keys are whole numbers. */
   of(key: number): number {
-    if (key === this.lastKey) return this.lastRow
-    let place = this.placeOf(key)
-    let row = this.table[place] - 1
-    if (row === NONE) {
-      if (this.size >= this.most) return NONE
-      if (this.size === this.keys.length) {
-        this.enlarge()
-        place = this.placeOf(key)
-      }
-      row = this.size++
-      this.keys[row] = key
-      this.table[place] = row + 1
+    if (key !== this.lastKey) {
+      const row = this.find(key)
+      this.lastRow = row === NONE ? this.beginRow(key) : row
+      this.lastKey = key
     }
-    this.lastKey = key
-    this.lastRow = row
-    return row
+    this.weights[this.lastRow]++
+    return this.lastRow
   }
 
   /** The key's row; NONE without. */
   find(key: number): number {
     return key === this.lastKey ? this.lastRow : this.table[this.placeOf(key)] - 1
+  }
+
+  /** Whether the key's row has all that there was of it: it was begun before any key was forgotten. */
+  isWhole(row: number): boolean {
+    return this.lackAt(row) === 0
   }
 
   keyOf(row: number): number {
@@ -78,6 +74,17 @@ export class Rows {
     return place
   }
 
+  private beginRow(key: number): number {
+    const before = this.forgotten
+    const row = this.begin()
+    if (row === this.keys.length) this.enlarge()
+    else if (this.forgotten > before) this.fillTable()
+    this.cells.fill(0, row * this.width, (row + 1) * this.width)
+    this.keys[row] = key
+    this.table[this.placeOf(key)] = row + 1
+    return row
+  }
+
   private enlarge(): void {
     const { keys, cells } = this
     this.keys = new Float64Array(keys.length * 2)
@@ -85,7 +92,23 @@ export class Rows {
     this.cells = new Float64Array(cells.length * 2)
     this.cells.set(cells)
     this.table = new Int32Array(keys.length * 4)
-    for (let row = 0; row < this.size; row++) this.table[this.placeOf(keys[row])] = row + 1
+    this.fillTable()
+  }
+
+  /** With all rows but the last, which is being made. */
+  private fillTable(): void {
+    this.table.fill(0)
+    for (let row = 0; row < this.size - 1; row++) this.table[this.placeOf(this.keys[row])] = row + 1
+  }
+
+  protected drop(row: number): void {
+    this.lastKey = Number.NaN
+    this.whenDropped?.(this.keys[row])
+  }
+
+  protected move(from: number, to: number): void {
+    this.keys[to] = this.keys[from]
+    this.cells.copyWithin(to * this.width, from * this.width, (from + 1) * this.width)
   }
 }
 

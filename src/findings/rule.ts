@@ -1,6 +1,8 @@
 /**
  * The interface of a finding. A rule looks at lookups and hops as they are closed, in order of start, and keeps sums; it concludes when
- * all is read, because only then are the roles of addresses certain. What it keeps is bounded, whatever the capture's length.
+ * all is read, because only then are the roles of addresses certain. What it keeps is bounded, whatever the capture's length: sums by key
+ * in a Tally or Rows, which forget the rare keys of very many. A sum that was begun anew shows what a capture would show that begins later,
+ * so what holds of any capture holds of it. Only who says "never", "none" or "alone" must ask whether something was forgotten.
  */
 import type { AddressId, Finding } from '../model.ts'
 import type { Lookup } from '../trace/lookup.ts'

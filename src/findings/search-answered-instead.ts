@@ -4,10 +4,10 @@ import { plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { hasAnswer } from '../trace/outcome.ts'
 import { dots } from '../trace/suffix.ts'
+import { Tally } from '../trace/tally.ts'
 import { ANSWERED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { listed, type World, zoneOf } from './world.ts'
 
 /** One odd lookup is perhaps somebody's test. */
@@ -52,8 +52,8 @@ class SearchAnsweredInstead implements Observer {
     // One candidate alone may as well be the full name, asked with a dot at its end.
     if (!lookup.certain) return
     const hit = lookup.candidates[lookup.deciding].transactions.find(t => t.state === ANSWERED && hasAnswer(t))
+    if (!hit) return
     const name = this.instead.of(lookup.base)
-    if (!name || !hit) return
     name.lookups++
     name.suffix = suffix
     name.clients.add(lookup.client)
@@ -63,8 +63,8 @@ class SearchAnsweredInstead implements Observer {
   conclude(earlier: readonly Concluded[]): Draft[] {
     if (zoneOf(this.world) === null) return []
     const explained = earlier.filter(({ code }) => code === 'wildcard-suffix')
-    const names = [...this.instead.map].filter(
-      ([name]) => this.real.map.has(name) && !explained.some(finding => finding.names.has(name)),
+    const names = [...this.instead].filter(
+      ([name]) => this.real.has(name) && !explained.some(finding => finding.names.has(name)),
     )
     const lookups = names.reduce((n, [, name]) => n + name.lookups, 0)
     if (lookups < MIN_LOOKUPS) return []

@@ -4,9 +4,9 @@ import type { AddressId } from '../model.ts'
 import { count, plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { dots } from '../trace/suffix.ts'
+import { Tally } from '../trace/tally.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { listed, type World, whoAll, zoneOf } from './world.ts'
 
 /** musl reads resolv.conf in lines of at most this many bytes, the end of the line included. */
@@ -66,7 +66,7 @@ class SearchLineTooLong implements Observer {
     }
     if (lookup.resolver !== 'musl') return
     const client = this.clients.of(lookup.client)
-    if (!client || client.searched) return
+    if (client.searched) return
     if (lookup.candidates.length > 1 || lookup.suffixes[0] !== null) {
       client.searched = true
       return
@@ -81,7 +81,9 @@ class SearchLineTooLong implements Observer {
 
   conclude(): Draft[] {
     if (zoneOf(this.world) === null || this.longest <= LONGEST_LINE) return []
-    const clients = [...this.clients.map].filter(([, c]) => !c.searched && c.lookups >= MIN_LOOKUPS)
+    // Among what was forgotten of a client may be a search.
+    const whole = [...this.clients].filter(([client]) => this.clients.isWhole(client))
+    const clients = whole.filter(([, c]) => !c.searched && c.lookups >= MIN_LOOKUPS)
     if (clients.length === 0) return []
     const lookups = clients.reduce((n, [, c]) => n + c.lookups, 0)
     const names = [...new Set(clients.flatMap(([, c]) => [...c.names]))]

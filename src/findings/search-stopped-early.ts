@@ -3,9 +3,9 @@ import { A } from '../codes.ts'
 import type { AddressId } from '../model.ts'
 import { plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
+import { Tally } from '../trace/tally.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { listed, type World, whoAll, zoneOf } from './world.ts'
 
 /** One lookup may have been given up by its application. */
@@ -62,8 +62,8 @@ class SearchStoppedEarly implements Observer {
     if (suffix === null || !lookup.certain || deciding !== candidates.length - 1) return
     // Who asks for IPv6 alone, or for TXT, has his answer where there is none.
     const t = candidates[deciding].transactions.find(t => t.qtype === A)
-    const name = t ? this.names.of(lookup.base) : null
-    if (!t || !name) return
+    if (!t) return
+    const name = this.names.of(lookup.base)
     name.lookups++
     if (lookup.outcome === 'servfail') name.failed++
     name.suffix = suffix
@@ -76,7 +76,7 @@ class SearchStoppedEarly implements Observer {
   conclude(): Draft[] {
     if (zoneOf(this.world) === null) return []
     const { byName } = this.world.trace.sums
-    const names = [...this.names.map].filter(([name]) => (byName.get(name)?.answered ?? 0) > 0)
+    const names = [...this.names].filter(([name]) => (byName.get(name)?.answered ?? 0) > 0)
     const lookups = names.reduce((n, [, s]) => n + s.lookups, 0)
     if (lookups < MIN_LOOKUPS) return []
     const failed = names.reduce((n, [, s]) => n + s.failed, 0)

@@ -4,10 +4,10 @@ import type { AddressId } from '../model.ts'
 import { plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { isWithin } from '../trace/suffix.ts'
+import { Tally } from '../trace/tally.ts'
 import type { LookupWasteSums } from '../trace/waste.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { listed, type World, zoneOf } from './world.ts'
 
 /** A person who tries a name by hand makes a few. */
@@ -45,7 +45,6 @@ class ServiceNameWithoutDot implements Observer {
     const { base, suffixes, deciding } = lookup
     if (!base.includes('.svc.') || suffixes[deciding] !== null || waste.kinds.search === 0) return
     const name = this.names.of(base)
-    if (!name) return
     name.lookups++
     name.wasted += waste.kinds.search
     name.clients.add(lookup.client)
@@ -55,7 +54,7 @@ class ServiceNameWithoutDot implements Observer {
   conclude(): Draft[] {
     const zone = zoneOf(this.world)
     if (zone === null) return []
-    const names = [...this.names.map].filter(([name]) => isWithin(name, zone)).sort((a, b) => b[1].wasted - a[1].wasted)
+    const names = [...this.names].filter(([name]) => isWithin(name, zone)).sort((a, b) => b[1].wasted - a[1].wasted)
     const lookups = names.reduce((n, [, name]) => n + name.lookups, 0)
     if (lookups < MIN_LOOKUPS) return []
     const wasted = names.reduce((n, [, name]) => n + name.wasted, 0)

@@ -2,12 +2,12 @@
 import { type AddressId, type NameId, NONE } from '../model.ts'
 import { count, plural } from '../quantities.ts'
 import { isWithin } from '../trace/suffix.ts'
+import { Tally } from '../trace/tally.ts'
 import type { Hop } from '../trace/trace.ts'
 import { ANSWERED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { sharedDomain } from './shared-domain.ts'
-import { Tally } from './tally.ts'
 import { clientRole, isClusterDns, listed, nameOf, serverRole, type World, who, whoAll, zoneOf } from './world.ts'
 
 /** Fewer queries may have ended at one server by chance: "forward" chooses at random. */
@@ -78,14 +78,12 @@ class StubDomains implements Observer {
     const key = from * 0x200000 + t.server
     if (!forwarder) {
       const direct = this.direct.of(key)
-      if (!direct) return
       direct.client = t.client
       direct.server = t.server
       direct.queries++
       return
     }
     const way = this.ways.of(key)
-    if (!way) return
     way.from = from
     way.server = t.server
     way.queries++
@@ -95,8 +93,9 @@ class StubDomains implements Observer {
   }
 
   conclude(): Draft[] {
-    if (zoneOf(this.world) === null) return []
-    const ways = [...this.ways.map.values()].filter(
+    // "Alone" is said of what no other way and no host did.
+    if (zoneOf(this.world) === null || this.ways.forgotten > 0 || this.direct.forgotten > 0) return []
+    const ways = [...this.ways.values()].filter(
       way => isClusterDns(this.world, way.from) && serverRole(this.world, way.server) === 'upstream',
     )
     const stubs = ways.flatMap(way => {
@@ -146,7 +145,7 @@ class StubDomains implements Observer {
 
   /** Where hosts ask upstream servers, and none that the forwarders ask. */
   private ownUpstreams(ways: readonly Way[]): { what: string; ways: Way[] } | null {
-    const hosts = [...this.direct.map.values()].filter(
+    const hosts = [...this.direct.values()].filter(
       d =>
         d.queries >= MIN_DIRECT &&
         clientRole(this.world, d.client) === 'host' &&

@@ -1,11 +1,11 @@
 /** tcp-only-failure: a server answers over UDP, and hardly ever over TCP. */
 import { type AddressId, CONTENT_CUT, TCP } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
+import { Tally } from '../trace/tally.ts'
 import type { Hop } from '../trace/trace.ts'
 import { ANSWERED, CAPTURE_ENDED, OPEN } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { serverRole, type World, who } from './world.ts'
 
 /** A connection may break once. */
@@ -70,7 +70,6 @@ class TcpOnlyFailure implements Observer {
     if (t.content & CONTENT_CUT) this.cut++
     if (t.state === OPEN || t.state === CAPTURE_ENDED) return
     const server = this.servers.of(t.asked)
-    if (!server) return
     if (t.transport !== TCP) {
       server.udp++
       if (t.state === ANSWERED) server.udpAnswered++
@@ -87,14 +86,13 @@ class TcpOnlyFailure implements Observer {
     if (this.cut > MAX_CUT * this.hops) return []
     for (const { client, server, silent, refused, frames } of this.world.trace.matching.unopened.list) {
       const sum = this.servers.of(server)
-      if (!sum) continue
       sum.tcp += silent + refused
       sum.tcpFailed += silent + refused
       sum.unopened += silent + refused
       sum.clients.add(client)
       sum.frames.addFrames(frames)
     }
-    return [...this.servers.map]
+    return [...this.servers]
       .filter(([, s]) => s.tcpFailed >= MIN_FAILED && s.tcpFailed >= MIN_SHARE * s.tcp)
       .filter(([, s]) => s.udp >= MIN_UDP && s.udpAnswered >= MIN_UDP_ANSWERED * s.udp)
       .filter(([address]) => serverRole(this.world, address) !== 'unknown')

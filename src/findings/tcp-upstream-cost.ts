@@ -2,11 +2,11 @@
 import { type AddressId, NONE, TCP } from '../model.ts'
 import { plural, roughDuration, share } from '../quantities.ts'
 import { Histogram } from '../trace/quantiles.ts'
+import { Tally } from '../trace/tally.ts'
 import type { Hop } from '../trace/trace.ts'
 import { ANSWERED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { isClusterDns, type World, who } from './world.ts'
 
 /** A few queries tell nothing of a median. */
@@ -75,12 +75,11 @@ class TcpUpstreamCost implements Observer {
     const wait = (t.end - t.start) / 1e6
     if (t.transport !== TCP) {
       // Nothing to compare with where nobody asks over TCP.
-      if (this.overTcp.map.size > 0) this.overUdp.of(t.server)?.add(wait)
+      if (this.overTcp.size > 0) this.overUdp.of(t.server).add(wait)
       return
     }
     if (!forwarder) return
     const way = this.overTcp.of(from * 0x200000 + t.server)
-    if (!way) return
     way.from = from
     way.server = t.server
     const handshake = Number.isNaN(t.sinceSyn) ? 0 : t.sinceSyn / 1e6
@@ -93,10 +92,10 @@ class TcpUpstreamCost implements Observer {
   }
 
   conclude(): Draft[] {
-    return [...this.overTcp.map.values()]
+    return [...this.overTcp.values()]
       .filter(way => way.times.count >= MIN_QUERIES && isClusterDns(this.world, way.from))
       .flatMap(way => {
-        const udp = this.overUdp.map.get(way.server)
+        const udp = this.overUdp.get(way.server)
         const tcpMs = way.times.at(0.5) ?? 0
         const udpMs = udp && udp.count >= MIN_QUERIES ? udp.at(0.5) : null
         const isDear =

@@ -4,10 +4,10 @@ import { type AddressId, CONTENT_CUT, TCP } from '../model.ts'
 import { count, plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { hasAnswer } from '../trace/outcome.ts'
+import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { listed } from './world.ts'
 
 /** A client may give up once for reasons of its own. */
@@ -54,7 +54,6 @@ class TruncationWithoutTcp implements Observer {
       const cut = truncated ? cutShort(transactions) : undefined
       if (!cut) continue
       const client = this.clients.of(lookup.client)
-      if (!client) return
       client.lookups++
       if (!hasAnswer(cut)) client.empty++
       if (lookup.resolver === 'musl') client.musl++
@@ -67,7 +66,7 @@ class TruncationWithoutTcp implements Observer {
 
   conclude(): Draft[] {
     if (this.cut > MAX_CUT * this.transactions) return []
-    const clients = [...this.clients.map].filter(([, c]) => c.lookups >= MIN_LOOKUPS)
+    const clients = [...this.clients].filter(([, c]) => c.lookups >= MIN_LOOKUPS)
     if (clients.length === 0) return []
     const sum = (value: (client: (typeof clients)[number][1]) => number): number =>
       clients.reduce((n, [, client]) => n + value(client), 0)

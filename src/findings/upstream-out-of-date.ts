@@ -2,12 +2,12 @@
 import { NOERROR, NXDOMAIN } from '../codes.ts'
 import { type AddressId, type NameId, NONE } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
+import { Tally } from '../trace/tally.ts'
 import type { Hop } from '../trace/trace.ts'
 import { ANSWERED, CAPTURE_ENDED, OPEN } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { sharedDomain } from './shared-domain.ts'
-import { Tally } from './tally.ts'
 import { clientRole, isClusterDns, nameOf, serverRole, type World, who, whoAll, zoneOf } from './world.ts'
 
 /** "forward" asks its servers at random: who has asked so often and never this one does not have it in its list. */
@@ -76,7 +76,6 @@ class UpstreamOutOfDate implements Observer {
   hop({ transaction: t, from, forwarder, lookup, role }: Hop): void {
     if (role !== 'upstream' || !lookup || t.state === OPEN || t.state === CAPTURE_ENDED) return
     const way = this.ways.of((from * 0x200000 + t.server) * 2 + (forwarder ? 1 : 0))
-    if (!way) return
     way.from = from
     way.forwarder = forwarder
     way.server = t.server
@@ -87,8 +86,9 @@ class UpstreamOutOfDate implements Observer {
   }
 
   conclude(): Draft[] {
-    if (zoneOf(this.world) === null) return []
-    const ways = [...this.ways.map.values()].filter(way => serverRole(this.world, way.server) === 'upstream')
+    // "Never" is said of what is in no other way.
+    if (zoneOf(this.world) === null || this.ways.forgotten > 0) return []
+    const ways = [...this.ways.values()].filter(way => serverRole(this.world, way.server) === 'upstream')
     const forwarded = ways.filter(way => way.forwarder && isClusterDns(this.world, way.from))
     const direct = ways.filter(way => !way.forwarder && clientRole(this.world, way.from) !== 'unknown')
     return forwarded.flatMap(way => {

@@ -1,11 +1,11 @@
 /** upstream-silent: a server outside the cluster leaves queries unanswered. */
 import { type AddressId, NONE, type Time } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
+import { Tally } from '../trace/tally.ts'
 import type { Hop } from '../trace/trace.ts'
 import { ANSWERED, UNANSWERED, UNREACHED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { clockTime, isClusterDns, nameOf, serverRole, type World, who, whoAll } from './world.ts'
 
 /** A packet gets lost now and then. */
@@ -46,7 +46,7 @@ interface Server {
   /** When a query first remained without an answer. */
   first: Time
   unreachable: number
-  domains: Map<string, number>
+  domains: Tally<string, { silent: number }>
   askers: Set<AddressId>
   clients: Set<AddressId>
   frames: FrameSample
@@ -64,7 +64,7 @@ class UpstreamSilent implements Observer {
     unopened: 0,
     first: Number.POSITIVE_INFINITY,
     unreachable: 0,
-    domains: new Map(),
+    domains: new Tally(() => ({ silent: 0 }), MOST_DOMAINS),
     askers: new Set(),
     clients: new Set(),
     frames: new FrameSample(),
@@ -79,7 +79,6 @@ class UpstreamSilent implements Observer {
     this.hops++
     if (t.state === ANSWERED) this.answered++
     const server = this.servers.of(t.server)
-    if (!server) return
     server.queries++
     if (forwarder) server.forwarded++
     if (t.state !== UNANSWERED && t.state !== UNREACHED) return
@@ -92,8 +91,7 @@ class UpstreamSilent implements Observer {
     server.frames.add(t)
     if (t.qname === NONE) return
     const domain = domainOf(nameOf(this.world, t.qname))
-    if (server.domains.size < MOST_DOMAINS || server.domains.has(domain))
-      server.domains.set(domain, (server.domains.get(domain) ?? 0) + 1)
+    server.domains.of(domain).silent++
   }
 
   conclude(earlier: readonly Concluded[]): Draft[] {
@@ -101,7 +99,7 @@ class UpstreamSilent implements Observer {
     this.addUnopened()
     // All clients suffer, and that was told.
     const isDown = earlier.some(({ code }) => code === 'coredns-unreachable')
-    return [...this.servers.map]
+    return [...this.servers]
       .flatMap(([address, s]): [AddressId, Server][] => {
         if (serverRole(this.world, address) === 'upstream') return [[address, s]]
         // Of CoreDNS only what a cache in front of it asked: what pods ask is another finding's.
@@ -120,7 +118,6 @@ class UpstreamSilent implements Observer {
     const { matching, forwarding } = this.world.trace
     for (const { client, server, silent, refused, first, frames } of matching.unopened.list) {
       const sum = this.servers.of(server)
-      if (!sum) continue
       const connections = silent + refused
       sum.queries += connections
       sum.silent += connections
@@ -136,7 +133,10 @@ class UpstreamSilent implements Observer {
 
   private draft(address: AddressId, s: Server): Draft {
     const server = who(this.world, address)
-    const [domain, most] = [...s.domains].sort((a, b) => b[1] - a[1])[0] ?? ['', 0]
+    const [domain, { silent: most }] = [...s.domains].sort((a, b) => b[1].silent - a[1].silent)[0] ?? [
+      '',
+      { silent: 0 },
+    ]
     const answersOthers = s.silent < s.queries
     const oneDomain = answersOthers && most >= ONE_DOMAIN * s.silent
     const unreachable = s.unreachable > 0 ? `, ${count(s.unreachable)} of them with "unreachable"` : ''

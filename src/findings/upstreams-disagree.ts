@@ -4,12 +4,12 @@ import { type AddressId, type NameId, NONE } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { hasAnswer } from '../trace/outcome.ts'
+import { Tally } from '../trace/tally.ts'
 import type { Hop } from '../trace/trace.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample, onlyFrame } from './frame-sample.ts'
 import { Rows } from './rows.ts'
 import { type Draft, MOST_CLIENTS, type Observer, type Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { isClusterDns, listed, nameOf, serverRole, type World, who, whoAll } from './world.ts'
 
 /** A name may be created or deleted between two answers; each side must have said it this often. */
@@ -73,10 +73,10 @@ interface Direct {
 class UpstreamsDisagree implements Observer {
   private readonly world: World
   /** By name and server. */
-  private readonly answers = new Rows(COLUMNS)
-  /** By row: all askers where there are several. */
+  private readonly answers = new Rows(COLUMNS, key => this.forget(key))
+  /** By the same keys: all askers where there are several. */
   private readonly askers = new Map<number, Set<AddressId>>()
-  /** By row and column: first answers that several captures show. */
+  /** By key and column: first answers that several captures show. */
   private readonly firsts = new Map<number, FrameSample>()
   /** By name. */
   private readonly failed = new Tally<string, { lookups: number; clients: Set<AddressId> }>(() => ({
@@ -108,7 +108,6 @@ class UpstreamsDisagree implements Observer {
     }
     const { answers } = this
     const row = answers.of(t.qname * 0x200000 + t.server)
-    if (row === NONE) return
     answers.set(row, NAME, t.qname)
     answers.set(row, SERVER, t.server)
     this.noteAsker(row, from)
@@ -121,6 +120,12 @@ class UpstreamsDisagree implements Observer {
     } else answers.add(row, EMPTY)
   }
 
+  private forget(key: number): void {
+    this.askers.delete(key)
+    this.firsts.delete(key * COLUMNS + FIRST_DATA)
+    this.firsts.delete(key * COLUMNS + FIRST_DENIED)
+  }
+
   private noteAsker(row: number, from: AddressId): void {
     const { answers, askers } = this
     const first = answers.get(row, ASKER) - 1
@@ -129,8 +134,8 @@ class UpstreamsDisagree implements Observer {
       answers.set(row, ASKER, from + 1)
       return
     }
-    const all = askers.get(row)
-    if (!all) askers.set(row, new Set([first, from]))
+    const all = askers.get(answers.keyOf(row))
+    if (!all) askers.set(answers.keyOf(row), new Set([first, from]))
     else if (all.size < MOST_ASKERS) all.add(from)
   }
 
@@ -141,14 +146,12 @@ class UpstreamsDisagree implements Observer {
     if (frame !== NONE) return
     const first = new FrameSample()
     first.add(t)
-    this.firsts.set(row * COLUMNS + column, first)
+    this.firsts.set(this.answers.keyOf(row) * COLUMNS + column, first)
   }
 
   private noteDirect(t: Transaction): void {
-    const asked = this.askedDirectly.of(t.server)
-    if (asked) asked.queries++
+    this.askedDirectly.of(t.server).queries++
     const direct = this.direct.of(t.qname * 0x200000 + t.server)
-    if (!direct) return
     direct.name = t.qname
     direct.server = t.server
     if (t.rcode === NXDOMAIN) direct.nxdomain++
@@ -160,7 +163,6 @@ class UpstreamsDisagree implements Observer {
     if (lookup.outcome !== 'nxdomain') return
     this.denied++
     const failed = this.failed.of(lookup.base)
-    if (!failed) return
     failed.lookups++
     if (failed.clients.size < MOST_CLIENTS) failed.clients.add(lookup.client)
   }
@@ -208,11 +210,11 @@ class UpstreamsDisagree implements Observer {
   }
 
   private askersOf(row: number): AddressId[] {
-    return [...(this.askers.get(row) ?? [this.answers.get(row, ASKER) - 1])]
+    return [...(this.askers.get(this.answers.keyOf(row)) ?? [this.answers.get(row, ASKER) - 1])]
   }
 
   private addFirst(frames: FrameSample, row: number, column: number): void {
-    const first = this.firsts.get(row * COLUMNS + column)
+    const first = this.firsts.get(this.answers.keyOf(row) * COLUMNS + column)
     if (first) frames.addAll(first)
     else frames.addOnly(this.answers.get(row, column))
   }
@@ -220,7 +222,7 @@ class UpstreamsDisagree implements Observer {
   /** All lookups of a name; where it is one of too many names, at least those that failed. */
   private lookupsOf(name: string): number {
     const all = this.world.trace.sums.byName.get(name)?.lookups ?? 0
-    return Math.max(all, this.failed.map.get(name)?.lookups ?? 0)
+    return Math.max(all, this.failed.get(name)?.lookups ?? 0)
   }
 
   private draft({ knows, denies, rows }: Pair): Draft {
@@ -228,7 +230,7 @@ class UpstreamsDisagree implements Observer {
     const names = rows.map(({ yes }) => nameOf(this.world, answers.get(yes, NAME)))
     const positive = rows.reduce((n, { yes }) => n + answers.get(yes, DATA) + answers.get(yes, EMPTY), 0)
     const negative = rows.reduce((n, { no }) => n + answers.get(no, DENIED), 0)
-    const hit = names.map(name => this.failed.map.get(name)).filter(failed => failed !== undefined)
+    const hit = names.map(name => this.failed.get(name)).filter(failed => failed !== undefined)
     const explained = hit.reduce((n, failed) => n + failed.lookups, 0)
     const all = names.reduce((n, name) => n + this.lookupsOf(name), 0)
     const frames = new FrameSample()
@@ -256,14 +258,19 @@ ${zone}:53 {
       clients: new Set(hit.flatMap(failed => [...failed.clients])),
       servers: [knows, denies],
       frames,
-      confidence: positive + negative >= 10 ? 'high' : 'medium',
+      // What was forgotten of an answer may have been the opposite.
+      confidence: rows.some(({ yes, no }) => !answers.isWhole(yes) || !answers.isWhole(no))
+        ? 'low'
+        : positive + negative >= 10
+          ? 'high'
+          : 'medium',
       names,
     }
   }
 
   /** Who asks one of the two servers itself, and which of the two nobody else asks. */
   private directly(knows: AddressId, denies: AddressId, names: readonly string[]): string {
-    const got = [...this.direct.map.values()].filter(
+    const got = [...this.direct.values()].filter(
       d => (d.server === knows || d.server === denies) && names.includes(nameOf(this.world, d.name)),
     )
     const clients = whoAll(
@@ -272,13 +279,15 @@ ${zone}:53 {
     )
     const data = got.reduce((n, d) => n + d.data, 0)
     const nxdomain = got.reduce((n, d) => n + d.nxdomain, 0)
+    // Who says "always", "never" and "nobody" must not have forgotten anything.
+    if (this.direct.forgotten > 0 || this.askedDirectly.forgotten > 0) return ''
     const told =
       data > 0 && nxdomain === 0
         ? ` ${clients}, asking ${who(this.world, knows)} directly, always got it (${plural(data, 'time')}): it resolves where others fail.`
         : nxdomain > 0 && data === 0
           ? ` ${clients}, asking ${who(this.world, denies)} directly, never got it.`
           : ''
-    const asked = (server: AddressId): number => this.askedDirectly.map.get(server)?.queries ?? 0
+    const asked = (server: AddressId): number => this.askedDirectly.get(server)?.queries ?? 0
     const left = asked(knows) >= MIN_DIRECT && asked(denies) === 0 ? denies : null
     return left === null
       ? told

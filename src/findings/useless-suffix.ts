@@ -5,10 +5,10 @@ import type { AddressId } from '../model.ts'
 import { plural, roughDuration } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { isWithin } from '../trace/suffix.ts'
+import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { type World, zoneOf } from './world.ts'
 
 /** A domain that is seldom needed may be silent for a while; this many misses in one capture ... */
@@ -72,14 +72,16 @@ class UselessSuffix implements Observer {
       if (domain === null || !searchList.includes(domain)) continue
       const suffix = this.suffixes.of(domain)
       // One that answered once is of use, whatever else it costs.
-      if (suffix && suffix.hits === 0) addTo(suffix, candidates[i].transactions, lookup)
+      if (suffix.hits === 0) addTo(suffix, candidates[i].transactions, lookup)
     }
   }
 
   conclude(): Draft[] {
     const zone = zoneOf(this.world)
     if (zone === null) return []
-    return [...this.suffixes.map]
+    // A hit may be among what was forgotten.
+    const whole = [...this.suffixes].filter(([domain]) => this.suffixes.isWhole(domain))
+    return whole
       .filter(([domain, s]) => !isWithin(domain, zone) && s.hits === 0)
       .filter(([, s]) => s.misses >= MIN_MISSES && s.names.size >= MIN_NAMES)
       .map(([domain, s]) => ({

@@ -2,12 +2,12 @@
 import { NXDOMAIN } from '../codes.ts'
 import { type AddressId, NONE, type Time } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
+import { Tally } from '../trace/tally.ts'
 import type { Hop } from '../trace/trace.ts'
 import type { Transaction } from '../trace/transaction.ts'
 import { isWasted } from '../trace/waste.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { nameOf, serverRole, type World, whoAll, zoneOf } from './world.ts'
 
 /** Fewer than this no upstream server notices. */
@@ -73,7 +73,6 @@ class WasteLeavesCluster implements Observer {
   hop({ transaction: t, lookup }: Hop): void {
     if (!lookup) return
     const server = this.servers.of(t.server)
-    if (!server) return
     server.queries += 1 + t.retransmissions
     if (t.start < server.first) server.first = t.start
     if (t.start > server.last) server.last = t.start
@@ -92,7 +91,7 @@ class WasteLeavesCluster implements Observer {
   conclude(): Draft[] {
     if (zoneOf(this.world) === null) return []
     // Where the cloud's resolver is the cluster's own DNS, nothing stands in front of it that could deny a search domain.
-    const upstreams = [...this.servers.map].filter(
+    const upstreams = [...this.servers].filter(
       ([address]) =>
         serverRole(this.world, address) === 'upstream' && !this.world.trace.endpoints.servesCluster(address),
     )

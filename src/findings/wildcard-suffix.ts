@@ -5,10 +5,10 @@ import type { AddressId } from '../model.ts'
 import { plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { hasAnswer } from '../trace/outcome.ts'
+import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { Tally } from './tally.ts'
 import { listed, type World, zoneOf } from './world.ts'
 
 /** Names of the Internet that a search domain answered: two may have been made on purpose. */
@@ -61,7 +61,6 @@ class WildcardSuffix implements Observer {
         continue
       }
       const suffix = this.suffixes.of(domain)
-      if (!suffix) continue
       if (hit) {
         suffix.hits++
         if (suffix.names.size >= MOST_NAMES || !INTERNET.test(lookup.base)) continue
@@ -74,10 +73,10 @@ class WildcardSuffix implements Observer {
 
   conclude(): Draft[] {
     if (zoneOf(this.world) === null) return []
-    return [...this.suffixes.map]
+    return [...this.suffixes]
       .filter(([, s]) => s.names.size >= MIN_NAMES && s.hits >= MIN_SHARE * (s.hits + s.misses))
       .map(([domain, s]) => {
-        const shadowed = [...s.names].filter(name => this.real.map.has(name))
+        const shadowed = [...s.names].filter(name => this.real.has(name))
         const seen =
           shadowed.length > 0
             ? ` ${plural(shadowed.length, 'of them exists', 'of them exist')} as they are: ${listed(shadowed, 2)}.`

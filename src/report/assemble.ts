@@ -393,7 +393,14 @@ export function wasteOf(trace: Trace, context: RecordContext, sums: Sums): Repor
     byResolver: rowsOf([...sums.byResolver].map(([name, keyed]) => [name || 'not recognised', keyed] as const)),
     byNamespace: rowsOf(grouped(client => client.namespace)),
     byWorkload: rowsOf(grouped(client => client.workload && `${client.namespace}/${client.workload}`)),
+    ...mayLack(sums),
   }
+}
+
+function mayLack({ byClient, byName, bySuffix, byResolver, limit }: Sums): Pick<Report['waste'], 'mayLack'> {
+  if (limit.forgotten === 0) return {}
+  const tables = Object.entries({ byClient, byName, bySuffix, byResolver }).filter(([, table]) => table.forgotten > 0)
+  return { mayLack: Object.fromEntries(tables.map(([list, { error }]) => [list, error])) }
 }
 
 function rowsOf(

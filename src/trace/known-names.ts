@@ -3,8 +3,9 @@
  * the upstream. So the answer to a candidate that a client did not ask for is taken from one that did.
  */
 import { type NameId, NONE, type Outcome } from '../model.ts'
+import { Tally } from './tally.ts'
 
-/** Beyond this number of names the half that is asked least is summed up in `others`. */
+/** Of more names than this, those that are asked least are summed up in `others` (bounded.ts). */
 const MAX_NAMES = 14_000
 
 export class KnownName {
@@ -40,26 +41,14 @@ export class KnownName {
 }
 
 export class KnownNames {
-  readonly byId = new Map<NameId, KnownName>()
   /** The sum of the names that were dropped. */
   readonly others = new KnownName()
-
-  of(id: NameId): KnownName {
-    let known = this.byId.get(id)
-    if (known) return known
-    if (this.byId.size >= MAX_NAMES) this.dropHalf()
-    known = new KnownName()
-    this.byId.set(id, known)
-    return known
-  }
-
-  private dropHalf(): void {
-    const least = [...this.byId].sort((a, b) => a[1].queries - b[1].queries).slice(0, MAX_NAMES / 2)
-    for (const [id, known] of least) {
-      add(this.others, known)
-      this.byId.delete(id)
-    }
-  }
+  /** Each weighs as many queries as clients sent for it. */
+  readonly byId = new Tally<NameId, KnownName>(
+    () => new KnownName(),
+    MAX_NAMES,
+    known => add(this.others, known),
+  )
 }
 
 /** Adds the sums of one name to those of many. */

@@ -6,7 +6,7 @@
  */
 import { type AddressId, NONE, type Outcome, type Time } from '../model.ts'
 import type { Change } from './change.ts'
-import type { KnownName } from './known-names.ts'
+import type { KnownName, KnownNames } from './known-names.ts'
 import type { Replay, Replayed, Step } from './replay.ts'
 import { legs, type Walk } from './walks.ts'
 
@@ -59,7 +59,7 @@ export function effects(
     }
     effect.corednsKnown += walk.corednsKnown
     effect.upstreamKnown += walk.clusterKnown
-    const before = stepsOf(walk, seen.walks.names.byId, seen.names)
+    const before = stepsOf(walk, seen.walks.names, seen.names)
     addSteps(effect.before, before, lookups, walk.outcome)
     const types = legs(walk.types)
     for (const step of before) now.add(step, client, null, types)
@@ -128,7 +128,7 @@ function addSteps(load: Load, steps: readonly Step[], lookups: number, outcome: 
 }
 
 /** The walk as it was seen. */
-const stepsOf = (walk: Walk, byId: ReadonlyMap<number, KnownName>, names: { text(id: number): string }): Step[] =>
+const stepsOf = (walk: Walk, { byId }: KnownNames, names: { text(id: number): string }): Step[] =>
   walk.suffixes.map((suffix, i) => ({
     name: walk.nameAt(i) === NONE ? null : names.text(walk.nameAt(i)),
     known: byId.get(walk.nameAt(i)) ?? null,

@@ -3,16 +3,18 @@
  * slowest lookups. Kept per address, because roles are only certain at the end; bounded, whatever the capture's length.
  */
 import { type AddressId, NONE, OUTCOMES, type Outcome, TCP } from '../model.ts'
+import { Limit } from './limit.ts'
 import { type Lookup, transactionsOf } from './lookup.ts'
 import type { Loss } from './losses.ts'
 import { outcomeOf } from './outcome.ts'
 import { Histogram } from './quantiles.ts'
+import { Tally } from './tally.ts'
 import type { Transaction } from './transaction.ts'
 import { waitOf } from './transaction.ts'
 import { kept } from './transactions.ts'
 import { addWaste, type LookupWasteSums, noWaste } from './waste.ts'
 
-/** Rows of a table of sums; the smaller half is dropped when it is full, so what is shown, the top, stays right. */
+/** Rows of a table of sums; those with most queries are kept (bounded.ts), so what is shown, the top, stays right. */
 const MAX_KEYS = 20_000
 /** Names come and go, and a client stays. */
 const MAX_NAMES = 10_000
@@ -93,21 +95,24 @@ export class Sums {
   /** By asker. */
   private readonly lastEdges: EdgeSum[] = []
   readonly total = newKeyedWaste()
-  readonly byClient = new Map<AddressId, KeyedWaste>()
-  readonly byName = new Map<string, KeyedWaste>()
-  readonly bySuffix = new Map<string, KeyedWaste>()
-  readonly byResolver = new Map<string, KeyedWaste>()
+  /** By key the most frequent; each weighs as many queries as its lookups, or the search candidates, sent. */
+  readonly byClient: Tally<AddressId, KeyedWaste>
+  readonly byName: Tally<string, KeyedWaste>
+  readonly bySuffix: Tally<string, KeyedWaste>
+  readonly byResolver: Tally<string, KeyedWaste>
+  readonly limit: Limit
   readonly slowest: Lookup[] = []
   /** By kind and place. */
   readonly losses = new Map<string, LossSum>()
-  private readonly mostKeys: number
-  private readonly mostNames: number
   private readonly mostSlow: number
 
   /** For sums of a few seconds fewer rows do, and nobody asks for the slowest. */
   constructor(mostKeys = MAX_KEYS, mostSlow = SLOWEST) {
-    this.mostKeys = mostKeys
-    this.mostNames = Math.min(mostKeys, MAX_NAMES)
+    this.byClient = new Tally(newKeyedWaste, mostKeys)
+    this.byName = new Tally(newKeyedWaste, Math.min(mostKeys, MAX_NAMES))
+    this.bySuffix = new Tally(newKeyedWaste, mostKeys)
+    this.byResolver = new Tally(newKeyedWaste, mostKeys)
+    this.limit = new Limit([this.byClient, this.byName, this.bySuffix, this.byResolver])
     this.mostSlow = mostSlow
   }
 
@@ -117,9 +122,11 @@ export class Sums {
     this.outcomes[lookup.outcome]++
     if (!Number.isNaN(lookup.wait)) this.wait.add(lookup.wait / 1e6)
     this.addKeyed(this.total, lookup, waste, inward)
-    this.addKeyed(keyOf(this.byClient, lookup.client, this.mostKeys), lookup, waste, inward)
-    this.addKeyed(keyOf(this.byName, lookup.base, this.mostNames), lookup, waste, inward)
-    this.addKeyed(keyOf(this.byResolver, lookup.resolver ?? '', this.mostKeys), lookup, waste, inward)
+    const { queries } = waste
+    this.limit.now = lookup.candidates[0].transactions[0]
+    this.addKeyed(this.byClient.of(lookup.client, queries), lookup, waste, inward)
+    this.addKeyed(this.byName.of(lookup.base, queries), lookup, waste, inward)
+    this.addKeyed(this.byResolver.of(lookup.resolver ?? '', queries), lookup, waste, inward)
     this.addSlow(lookup)
   }
 
@@ -139,9 +146,9 @@ export class Sums {
     }
   }
 
-  /** One search candidate of a lookup: what its domain cost, and whether it answered. */
+  /** One search candidate of the lookup that was added last: what its domain cost, and whether it answered. */
   addSuffix(suffix: string, answered: boolean, waste: LookupWasteSums): void {
-    const keyed = keyOf(this.bySuffix, suffix, this.mostKeys)
+    const keyed = this.bySuffix.of(suffix, waste.queries)
     keyed.lookups++
     if (answered) keyed.answered++
     addWaste(keyed.sums, waste)
@@ -205,10 +212,10 @@ export class Sums {
       joinEdge(own, edge)
     }
     joinKeyed(this.total, more.total)
-    for (const [key, keyed] of more.byClient) joinKeyed(keyOf(this.byClient, key, this.mostKeys), keyed)
-    for (const [key, keyed] of more.byName) joinKeyed(keyOf(this.byName, key, this.mostNames), keyed)
-    for (const [key, keyed] of more.bySuffix) joinKeyed(keyOf(this.bySuffix, key, this.mostKeys), keyed)
-    for (const [key, keyed] of more.byResolver) joinKeyed(keyOf(this.byResolver, key, this.mostKeys), keyed)
+    this.byClient.joinAll(more.byClient, joinKeyed)
+    this.byName.joinAll(more.byName, joinKeyed)
+    this.bySuffix.joinAll(more.bySuffix, joinKeyed)
+    this.byResolver.joinAll(more.byResolver, joinKeyed)
   }
 
   addLoss({ try: _, ...place }: Loss): void {
@@ -305,16 +312,4 @@ export function joinKeyed(into: KeyedWaste, more: KeyedWaste): void {
   into.corednsKnown += more.corednsKnown
   into.clusterKnown += more.clusterKnown
   addWaste(into.sums, more.sums)
-}
-
-function keyOf<Key>(map: Map<Key, KeyedWaste>, key: Key, most: number): KeyedWaste {
-  let keyed = map.get(key)
-  if (keyed) return keyed
-  if (map.size >= most) {
-    const smallest = [...map].sort((a, b) => a[1].sums.queries - b[1].sums.queries).slice(0, most / 2)
-    for (const [old] of smallest) map.delete(old)
-  }
-  keyed = newKeyedWaste()
-  map.set(key, keyed)
-  return keyed
 }

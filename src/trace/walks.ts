@@ -5,11 +5,12 @@
  */
 import { A, AAAA } from '../codes.ts'
 import { type AddressId, type NameId, NONE, OUTCOMES, type Outcome, type Role, type Time } from '../model.ts'
-import { KnownNames } from './known-names.ts'
+import { type KnownName, KnownNames } from './known-names.ts'
 import type { Lookup } from './lookup.ts'
 import { RESOLVERS } from './resolvers.ts'
 import { dots } from './suffix.ts'
 import type { Inward } from './sums.ts'
+import { Tally } from './tally.ts'
 import type { Transaction } from './transaction.ts'
 import type { LookupWasteSums } from './waste.ts'
 
@@ -184,7 +185,15 @@ export class Walks {
   /** Start of the first lookup and of the last. */
   first = Number.POSITIVE_INFINITY
   last = Number.NEGATIVE_INFINITY
-  private readonly named = new Map<number, Walk>()
+  /** Each weighs as many lookups as went this way; of the rarer ones only the form is kept. */
+  private readonly named = new Tally<number, Walk>(
+    () => this.newWalk(),
+    MAX_WALKS,
+    walk => this.forgetNames(walk),
+  )
+  /** The lookup that is being added. */
+  private lookup: Lookup | null = null
+  private types = 0
   /** By client and form. */
   private readonly unnamed = new Map<number, Walk>()
   /** Of the forms of these walks: a number is less than the long key, which every client would have for itself. */
@@ -203,13 +212,9 @@ export class Walks {
     if (lookup.start > this.last) this.last = lookup.start
     let types = 0
     for (const { transactions } of lookup.candidates) for (const t of transactions) types |= typeBit(t.qtype)
-    const key = keyOf(lookup, types)
-    let walk = this.named.get(key)
-    if (!walk) {
-      if (this.named.size >= MAX_WALKS) this.forgetNames()
-      walk = new Walk(lookup, this.formOf(lookup, types))
-      this.named.set(key, walk)
-    }
+    this.lookup = lookup
+    this.types = types
+    const walk = this.named.of(keyOf(lookup, types))
     walk.lookups++
     if (inward.reachedCoredns !== null) walk.corednsKnown++
     if (inward.leftCluster !== null) walk.clusterKnown++
@@ -228,7 +233,7 @@ export class Walks {
       walk?.add(i, queries, bytes, wait)
       const name = transactions[0].qname
       if (name === NONE) continue
-      const known = this.names.of(name)
+      const known = this.names.byId.of(name, queries)
       known.queries += queries
       known.bytes += bytes
       known.wait += wait
@@ -241,7 +246,7 @@ export class Walks {
   /** Takes a hop of a lookup. */
   addHop(t: Transaction, role: Role): void {
     if (t.qname === NONE || (role !== 'coredns' && role !== 'upstream')) return
-    const known = this.names.of(t.qname)
+    const known = this.names.byId.of(t.qname, 0)
     if (role === 'coredns') known.coredns += 1 + t.retransmissions
     else known.upstream += 1 + t.retransmissions
     if (t.recordTtl !== NONE) known.ttl = Math.max(known.ttl, t.recordTtl)
@@ -266,25 +271,25 @@ export class Walks {
     return own
   }
 
-  /** Of the rarer half only the form is kept. */
-  private forgetNames(): void {
+  private newWalk(): Walk {
+    const lookup = this.lookup as Lookup
+    return new Walk(lookup, this.formOf(lookup, this.types))
+  }
+
+  private forgetNames(walk: Walk): void {
     const { unnamed } = this
-    const rare = [...this.named].sort((a, b) => a[1].lookups - b[1].lookups).slice(0, MAX_WALKS / 2)
-    for (const [key, walk] of rare) {
-      this.named.delete(key)
-      const form = keyOfForm(walk.form)
-      const number = this.formNumbers.get(form) ?? this.formNumbers.size
-      const formKey = walk.client * 0x20_0000 + number
-      const known = unnamed.get(formKey)
-      if (known) known.merge(walk)
-      else if (unnamed.size < MAX_FORMS) {
-        this.formNumbers.set(form, number)
-        walk.forgetNames()
-        unnamed.set(formKey, walk)
-      } else {
-        this.untold.lookups += walk.lookups
-        this.untold.queries += walk.queries
-      }
+    const form = keyOfForm(walk.form)
+    const number = this.formNumbers.get(form) ?? this.formNumbers.size
+    const formKey = walk.client * 0x20_0000 + number
+    const known = unnamed.get(formKey)
+    if (known) known.merge(walk)
+    else if (unnamed.size < MAX_FORMS) {
+      this.formNumbers.set(form, number)
+      walk.forgetNames()
+      unnamed.set(formKey, walk)
+    } else {
+      this.untold.lookups += walk.lookups
+      this.untold.queries += walk.queries
     }
   }
 }
@@ -312,7 +317,7 @@ function isSameForm(a: Form, b: Form): boolean {
 
 const typeBit = (qtype: number): number => (qtype === A ? ASKED_A : qtype === AAAA ? ASKED_AAAA : ASKED_OTHER)
 
-function countOutcome(known: KnownNames['others'], outcome: Outcome): void {
+function countOutcome(known: KnownName, outcome: Outcome): void {
   if (outcome === 'answered' || outcome === 'nodata' || outcome === 'nxdomain') known[outcome]++
   else known.failed++
 }

@@ -1,6 +1,6 @@
 /** By whom the waste is: the worst pods, names and search domains. */
 import type { EndpointRecord, Report, WasteRow } from '../../model.ts'
-import { bytes, count, roughDuration, share } from '../../quantities.ts'
+import { bytes, count, plural, roughDuration, share } from '../../quantities.ts'
 import type { Column } from '../columns.ts'
 import { type TableRow, tableLines } from '../table.ts'
 import { who } from '../words.ts'
@@ -27,17 +27,19 @@ interface Wasteful {
 
 /** `most` rows of each of the first `lists` lists. */
 export function wasteTable({ waste, endpoints }: Wasteful, page: Page, most = MOST_ROWS, lists = 3): string[] {
-  const all: [title: string, list: WasteRow[]][] = [
-    ['by client', waste.byClient],
-    ['by name', waste.byName],
-    ['by search domain', waste.bySuffix],
+  const lacks = waste.mayLack ?? {}
+  const all: [title: string, list: WasteRow[], lack: number | undefined][] = [
+    ['by client', waste.byClient, lacks.byClient],
+    ['by name', waste.byName, lacks.byName],
+    ['by search domain', waste.bySuffix, lacks.bySuffix],
   ]
   const rows: TableRow<WasteRow>[] = []
-  for (const [title, list] of all.slice(0, lists)) {
+  for (const [title, list, lack] of all.slice(0, lists)) {
     const worst = list.filter(row => row.wasted > 0)
     if (worst.length === 0) continue
     const more = worst.length > most ? ` (${most} of ${count(worst.length)})` : ''
-    rows.push({ group: title + more })
+    const error = lack === undefined ? '' : `, each with up to ${plural(lack, 'query', 'queries')} more`
+    rows.push({ group: title + more + error })
     for (const row of worst.slice(0, most)) rows.push({ row: list === waste.byClient ? named(row, endpoints) : row })
   }
   if (rows.length === 0) return []

@@ -1,0 +1,17 @@
+/** Tables that had more keys than they keep, as issues: what is forgotten is never silent. */
+import { ISSUES } from '../codes.ts'
+import type { Issue } from '../model.ts'
+import { count } from '../quantities.ts'
+import type { Limit } from '../trace/limit.ts'
+
+/** `sums`: of the top lists. */
+export const limitIssues = (sums: Limit, findings: Limit, files: readonly string[]): Issue[] => [
+  ...issueOf('sums-limit', sums, files),
+  ...issueOf('findings-limit', findings, files),
+]
+
+function issueOf(code: string, { first, forgotten, error }: Limit, files: readonly string[]): Issue[] {
+  if (first === null) return []
+  const what = ISSUES[code].replace('{error}', count(error))
+  return [{ code, file: files[first.file], count: forgotten, firstFrame: first.frame, what }]
+}
