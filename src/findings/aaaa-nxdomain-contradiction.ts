@@ -64,7 +64,7 @@ class AaaaNxdomainContradiction implements Observer {
     // Search candidates are denied by the thousand; only a name with an address can contradict itself.
     const key = t.qname * SERVERS + t.server
     const { answers } = this
-    const isDenial = t.rcode === NXDOMAIN && t.qtype === AAAA
+    const isDenial = t.rcode === NXDOMAIN
     if (isDenial && answers.find(key) === NONE && !isDeciding(lookup, t.qname)) return
     const row = answers.of(key)
     // Where A is denied too, nothing contradicts, whatever comes after.
