@@ -32,7 +32,7 @@ import { Transactions } from './transactions.ts'
 import { Walks } from './walks.ts'
 import { isWasted, judge, type LookupWasteSums, sumCandidates, sumWaste } from './waste.ts'
 
-/** Transactions that are held back before the first is decided upon, so that there is something to learn from, ... */
+/** Transactions that are held back before the first is decided upon, so that there is something to learn from, and at most, ... */
 const FIRST_BATCH = 16_000
 /** ... how long at most where somebody follows, unless it has to be quicker, ... */
 const LIVE_HOLD: Time = 10e9
@@ -231,8 +231,10 @@ export class Trace {
     const { queue, decided } = this
     let n = decided
     while (n < queue.length && queue[n].start <= until) n++
-    // A flood within the settling time is decided upon as it is.
-    if (n === decided && !complete) n = queue.length
+    const waiting = queue.length - decided
+    // A flood within the settling time: the oldest are decided upon as they are, and all at first, as there is nothing else to learn from.
+    if (this.learnt && waiting >= FIRST_BATCH && !complete) n = Math.max(n, decided + BATCH)
+    else if (n === decided && !complete) n = queue.length
     const batch = queue.slice(decided, n)
     this.decided = n
     if (n >= COMPACT || n === queue.length) {
