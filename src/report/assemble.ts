@@ -280,11 +280,10 @@ function serversOf(trace: Trace, context: RecordContext, sums: Sums): ServerRow[
       share: 0,
     }
   })
+  const ofRole = new Map<Role, number>()
+  for (const { role, count } of rows) ofRole.set(role, (ofRole.get(role) ?? 0) + count)
   for (const row of rows) {
-    const all = sum(
-      rows.filter(other => other.role === row.role),
-      other => other.count,
-    )
+    const all = ofRole.get(row.role) as number
     row.share = all === 0 ? 0 : Math.round((1e4 * row.count) / all) / 1e4
   }
   return rows.sort((a, b) => ROLES.indexOf(a.role) - ROLES.indexOf(b.role) || b.count - a.count)

@@ -134,15 +134,15 @@ export class Grouping {
     return oldest
   }
 
-  /** Closes what can have no successor at `now`; everything when `all`. */
-  close(now: Time, all: boolean): void {
-    let left = this.closeUntil(now, all)
-    if (left > MOST_OPEN_IN_ALL) left = this.closeUntil(now + CLOSE_SILENT / 2, false)
-    if (left > MOST_OPEN_IN_ALL) this.closeUntil(now, true)
+  /** Closes what can have no successor at `now`; everything when `all`. All messages until `seen` are known, and that is later. */
+  close(now: Time, all: boolean, seen: Time): void {
+    let left = this.closeUntil(now, all, seen)
+    if (left > MOST_OPEN_IN_ALL) left = this.closeUntil(now + CLOSE_SILENT / 2, false, seen)
+    if (left > MOST_OPEN_IN_ALL) this.closeUntil(now, true, seen)
   }
 
   /** Returns how many stay open. */
-  private closeUntil(now: Time, all: boolean): number {
+  private closeUntil(now: Time, all: boolean, seen: Time): number {
     let left = 0
     for (const bucket of this.buckets) {
       const { lookups } = bucket
@@ -153,10 +153,12 @@ export class Grouping {
       let kept = 0
       let openUntil = Number.POSITIVE_INFINITY
       for (const lookup of lookups) {
-        if (all || now > closesAt(lookup)) this.closed(lookup)
+        const at = closesAt(lookup)
+        if (all || now > at) this.closed(lookup)
         else {
           lookups[kept++] = lookup
-          openUntil = Math.min(openUntil, Number.isNaN(lookup.closesAt) ? 0 : lookup.closesAt)
+          // What had no response until `seen` is not closed by one before.
+          openUntil = Math.min(openUntil, Number.isNaN(lookup.closesAt) ? Math.min(at, seen) : at)
         }
       }
       bucket.openUntil = openUntil

@@ -15,14 +15,24 @@ const SLACK: Time = 1e6
 const PROMPT: Time = 50e6
 /** After this a forwarder has given up, or asked anew. */
 const BUDGET: Time = 10e9
-/** The oldest are not looked at again where more wait: in a flood nobody could tell anyway. */
+/** The oldest are not looked at again where more wait, in all or for one question: in a flood nobody could tell anyway. */
 const MOST_WAITING = 10_000
+const MOST_WAITING_FOR_ONE = 256
+/** Who asks for one thing so often at once asks for each client; the latest are looked at. */
+const MOST_ASKED = 32
+
+/** One question. */
+interface Asked {
+  /** Open queries of forwarders. */
+  queries: Transaction[]
+  /** Who asked while such a query was open, and has no answer yet. */
+  waiting: Transaction[]
+}
 
 export class Sharing {
-  /** What forwarders ask for somebody, by question, while others may wait for it too. */
-  private readonly asked = new Map<number, Transaction[]>()
-  /** Who asked while such a query was open, and has no answer yet. */
-  private waiting: Transaction[] = []
+  /** What forwarders ask for somebody, while others may wait for it too. */
+  private readonly asked = new Map<number, Asked>()
+  private waiting = 0
   private readonly forwarding: Forwarding
   private readonly serving: Serving
   private readonly transactions: Transactions
@@ -39,48 +49,65 @@ export class Sharing {
       if (!t.causes || this.serving.isCoredns(t.causes[0].server)) continue
       t.holders++
       const question = questionOf(t)
-      const same = this.asked.get(question)
-      if (same) same.push(t)
-      else this.asked.set(question, [t])
+      let asked = this.asked.get(question)
+      if (!asked) {
+        asked = { queries: [], waiting: [] }
+        this.asked.set(question, asked)
+      }
+      asked.queries.push(t)
+      if (asked.queries.length > MOST_ASKED) this.transactions.release(asked.queries.shift() as Transaction)
     }
-    const now = batch.at(-1)?.start ?? Number.NEGATIVE_INFINITY
-    if (this.waiting.length > 0) this.lookAgain(now)
     if (this.asked.size === 0) return
+    const now = batch.at(-1)?.start ?? Number.NEGATIVE_INFINITY
+    if (this.waiting > 0)
+      for (const asked of this.asked.values()) if (asked.waiting.length > 0) this.lookAgain(asked, now)
     for (const t of batch) {
-      if (t.effects || t.qname === NONE || this.join(t) || !this.mayJoin(t)) continue
+      if (t.effects || t.qname === NONE) continue
+      const asked = this.asked.get(questionOf(t))
+      if (!asked || this.join(t, asked) || !this.mayJoin(t, asked) || this.waiting >= MOST_WAITING) continue
       t.holders++
-      this.waiting.push(t)
+      asked.waiting.push(t)
+      this.waiting++
     }
     this.forget(now)
   }
 
-  private lookAgain(now: Time): void {
-    const waiting: Transaction[] = []
-    const surplus = this.waiting.length - MOST_WAITING
-    for (const [i, t] of this.waiting.entries()) {
-      const isOver = i < surplus || t.isTold || t.effects !== null || this.join(t)
-      if (isOver || t.state !== OPEN || now - t.lastQuery > BUDGET) this.transactions.release(t)
-      else waiting.push(t)
+  private lookAgain(asked: Asked, now: Time): void {
+    const { waiting } = asked
+    const surplus = waiting.length - MOST_WAITING_FOR_ONE
+    let n = 0
+    for (const [i, t] of waiting.entries()) {
+      const isOver = i < surplus || t.isTold || t.effects !== null || this.join(t, asked)
+      if (isOver || t.state !== OPEN || now - t.lastQuery > BUDGET) this.letGo(t)
+      else waiting[n++] = t
     }
-    this.waiting = waiting
+    waiting.length = n
+  }
+
+  private letGo(t: Transaction): void {
+    this.waiting--
+    this.transactions.release(t)
   }
 
   /** Queries for which nobody who comes can have waited. */
   private forget(now: Time): void {
-    for (const [question, queries] of this.asked) {
+    for (const [question, asked] of this.asked) {
+      const { queries } = asked
       let n = 0
       for (const query of queries) {
         if (mayHaveWaiters(query, now)) queries[n++] = query
         else this.transactions.release(query)
       }
       queries.length = n
-      if (n === 0) this.asked.delete(question)
+      if (n > 0) continue
+      for (const t of asked.waiting) this.letGo(t)
+      this.asked.delete(question)
     }
   }
 
   /** True if it waited for a query of somebody else. */
-  private join(t: Transaction): boolean {
-    const query = this.asked.get(questionOf(t))?.find(query => this.waitedFor(t, query))
+  private join(t: Transaction, { queries }: Asked): boolean {
+    const query = queries.find(query => this.waitedFor(t, query))
     if (!query) return false
     query.causes?.push(kept(t))
     // Its first asker may be told before the others are.
@@ -89,9 +116,8 @@ export class Sharing {
   }
 
   /** True where only its answer can tell. */
-  private mayJoin(t: Transaction): boolean {
-    if (t.state !== OPEN) return false
-    return this.asked.get(questionOf(t))?.some(query => this.couldWaitFor(t, query) && !(t.start > query.end)) ?? false
+  private mayJoin(t: Transaction, { queries }: Asked): boolean {
+    return t.state === OPEN && queries.some(query => this.couldWaitFor(t, query) && !(t.start > query.end))
   }
 
   private waitedFor(t: Transaction, query: Transaction): boolean {

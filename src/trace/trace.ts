@@ -214,7 +214,7 @@ export class Trace {
     this.sharing.link(batch)
     for (const t of batch) if (t.causes === null && !isAlone(t)) this.grouping.add(t)
     const now = all ? Number.POSITIVE_INFINITY : complete ? until : (batch.at(-1)?.start ?? 0)
-    this.grouping.close(now, all)
+    this.grouping.close(now, all, this.matching.now)
     this.tellClosed(all)
     if (this.alone.length > 0) this.closeAlone(now, all)
     this.options.settled?.(all ? now : this.oldest(now))
