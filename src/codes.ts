@@ -159,6 +159,8 @@ export const ISSUES: Record<string, string> = {
     "Hubble's relay could not reach nodes, or lost them: their flows are missing from then on, and queries of their pods with them.",
   'addresses-limit': 'DNS packets of more addresses than dnstrail tells apart; they were left out.',
   'names-limit': 'DNS messages with more different names than dnstrail tells apart; their lookups were left out.',
+  'pairs-limit':
+    'Flows on port 53 between more pairs of client and server than dnstrail tells apart; those of the others are counted, and not listed.',
   'sums-limit':
     'A row of the top lists may lack as many as {error} of its queries, and a rare one may be missing; totals are exact. There were more names, clients or search domains than dnstrail sums up, and those with the fewest queries were forgotten.',
   'findings-limit':

@@ -1,5 +1,7 @@
 /** What keeps memory bounded: small tables and sums that many names and clients have one of. */
 import { expect, test } from 'vitest'
+import { Conversations } from '../src/input/hubble-conversations.ts'
+import { TCP } from '../src/model.ts'
 import { Histogram } from '../src/trace/quantiles.ts'
 import { leads, type Observations, observationOf } from '../src/trace/search-path.ts'
 
@@ -21,4 +23,26 @@ test('a client that asks for hundreds of names with one first label has a bounde
   expect(steps.length).toBeLessThanOrEqual(256)
   expect(leads(steps, 'svc.cluster.local', 'cluster.local')).toBe(true)
   expect(leads(steps, 'a999.com', 'b999.com')).toBe(true)
+})
+
+test('flows of more pairs than are told apart are counted, and whoever adds them is told', () => {
+  const conversations = new Conversations()
+  const flow = {
+    clientPort: 0,
+    server: 1,
+    transport: TCP,
+    reply: false,
+    flags: 0,
+    tracked: true,
+    dropped: null,
+    verdictOnly: false,
+    node: null,
+    time: 0,
+  }
+  for (let client = 2; client < 50_002; client++) expect(conversations.add({ ...flow, client })).toBe(true)
+  expect([conversations.add({ ...flow, client: 7 }), conversations.add({ ...flow, client: 60_000 })]).toEqual([
+    true,
+    false,
+  ])
+  expect([conversations.events, conversations.finish().length]).toEqual([50_002, 50_000])
 })

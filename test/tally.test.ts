@@ -40,11 +40,14 @@ test('a flood of keys that are seen once leaves room for the frequent ones that 
   expect(tally.has('flood17')).toBe(false)
 })
 
-test('of equal weight the older ones are forgotten', () => {
+test('of equal weight some of the older and some of the newer are forgotten', () => {
   const tally = counting(4)
   for (const name of ['a', 'b', 'c', 'd', 'b', 'e']) tally.of(name)
   expect(tally.keys()).toEqual(['b', 'd', 'e'])
   expect([tally.forgotten, tally.error]).toEqual([2, 1])
+  const flood = counting(8)
+  for (const name of 'abcdefghi') flood.of(name)
+  expect(flood.keys()).toEqual(['b', 'd', 'f', 'h', 'i'])
 })
 
 /** The same numbers in every run. */
@@ -123,17 +126,19 @@ test('rows keep the frequent keys, and what stands beside a row goes with it', (
 const FLOOD = 13_000
 const MOST_NAMES = 10_000
 
-/** One after the other: a name, what it was answered, and seconds. */
-function capture(asked: Iterable<[name: string, time: number, answered?: boolean]>): { file: string; names: string[] } {
+type Asked = [name: string, time: number, answered?: boolean, type?: 'A' | 'AAAA']
+
+/** One question after the other. */
+function capture(asked: Iterable<Asked>): { file: string; names: string[] } {
   const packets: Packet[] = []
   const names: string[] = []
-  for (const [name, time, answered = true] of asked) {
+  for (const [name, time, answered = true, type = 'A'] of asked) {
     const id = names.length & 0xffff
     const fromPort = 20_000 + (names.length % 40_000)
     const put = (at: number, bytes: Buffer): unknown =>
       packets.push({ seconds: Math.floor(at), nanos: Math.round((at % 1) * 1e9), bytes })
-    put(time, ethernet(ipv4({}, udp({ fromPort }, query(name, { id })))))
-    const answer = response(name, answered ? ['192.0.2.1'] : [], { id, rcode: answered ? 0 : 3 })
+    put(time, ethernet(ipv4({}, udp({ fromPort }, query(name, { id, type })))))
+    const answer = response(name, answered ? ['192.0.2.1'] : [], { id, type, rcode: answered ? 0 : 3 })
     put(
       time + 0.0005,
       ethernet(ipv4({ from: SERVER, to: '10.244.0.11' }, udp({ fromPort: 53, toPort: fromPort }, answer))),
@@ -150,15 +155,22 @@ const reportOf = (file: string): Promise<Report> =>
     hints: { resources: null, roles: [], resolvConf: null, clusterDomain: null },
   })
 
-function* flood(names: number): Generator<[name: string, time: number, answered?: boolean]> {
+function* flood(names: number): Generator<Asked> {
   for (let i = 0; i < names; i++) {
     yield [`x${i}.flood.example`, 1000 + i * 0.01]
     if (i % 10 === 0) yield ['steady.example', 1000 + i * 0.01 + 0.004]
   }
 }
 
-function* flapping(from: number): Generator<[name: string, time: number, answered?: boolean]> {
+function* flapping(from: number): Generator<Asked> {
   for (let i = 0; i < 40; i++) yield ['app.corp.example', from + i, i % 4 !== 2]
+}
+
+function* contradicting(from: number): Generator<Asked> {
+  for (let i = 0; i < 10; i++) {
+    yield ['odd.corp.example', from + i]
+    yield ['odd.corp.example', from + i + 0.0001, false, 'AAAA']
+  }
 }
 
 test('a flood of names hides neither what is found after it nor the names that are asked most, and is told', async () => {
@@ -187,6 +199,15 @@ test('a flood of names hides neither what is found after it nor the names that a
   expect(limits[0].firstFrame).toBe(2 * names.indexOf(different[MOST_NAMES]) + 1)
   expect(limits[0].count).toBe(MOST_NAMES / 2)
   expect(limits[0].what).toContain(`may lack as many as ${error} of its queries`)
+})
+
+test('who says "never" after a flood says so with less confidence', async () => {
+  const confidence = async (asked: Iterable<Asked>) =>
+    (await reportOf(capture(asked).file)).findings
+      .filter(({ code }) => code === 'aaaa-nxdomain-contradiction')
+      .map(({ confidence }) => confidence)
+  expect(await confidence(contradicting(2000))).toEqual(['high'])
+  expect(await confidence([...flood(FLOOD), ...contradicting(2000)])).toEqual(['low'])
 })
 
 test('as many names as are kept are no flood', async () => {

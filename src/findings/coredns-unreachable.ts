@@ -80,7 +80,8 @@ class Served {
     const step = Math.floor(t.end / STEP)
     let entry: Answered | undefined = this.latest[t.client]
     if (!entry || entry.server !== t.server || entry.step !== step) {
-      entry = this.answers.of(`${t.client} ${t.server} ${step}`)
+      // The later, the heavier.
+      entry = this.answers.of(`${t.client} ${t.server} ${step}`, step)
       entry.step = step
       this.latest[t.client] = entry
     }

@@ -24,7 +24,8 @@ export function examine(world: World, rules: readonly Rule[] = RULES): Examinati
   // Bound once: to find the method of twenty different observers for every hop costs more than most of them do.
   const ofLookups = running.flatMap(({ observer }) => observer.lookup?.bind(observer) ?? [])
   const ofHops = running.flatMap(({ observer }) => observer.hop?.bind(observer) ?? [])
-  const limit = new Limit(running.flatMap(({ observer }) => tablesOf(observer)))
+  const tables = running.flatMap(({ observer }) => tablesOf(observer))
+  const limit = new Limit([...tables, world.trace.matching.unopened.sums])
   return {
     limit,
     lookup: (lookup, waste, inward) => {

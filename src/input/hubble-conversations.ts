@@ -58,6 +58,8 @@ export interface Pair {
   unanswered: number
   /** Conversations over TCP that the server refused or broke off. */
   reset: number
+  /** There was room for it. */
+  isListed: boolean
   /** Events with these flags: how far connections came. */
   flags: { syn: number; synAck: number; fin: number; rst: number }
   /** By reason. */
@@ -83,7 +85,8 @@ export class Conversations {
   replies = 0
   events = 0
 
-  add(flow: PortFlow): void {
+  /** False where there are so many pairs that this one is not told apart. */
+  add(flow: PortFlow): boolean {
     this.events++
     const pair = this.pairOf(flow)
     pair.events++
@@ -93,6 +96,7 @@ export class Conversations {
     // Without a port (socket load balancing) or a known connection nothing can be expected to come back.
     if (flow.clientPort !== 0 && (flow.tracked || flow.dropped !== null)) this.follow(flow, pair)
     this.sweep()
+    return pair.isListed
   }
 
   /** The log has ended: gives all pairs, those with drops first, then the busiest. */
@@ -151,8 +155,20 @@ export class Conversations {
     let pair = this.byPair.get(key)
     if (pair === undefined) {
       const flags = { syn: 0, synAck: 0, fin: 0, rst: 0 }
-      pair = { client, server, transport, events: 0, asked: 0, unanswered: 0, reset: 0, flags, dropped: new Map() }
-      if (this.byPair.size < MOST_PAIRS) this.byPair.set(key, pair)
+      const isListed = this.byPair.size < MOST_PAIRS
+      pair = {
+        client,
+        server,
+        transport,
+        events: 0,
+        asked: 0,
+        unanswered: 0,
+        reset: 0,
+        isListed,
+        flags,
+        dropped: new Map(),
+      }
+      if (isListed) this.byPair.set(key, pair)
     }
     return pair
   }

@@ -309,7 +309,7 @@ export class HubbleDecoder implements FrameDecoder {
   }
 
   private addRefusal(record: DnsRecord, dropped: string, node: string | null): void {
-    this.sinks.conversations.add({
+    const isListed = this.sinks.conversations.add({
       client: record.from,
       clientPort: record.fromPort,
       server: record.to,
@@ -322,6 +322,7 @@ export class HubbleDecoder implements FrameDecoder {
       node,
       time: record.seconds * 1e9,
     })
+    if (!isListed) this.issue('pairs-limit', record.frame)
   }
 
   /** A packet on port 53, or a verdict about one. */
@@ -335,7 +336,7 @@ export class HubbleDecoder implements FrameDecoder {
     const both = ends.sourcePort === DNS_PORT && ends.destinationPort === DNS_PORT
     const reply = both ? flow.is_reply === true : ends.sourcePort === DNS_PORT
     const dropped = flow.verdict === 'DROPPED' || flow.verdict === 'ERROR'
-    this.sinks.conversations.add({
+    const isListed = this.sinks.conversations.add({
       client: reply ? destination : source,
       clientPort: reply ? ends.destinationPort : ends.sourcePort,
       server: reply ? source : destination,
@@ -348,6 +349,7 @@ export class HubbleDecoder implements FrameDecoder {
       node,
       time: moment.seconds * 1e9 + moment.nanos,
     })
+    if (!isListed) this.issue('pairs-limit', number)
     return ['partFrames', 'packets on port 53']
   }
 

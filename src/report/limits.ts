@@ -11,7 +11,7 @@ export const limitIssues = (sums: Limit, findings: Limit, files: readonly string
 ]
 
 function issueOf(code: string, { first, forgotten, error }: Limit, files: readonly string[]): Issue[] {
-  if (first === null) return []
+  if (forgotten === 0) return []
   const what = ISSUES[code].replace('{error}', count(error))
-  return [{ code, file: files[first.file], count: forgotten, firstFrame: first.frame, what }]
+  return [{ code, file: files[first?.file ?? 0], count: forgotten, firstFrame: first?.frame ?? null, what }]
 }

@@ -14,6 +14,9 @@ export const MOST_KEYS = 10_000
 
 const FIRST_ROOM = 16
 
+/** There are tables for each of many clients, and most stay empty. */
+const NO_ROOM = new Float32Array(0)
+
 export abstract class Bounded {
   /** Keys, and the places that they have: 0 to size - 1, in the order in which they were begun. */
   size = 0
@@ -24,10 +27,10 @@ export abstract class Bounded {
   /** Called before keys are forgotten. */
   whenFull: (() => void) | null = null
   protected readonly most: number
-  /** By place. */
-  protected weights: Float64Array = new Float64Array(FIRST_ROOM)
+  /** By place. They stop to grow at 16 million, and what weighs so much is not forgotten. */
+  protected weights: Float32Array = NO_ROOM
   /** By place: the error when its key was begun; null as long as nothing was forgotten. */
-  private lacks: Float64Array | null = null
+  private lacks: Float32Array | null = null
 
   constructor(most: number) {
     this.most = most
@@ -38,7 +41,7 @@ export abstract class Bounded {
     if (more.forgotten === 0) return
     this.forgotten += more.forgotten
     this.error += more.error
-    this.lacks ??= new Float64Array(this.weights.length)
+    this.lacks ??= new Float32Array(this.weights.length)
     for (let place = 0; place < this.size; place++) this.lacks[place] += more.error
   }
 
@@ -66,22 +69,29 @@ export abstract class Bounded {
   /** A key, with its sum, goes to a place that is free by now. */
   protected abstract move(from: number, to: number): void
 
-  /** Of equal weight the older ones are forgotten. */
+  /**
+   * Of equal weight the one is forgotten and the next one stays, as far as it goes: the older ones alone may be what a flood has left, and
+   * the newer ones alone would all be gone before they come again, where more keys come in turn than there is room for.
+   */
   private forgetHalf(): void {
     this.whenFull?.()
     const { size, weights } = this
     const going = Math.ceil(size / 2)
     const sorted = weights.slice(0, size).sort()
     const heaviest = sorted[going - 1]
-    let equal = going - sorted.indexOf(heaviest)
-    this.lacks ??= new Float64Array(weights.length)
+    const equal = sorted.lastIndexOf(heaviest) + 1 - sorted.indexOf(heaviest)
+    const staying = sorted.lastIndexOf(heaviest) + 1 - going
+    let share = 0
+    this.lacks ??= new Float32Array(weights.length)
     let to = 0
     for (let from = 0; from < size; from++) {
       const weight = weights[from]
-      if (weight < heaviest || (weight === heaviest && equal-- > 0)) {
+      if (weight === heaviest) share += staying
+      if (weight < heaviest || (weight === heaviest && share < equal)) {
         this.drop(from)
         continue
       }
+      if (weight === heaviest) share -= equal
       if (to < from) {
         weights[to] = weight
         this.lacks[to] = this.lacks[from]
@@ -95,8 +105,8 @@ export abstract class Bounded {
   }
 }
 
-function doubled(room: Float64Array): Float64Array {
-  const larger = new Float64Array(room.length * 2)
+function doubled(room: Float32Array): Float32Array {
+  const larger = new Float32Array(Math.max(FIRST_ROOM, room.length * 2))
   larger.set(room)
   return larger
 }

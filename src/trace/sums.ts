@@ -103,7 +103,7 @@ export class Sums {
   readonly limit: Limit
   readonly slowest: Lookup[] = []
   /** By kind and place. */
-  readonly losses = new Map<string, LossSum>()
+  readonly losses = new Tally<string, LossSum>(newLossSum, MOST_PLACES)
   private readonly mostSlow: number
 
   /** For sums of a few seconds fewer rows do, and nobody asks for the slowest. */
@@ -112,7 +112,7 @@ export class Sums {
     this.byName = new Tally(newKeyedWaste, Math.min(mostKeys, MAX_NAMES))
     this.bySuffix = new Tally(newKeyedWaste, mostKeys)
     this.byResolver = new Tally(newKeyedWaste, mostKeys)
-    this.limit = new Limit([this.byClient, this.byName, this.bySuffix, this.byResolver])
+    this.limit = new Limit([this.byClient, this.byName, this.bySuffix, this.byResolver, this.losses])
     this.mostSlow = mostSlow
   }
 
@@ -220,9 +220,7 @@ export class Sums {
 
   addLoss({ try: _, ...place }: Loss): void {
     const key = Object.values(place).join(' ')
-    const known = this.losses.get(key)
-    if (known) known.count++
-    else if (this.losses.size < MOST_PLACES) this.losses.set(key, { ...place, count: 1 })
+    Object.assign(this.losses.of(key), place).count++
   }
 
   private addSlow(lookup: Lookup): void {
@@ -288,6 +286,16 @@ function joinEdge(into: EdgeSum, more: EdgeSum): void {
   into.retransmissions += more.retransmissions
   into.tcp += more.tcp
 }
+
+const newLossSum = (): LossSum => ({
+  what: 'query',
+  seenIn: NONE,
+  notSeenIn: null,
+  behind: null,
+  inside: null,
+  inFrontOf: null,
+  count: 0,
+})
 
 export const newKeyedWaste = (): KeyedWaste => ({
   lookups: 0,

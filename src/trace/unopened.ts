@@ -2,7 +2,8 @@
  * TCP connections to DNS servers that were never opened: a SYN that nobody answered, or that a reset answered. No query was ever sent
  * on them, so no transaction shows them.
  */
-import type { AddressId, Messages, Time } from '../model.ts'
+import { type AddressId, type Messages, NONE, type Time } from '../model.ts'
+import { Tally } from './tally.ts'
 
 export interface UnopenedSum {
   client: AddressId
@@ -24,13 +25,17 @@ const COPIES: Time = 1e9
 const RECENT = 32
 
 export class Unopened {
-  private readonly sums = new Map<number, UnopenedSum>()
+  /** By client and server. */
+  readonly sums = new Tally<number, UnopenedSum>(
+    () => ({ client: NONE, server: NONE, silent: 0, refused: 0, first: Number.NaN, frames: [] }),
+    MOST,
+  )
   private readonly recentPort = new Int32Array(RECENT)
   private readonly recentClient = new Int32Array(RECENT)
   private readonly recentTime = new Float64Array(RECENT).fill(Number.NEGATIVE_INFINITY)
   private next = 0
 
-  get list(): IterableIterator<UnopenedSum> {
+  get list(): readonly UnopenedSum[] {
     return this.sums.values()
   }
 
@@ -50,7 +55,7 @@ export class Unopened {
     if (sum.frames.length < 2 * MOST_FRAMES) sum.frames.push(m.file[i], m.frame[i])
   }
 
-  /** Null for a copy of what was seen, and where there is no room. */
+  /** Null for a copy of what was seen. */
   private of(client: AddressId, port: number, server: AddressId, time: Time): UnopenedSum | null {
     for (let i = 0; i < RECENT; i++) {
       if (this.recentClient[i] !== client || this.recentPort[i] !== port) continue
@@ -60,12 +65,11 @@ export class Unopened {
     this.recentPort[this.next] = port
     this.recentTime[this.next] = time
     this.next = (this.next + 1) % RECENT
-    const key = client * 0x200000 + server
-    let sum = this.sums.get(key)
-    if (!sum) {
-      if (this.sums.size >= MOST) return null
-      sum = { client, server, silent: 0, refused: 0, first: time, frames: [] }
-      this.sums.set(key, sum)
+    const sum = this.sums.of(client * 0x200000 + server)
+    if (sum.client === NONE) {
+      sum.client = client
+      sum.server = server
+      sum.first = time
     }
     return sum
   }
