@@ -186,10 +186,10 @@ class Waiting {
   private readonly ends = new Array<Transaction | null>(CHAINS).fill(null)
   private readonly lengths = new Int32Array(CHAINS)
   private length = 0
-  /** When each transaction is looked at again, in order of time: a question that nobody asks again would stay for ever. */
-  private reviewed: Transaction[] = []
-  private due: Time[] = []
-  private head = 0
+  /** What is looked at again: a question that nobody asks again would stay for ever. Most are answered by then, ... */
+  private readonly soon = new Reviews(REVIEW)
+  /** ... and what is not may be silent to the end. */
+  private readonly later = new Reviews(BUDGET / 4)
   private readonly transactions: Transactions
 
   constructor(transactions: Transactions) {
@@ -230,27 +230,25 @@ class Waiting {
     this.length++
     t.isWaiting = true
     t.holders++
-    this.review(t.start)
-    this.reviewed.push(t)
-    this.due.push(t.start + REVIEW)
+    this.review(this.soon, t.start)
+    this.review(this.later, t.start)
+    this.soon.add(t, t.start)
   }
 
-  private review(now: Time): void {
-    const { reviewed, due } = this
-    while (this.head < due.length && (due[this.head] <= now || this.length > MOST_WAITING_IN_ALL)) {
-      const t = reviewed[this.head++]
-      if (!t.isWaiting) continue
-      if (isOver(t, now) || this.length > MOST_WAITING_IN_ALL) this.remove(t)
-      else {
-        reviewed.push(t)
-        due.push(now + REVIEW)
-      }
+  private review(reviews: Reviews, now: Time): void {
+    for (let t = reviews.take(now); t !== null; t = reviews.take(now)) this.removeOrKeep(t, now)
+    // Of a flood the oldest go.
+    while (this.length > MOST_WAITING_IN_ALL) {
+      const oldest = this.later.take(Number.POSITIVE_INFINITY) ?? this.soon.take(Number.POSITIVE_INFINITY)
+      if (oldest === null) return
+      if (oldest.isWaiting) this.remove(oldest)
     }
-    if (this.head > 4096 && this.head * 2 > due.length) {
-      this.reviewed = reviewed.slice(this.head)
-      this.due = due.slice(this.head)
-      this.head = 0
-    }
+  }
+
+  private removeOrKeep(t: Transaction, now: Time): void {
+    if (!t.isWaiting) return
+    if (isOver(t, now)) this.remove(t)
+    else this.later.add(t, now)
   }
 
   private remove(t: Transaction): void {
@@ -273,6 +271,35 @@ class Waiting {
     t.nextWaiting = null
     t.isWaiting = false
     this.transactions.release(t)
+  }
+}
+
+/** Transactions that are looked at again after some time, in that order. */
+class Reviews {
+  private transactions: Transaction[] = []
+  private due: Time[] = []
+  private head = 0
+  private readonly after: Time
+
+  constructor(after: Time) {
+    this.after = after
+  }
+
+  add(t: Transaction, now: Time): void {
+    this.transactions.push(t)
+    this.due.push(now + this.after)
+  }
+
+  /** The next one whose time has come; null without. */
+  take(now: Time): Transaction | null {
+    if (this.head === this.due.length || this.due[this.head] > now) return null
+    const t = this.transactions[this.head++]
+    if (this.head > 4096 && this.head * 2 > this.due.length) {
+      this.transactions = this.transactions.slice(this.head)
+      this.due = this.due.slice(this.head)
+      this.head = 0
+    }
+    return t
   }
 }
 

@@ -28,14 +28,22 @@ const MOST_OPEN = 256
 /** Open lookups of all; where there are more, those are closed early that wait in silence. */
 const MOST_OPEN_IN_ALL = 40_000
 
+/** Of the calendar in which it stands when what is open is looked at again. */
+const SPAN: Time = 10e6
+
 /** The open lookups of one client whose names have one first label: only these can take the same transaction. */
 interface Bucket {
   client: AddressId
   head: number
   /** In order of start. */
   lookups: Lookup[]
-  /** Until then they all stay open; 0 while a message may change that. */
+  /** Until then they all stay open, unless it was touched: then a message may have changed that. */
   openUntil: Time
+  isTouched: boolean
+  /** Where it stands in the calendar. */
+  span: number
+  /** Counts from 1 in order of their making. */
+  number: number
   /** In its chain. */
   next: Bucket | null
 }
@@ -53,6 +61,14 @@ export class Grouping {
   private readonly profiles: Profiles
   private readonly closed: (lookup: Lookup) => void
   private made = 0
+  private bucketsMade = 0
+  /** How many lookups are open. */
+  private open = 0
+  /** Buckets that were touched since lookups were closed last; all others stand in the calendar, by the span in which they are due. */
+  private touched: Bucket[] = []
+  private readonly calendar = new Map<number, Bucket[]>()
+  /** The latest span that was looked at. */
+  private span = Number.NEGATIVE_INFINITY
 
   constructor(
     names: Names,
@@ -71,7 +87,7 @@ export class Grouping {
   /** Takes a client's transactions in order of start. */
   add(t: Transaction): void {
     const bucket = this.bucketOf(this.profiles.clientOf(t.client), this.names.head(t.qname))
-    bucket.openUntil = 0
+    this.touch(bucket)
     let best: Lookup | null = null
     let { rank, gap, next, candidate } = NOTHING_FITS
     if (bucket.lookups.length > 0) {
@@ -91,6 +107,7 @@ export class Grouping {
       const lookup = newLookup(++this.made, t, this.names.text(t.qname))
       t.lookup = lookup.number
       if (bucket.lookups.length >= MOST_OPEN) this.closed(bucket.lookups.shift() as Lookup)
+      else this.open++
       for (const other of bucket.lookups) if (t.start - other.latest <= UNDER_WAY) lookup.crowded = other.crowded = true
       bucket.lookups.push(lookup)
       return
@@ -109,13 +126,24 @@ export class Grouping {
     const chain = chainOf(client, head)
     for (let bucket = this.chains[chain]; bucket !== null; bucket = bucket.next)
       if (bucket.client === client && bucket.head === head) return bucket
-    const bucket = { client, head, lookups: [], openUntil: 0, next: this.chains[chain] }
+    const number = ++this.bucketsMade
+    const bucket = {
+      client,
+      head,
+      lookups: [],
+      openUntil: 0,
+      isTouched: false,
+      span: 0,
+      number,
+      next: this.chains[chain],
+    }
     this.chains[chain] = bucket
     this.buckets.add(bucket)
     return bucket
   }
 
   private remove(bucket: Bucket): void {
+    bucket.span = Number.NaN
     this.buckets.delete(bucket)
     const chain = chainOf(bucket.client, bucket.head)
     let before: Bucket | null = null
@@ -136,20 +164,50 @@ export class Grouping {
 
   /** Closes what can have no successor at `now`; everything when `all`. All messages until `seen` are known, and that is later. */
   close(now: Time, all: boolean, seen: Time): void {
-    let left = this.closeUntil(now, all, seen)
-    if (left > MOST_OPEN_IN_ALL) left = this.closeUntil(now + CLOSE_SILENT / 2, false, seen)
-    if (left > MOST_OPEN_IN_ALL) this.closeUntil(now, true, seen)
+    if (all) this.closeOf([...this.buckets], now, true, seen)
+    else this.closeOf(this.takeDue(now), now, false, seen)
+    if (this.open > MOST_OPEN_IN_ALL) this.closeOf([...this.buckets], now + CLOSE_SILENT / 2, false, seen)
+    if (this.open > MOST_OPEN_IN_ALL) this.closeOf([...this.buckets], now, true, seen)
   }
 
-  /** Returns how many stay open. */
-  private closeUntil(now: Time, all: boolean, seen: Time): number {
-    let left = 0
-    for (const bucket of this.buckets) {
-      const { lookups } = bucket
-      if (!all && now <= bucket.openUntil) {
-        left += lookups.length
-        continue
+  /** The buckets of which something may have to be closed at `now`, in order of their making. */
+  private takeDue(now: Time): Bucket[] {
+    const due = this.touched
+    this.touched = []
+    const last = Math.floor(now / SPAN)
+    for (const span of this.spansUntil(last)) {
+      const entered = this.calendar.get(span) as Bucket[]
+      const later: Bucket[] = []
+      for (const bucket of entered) {
+        // It may have been touched, and entered elsewhere, meanwhile.
+        if (bucket.isTouched || bucket.span !== span) continue
+        if (now <= bucket.openUntil) later.push(bucket)
+        else {
+          // It may stand there twice.
+          bucket.span = Number.NaN
+          due.push(bucket)
+        }
       }
+      if (later.length > 0) this.calendar.set(span, later)
+      else this.calendar.delete(span)
+    }
+    this.span = Math.max(this.span, last)
+    return due.sort((a, b) => a.number - b.number)
+  }
+
+  private spansUntil(last: number): number[] {
+    const spans: number[] = []
+    // A clock may leap by years.
+    if (last - this.span > this.calendar.size) {
+      for (const span of this.calendar.keys()) if (span <= last) spans.push(span)
+    } else for (let span = this.span; span <= last; span++) if (this.calendar.has(span)) spans.push(span)
+    return spans
+  }
+
+  private closeOf(buckets: readonly Bucket[], now: Time, all: boolean, seen: Time): void {
+    for (const bucket of buckets) {
+      const { lookups } = bucket
+      const before = lookups.length
       let kept = 0
       let openUntil = Number.POSITIVE_INFINITY
       for (const lookup of lookups) {
@@ -161,12 +219,28 @@ export class Grouping {
           openUntil = Math.min(openUntil, Number.isNaN(lookup.closesAt) ? Math.min(at, seen) : at)
         }
       }
-      bucket.openUntil = openUntil
+      this.open -= before - kept
+      bucket.isTouched = false
+      if (kept < before) lookups.length = kept
       if (kept === 0) this.remove(bucket)
-      else if (kept < lookups.length) lookups.length = kept
-      left += kept
+      else this.enter(bucket, openUntil)
     }
-    return left
+  }
+
+  /** To be looked at again after that time. */
+  private enter(bucket: Bucket, openUntil: Time): void {
+    bucket.openUntil = openUntil
+    bucket.span = Math.max(this.span, Math.floor(openUntil / SPAN))
+    const entered = this.calendar.get(bucket.span)
+    if (entered) entered.push(bucket)
+    else this.calendar.set(bucket.span, [bucket])
+  }
+
+  /** A message may change what is known of it. */
+  private touch(bucket: Bucket): void {
+    if (bucket.isTouched) return
+    bucket.isTouched = true
+    this.touched.push(bucket)
   }
 }
 
