@@ -57,9 +57,11 @@ const MOST_CLIENTS = 1000
 
 class DenialCachePressure implements Observer {
   private readonly world: World
+  /** Of servers that were forgotten; a server's first minute begins with all of them cleared. */
+  private readonly spareBits: Uint32Array[] = []
   private readonly servers = new Tally<AddressId, Server>(
     () => ({
-      bits: new Uint32Array(BITS / 32),
+      bits: this.spareBits.pop() ?? new Uint32Array(BITS / 32),
       set: 0,
       minute: NONE,
       denials: 0,
@@ -72,6 +74,7 @@ class DenialCachePressure implements Observer {
       frames: new FrameSample(),
     }),
     MOST_SERVERS,
+    ({ bits }) => this.spareBits.push(bits),
   )
 
   constructor(world: World) {

@@ -8,15 +8,19 @@ import { Bounded, MOST_KEYS } from '../trace/bounded.ts'
 /** Powers of two. */
 const FIRST_ROOM = 64
 
+/** There are tables for each of many servers, and most stay empty. */
+const NO_ROOM = new Float64Array(0)
+const NO_TABLE = new Int32Array(1)
+
 export class Rows extends Bounded {
   /** Row after row; it is another array, and rows may have other numbers, after `of` has made a row. */
-  cells: Float64Array
+  cells: Float64Array = NO_ROOM
   /** Cells of a row. */
   private readonly width: number
   private readonly whenDropped: ((key: number) => void) | null
-  private keys = new Float64Array(FIRST_ROOM)
+  private keys: Float64Array = NO_ROOM
   /** Row number + 1 by place in the hash table; 0 where it is free. */
-  private table = new Int32Array(FIRST_ROOM * 2)
+  private table: Int32Array = NO_TABLE
   private lastKey = Number.NaN
   private lastRow = NONE
 
@@ -25,7 +29,6 @@ export class Rows extends Bounded {
     super(most)
     this.width = width
     this.whenDropped = whenDropped
-    this.cells = new Float64Array(FIRST_ROOM * width)
   }
 
   /** The key's row, made of zeros where it is new. Keys are whole numbers. */
@@ -87,11 +90,12 @@ export class Rows extends Bounded {
 
   private enlarge(): void {
     const { keys, cells } = this
-    this.keys = new Float64Array(keys.length * 2)
+    const room = Math.max(FIRST_ROOM, keys.length * 2)
+    this.keys = new Float64Array(room)
     this.keys.set(keys)
-    this.cells = new Float64Array(cells.length * 2)
+    this.cells = new Float64Array(room * this.width)
     this.cells.set(cells)
-    this.table = new Int32Array(keys.length * 4)
+    this.table = new Int32Array(room * 2)
     this.fillTable()
   }
 
