@@ -120,3 +120,21 @@ test('search lists of hundreds of pods complete each other', { timeout: 30_000 }
   expect(searchLists).toHaveLength(401)
   for (const { client, searchList } of searchLists) expect([client, searchList]).toEqual([client, suffixes])
 })
+
+test('a client whose queries all have one port and id', { timeout: 30_000 }, async () => {
+  const packets = many(30_000, i =>
+    asked({ at: i / 10, from: pod(1), to: SERVER, port: 5353, id: 7, name: `n${i}.example.com` }),
+  )
+  const last = answered({ at: 4000, from: pod(1), to: SERVER, port: 5353, id: 7, name: 'last.example.com' })
+  const { totals } = await reportOf('one-id.pcap', [...packets, ...last])
+  expect([totals.transactions, totals.lookups, totals.outcomes.answered]).toEqual([30_001, 30_001, 1])
+})
+
+test('a client that asks for one name all the time, and is never answered', { timeout: 30_000 }, async () => {
+  const packets = many(20_000, i =>
+    asked({ at: i, from: pod(1), to: SERVER, port: portOf(i), id: idOf(3 * i), name: 'api.example.com' }),
+  )
+  const { totals } = await reportOf('one-name.pcap', packets)
+  expect(totals.transactions).toBe(20_000)
+  expect(totals.outcomes.answered).toBe(0)
+})

@@ -5,8 +5,9 @@ import { plural, roughDuration } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
+import { type FewAddresses, NOBODY, withAddress } from './few-addresses.ts'
 import { FrameSample } from './frame-sample.ts'
-import type { Concluded, Draft, Observer, Rule } from './rule.ts'
+import { type Concluded, type Draft, MOST_CLIENTS, type Observer, type Rule } from './rule.ts'
 import { listed, nameOf, type World, zoneOf } from './world.ts'
 
 /** Denials that are forgotten sooner hold nobody up; CoreDNS says 5 s for names of the cluster. */
@@ -18,6 +19,8 @@ const MIN_DENIED = 3
 /** Most names that are denied never come to exist: of the first so many it is remembered. */
 const MOST_NAMES = 4_000
 const MOST_FRAMES = 3
+/** Servers behind the one that denies. */
+const MOST_DENIERS = 64
 
 export const negativeTtl: Rule = {
   code: 'negative-ttl',
@@ -48,10 +51,10 @@ interface Denied {
   /** Denied again after it was answered: it comes and goes. */
   again: boolean
   /** Servers behind the one that denied it, and whether another one of them answered: then they disagree, and nothing is new. */
-  deniers: Set<AddressId>
+  deniers: FewAddresses
   elsewhere: boolean
-  clients: Set<AddressId>
-  servers: Set<AddressId>
+  clients: FewAddresses
+  servers: FewAddresses
   frames: FrameSample
 }
 
@@ -66,10 +69,10 @@ class NegativeTtl implements Observer {
       least: Number.POSITIVE_INFINITY,
       answered: Number.NaN,
       again: false,
-      deniers: new Set(),
+      deniers: NOBODY,
       elsewhere: false,
-      clients: new Set(),
-      servers: new Set(),
+      clients: NOBODY,
+      servers: NOBODY,
       frames: new FrameSample(),
     }),
     MOST_NAMES,
@@ -86,7 +89,8 @@ class NegativeTtl implements Observer {
       const denied = this.names.get(t.qname)
       if (!denied || !Number.isNaN(denied.answered)) return
       denied.answered = lookup.start
-      denied.elsewhere = denied.deniers.size > 0 && (t.effects?.some(e => !denied.deniers.has(e.server)) ?? false)
+      denied.elsewhere =
+        denied.deniers.length > 0 && (t.effects?.some(e => !denied.deniers.includes(e.server)) ?? false)
       return
     }
     if (lookup.outcome !== 'nxdomain') return
@@ -107,9 +111,10 @@ class NegativeTtl implements Observer {
     denied.last = t.start
     denied.ttl = Math.max(denied.ttl, t.recordTtl)
     denied.least = Math.min(denied.least, t.recordTtl)
-    denied.clients.add(client)
-    denied.servers.add(t.server)
-    if (t.effects) for (const effect of t.effects) denied.deniers.add(effect.server)
+    denied.clients = withAddress(denied.clients, client, MOST_CLIENTS)
+    denied.servers = withAddress(denied.servers, t.server, MOST_CLIENTS)
+    if (t.effects)
+      for (const effect of t.effects) denied.deniers = withAddress(denied.deniers, effect.server, MOST_DENIERS)
     if (denied.denials <= MOST_FRAMES) denied.frames.add(t)
   }
 
@@ -158,7 +163,7 @@ cache {
         clients: new Set(names.flatMap(([, d]) => [...d.clients])),
         servers: new Set(names.flatMap(([, d]) => [...d.servers])),
         frames,
-        confidence: worst.deniers.size > 0 ? 'medium' : 'low',
+        confidence: worst.deniers.length > 0 ? 'medium' : 'low',
         names: names.map(([name]) => name),
       },
     ]

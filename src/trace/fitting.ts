@@ -27,6 +27,8 @@ const TIMER_MIN: Time = 0.22e9
 const TIMER_MAX: Time = 8.5e9
 /** Copies to several servers leave within this (musl). */
 const FAN_OUT_GAP: Time = 5e6
+/** Queries for one candidate: five attempts at three servers for two families are 30. */
+const MOST_TRIES = 64
 /** c-ares sends its copy to a failed server in the same moment. */
 const PROBE_GAP: Time = 1e6
 /** glibc asks everything again when this many addresses do not fit its first buffer. */
@@ -84,6 +86,7 @@ export function fitOf(lookup: Lookup, t: Transaction, steps: Steps, knowledge: S
 /** The same name again: the other leg, a retry, a copy to another server, TCP after truncation. */
 function fitSameName(lookup: Lookup, candidate: Candidate, t: Transaction, knowledge: SearchKnowledge): number {
   const all = candidate.transactions
+  if (all.length >= MOST_TRIES) return fitsNot()
   const last = all[all.length - 1]
   const twin = latest(all, t.qtype)
   if (!twin) {

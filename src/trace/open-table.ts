@@ -25,6 +25,8 @@ const MOST_OPEN = 40_000
 const LONG_ENOUGH: Time = 5e9
 /** Answered ones that linger: what a very busy server answers in a second. */
 const MOST_LINGERING = 100_000
+/** Open ones of one client, port and id: of a client that gives each query the same only the latest are told apart. */
+const MOST_ALIKE = 128
 /** How often it is looked for what has lingered long enough. */
 const SWEEP: Time = LINGER / 8
 /** Slots, and chains, at the beginning: a power of two. */
@@ -41,8 +43,9 @@ export class OpenTable {
   private held: (Transaction | null)[] = [null, null]
   private clients = new Int32Array(FIRST_SLOTS)
   private portsAndIds = new Int32Array(FIRST_SLOTS)
-  /** The next one in its chain; of a free slot the next free one. */
+  /** The next one in its chain, and the one before; of a free slot the next free one. */
   private next = new Int32Array(FIRST_SLOTS)
+  private previous = new Int32Array(FIRST_SLOTS)
   private before = Int32Array.from({ length: FIRST_SLOTS }, (_, slot) => slot)
   private after = Int32Array.from({ length: FIRST_SLOTS }, (_, slot) => slot)
   /** When the response came. */
@@ -81,7 +84,9 @@ export class OpenTable {
     const { chains, next, clients, portsAndIds, found } = this
     let n = 0
     for (let slot = chains[chainOf(client, portAndId) & (chains.length - 1)]; slot !== NOTHING; slot = next[slot]) {
-      if (portsAndIds[slot] === portAndId && clients[slot] === client) found[n++] = this.at(slot)
+      if (portsAndIds[slot] !== portAndId || clients[slot] !== client) continue
+      found[n++] = this.at(slot)
+      if (n === MOST_ALIKE) break
     }
     if (this.aliases.size > 0) {
       const aliases = this.aliases.get(aliasKey(client, port, dnsId))
@@ -182,15 +187,12 @@ export class OpenTable {
   }
 
   private forget(slot: number): void {
-    const { chains, next } = this
+    const { chains, next, previous } = this
     const t = this.at(slot)
-    const chain = chainOf(this.clients[slot], this.portsAndIds[slot]) & (chains.length - 1)
-    if (chains[chain] === slot) chains[chain] = next[slot]
-    else {
-      let before = chains[chain]
-      while (next[before] !== slot) before = next[before]
-      next[before] = next[slot]
-    }
+    const before = previous[slot]
+    if (before !== NOTHING) next[before] = next[slot]
+    else chains[chainOf(this.clients[slot], this.portsAndIds[slot]) & (chains.length - 1)] = next[slot]
+    if (next[slot] !== NOTHING) previous[next[slot]] = before
     this.leave(slot)
     this.questions?.remove(slot)
     if (this.aliases.size > 0 && t.aliasKey !== NONE) this.forgetAlias(t)
@@ -224,6 +226,7 @@ export class OpenTable {
     this.clients = doubled(this.clients)
     this.portsAndIds = doubled(this.portsAndIds)
     this.next = doubled(next)
+    this.previous = doubled(this.previous)
     this.before = doubled(this.before)
     this.after = doubled(this.after)
     this.ends = new Float64Array(ends.length * 2)
@@ -241,7 +244,10 @@ export class OpenTable {
   private linkClient(slot: number): void {
     const { chains } = this
     const chain = chainOf(this.clients[slot], this.portsAndIds[slot]) & (chains.length - 1)
-    this.next[slot] = chains[chain]
+    const first = chains[chain]
+    this.next[slot] = first
+    this.previous[slot] = NOTHING
+    if (first !== NOTHING) this.previous[first] = slot
     chains[chain] = slot
   }
 
