@@ -40,6 +40,20 @@ const MISSES = 4
 const MISSED_SHARE = 0.02
 /** Sockets that are remembered, in sets of two; a power of two. What carried several lookups stays longer. */
 const SOCKETS = 8192
+/** What is known of a socket, in this order. Port and transport are one number. */
+const CLIENT = 0
+const SERVER = 1
+const PORT = 2
+const HEAD = 3
+/** How often it changed the lookup; while it never did, less than 1: minus the Transaction.socketUse of its first question. */
+const CHANGES = 4
+/** When its latest question was answered; infinity where it was not. */
+const UNTIL = 5
+const USED = 6
+/** Number of its latest question, as they are counted here. */
+const LATEST = 7
+const WIDTH = 8
+
 /** Sockets of one client that may be idle. */
 const MOST_KEPT = 8
 
@@ -67,20 +81,8 @@ interface Asker {
 }
 
 export class Pools {
-  // The sockets, in columns: a set of two places for each hash.
-  private readonly client = new Int32Array(SOCKETS).fill(NONE)
-  private readonly server = new Int32Array(SOCKETS)
-  /** Port and transport. */
-  private readonly port = new Int32Array(SOCKETS)
-  private readonly head = new Int32Array(SOCKETS)
-  private readonly changes = new Int32Array(SOCKETS)
-  /** Transaction.socketUse of its first question: ALONE or BESIDE_IDLE. */
-  private readonly firstUse = new Uint8Array(SOCKETS)
-  /** When its latest question was answered; infinity where it was not. */
-  private readonly until = new Float64Array(SOCKETS)
-  private readonly used = new Float64Array(SOCKETS)
-  /** Number of its latest question, as they are counted here. */
-  private readonly latest = new Float64Array(SOCKETS)
+  /** The sockets, in sets of two for each hash, row after row: one line of the processor's cache each. A place is where a row begins. */
+  private readonly cells = new Float64Array(SOCKETS * WIDTH).fill(NONE)
   private readonly askers: (Asker | undefined)[] = []
   private counted = 0
 
@@ -121,10 +123,11 @@ export class Pools {
   }
 
   private note(t: Transaction, head: number, batch: readonly Transaction[], first: number): void {
+    const { cells } = this
     const at = this.placeOf(t)
     const asker = this.askers[t.client]
     const until = Number.isNaN(t.end) ? Number.POSITIVE_INFINITY : t.end
-    const isKnown = this.isAt(at, t) && t.start - this.used[at] <= IDLE
+    const isKnown = this.isAt(at, t) && t.start - cells[at + USED] <= IDLE
     if (!isKnown) {
       if (asker) {
         asker.fresh++
@@ -137,25 +140,25 @@ export class Pools {
       this.open(at, t, head, until)
       return
     }
-    const before = this.latest[at] - first
-    if (t.start + SLACK < this.until[at]) {
+    const before = cells[at + LATEST] - first
+    if (t.start + SLACK < cells[at + UNTIL]) {
       t.socketUse = AT_ONCE
       if (before >= 0) batch[before].socketUse = AT_ONCE
       // What a stub resolver of the same host does with a socket of its own says nothing of the others.
-      if (asker && this.changes[at] > 0) asker.atOnce++
+      if (asker && cells[at + CHANGES] > 0) asker.atOnce++
       else if (asker && asker.fresh > 0) asker.fresh--
-    } else if (head !== this.head[at] || t.start - this.until[at] > NEXT_LOOKUP) {
-      this.changes[at]++
+    } else if (head !== cells[at + HEAD] || t.start - cells[at + UNTIL] > NEXT_LOOKUP) {
+      cells[at + CHANGES] = Math.max(0, cells[at + CHANGES]) + 1
       t.socketUse = IN_TURN
       if (before >= 0 && batch[before].socketUse !== AT_ONCE) batch[before].socketUse = IN_TURN
       this.noteChange(asker ?? this.newAsker(t.client), t, at)
-    } else t.socketUse = this.changes[at] > 0 ? IN_TURN : this.firstUse[at]
+    } else t.socketUse = cells[at + CHANGES] > 0 ? IN_TURN : -cells[at + CHANGES]
     const known = this.askers[t.client]
     if (known) this.notePair(known, t, at, until)
-    this.head[at] = head
-    this.until[at] = until
-    this.used[at] = Math.max(t.start, Number.isNaN(t.end) ? 0 : t.end)
-    this.latest[at] = this.counted - 1
+    cells[at + HEAD] = head
+    cells[at + UNTIL] = until
+    cells[at + USED] = Math.max(t.start, Number.isNaN(t.end) ? 0 : t.end)
+    cells[at + LATEST] = this.counted - 1
   }
 
   private noteChange(asker: Asker, t: Transaction, at: number): void {
@@ -203,44 +206,47 @@ export class Pools {
 
   /** One of the sockets that carry lookup after lookup was idle: CoreDNS would have taken that one. */
   private hasIdle({ kept }: Asker, t: Transaction): boolean {
+    const { cells } = this
     for (const at of kept) {
-      const idle = t.start - this.until[at]
-      if (idle < IDLE_FROM || idle > IDLE_UNTIL || this.client[at] !== t.client || this.server[at] !== t.server)
+      const idle = t.start - cells[at + UNTIL]
+      if (idle < IDLE_FROM || idle > IDLE_UNTIL || cells[at + CLIENT] !== t.client || cells[at + SERVER] !== t.server)
         continue
-      if (this.changes[at] > 0 && (this.port[at] & 1) === (t.transport & 1)) return true
+      if (cells[at + CHANGES] > 0 && (cells[at + PORT] & 1) === (t.transport & 1)) return true
     }
     return false
   }
 
   private isAt(at: number, t: Transaction): boolean {
-    return this.client[at] === t.client && this.port[at] === portOf(t) && this.server[at] === t.server
+    const { cells } = this
+    return cells[at + CLIENT] === t.client && cells[at + PORT] === portOf(t) && cells[at + SERVER] === t.server
   }
 
   /** Where its socket stands, or may stand: in the place of the other one of the set that is less worth. */
   private placeOf(t: Transaction): number {
     const hash = Math.imul(t.client, 0x9e37_79b1) ^ Math.imul(portOf(t), 0x85eb_ca6b) ^ Math.imul(t.server, 0xc2b2_ae35)
-    const at = ((hash ^ (hash >>> 15)) & (SOCKETS / 2 - 1)) << 1
+    const at = ((hash ^ (hash >>> 15)) & (SOCKETS / 2 - 1)) * 2 * WIDTH
     if (this.isAt(at, t)) return at
-    if (this.isAt(at + 1, t)) return at + 1
-    return this.worth(at, t.start) <= this.worth(at + 1, t.start) ? at : at + 1
+    if (this.isAt(at + WIDTH, t)) return at + WIDTH
+    return this.worth(at, t.start) <= this.worth(at + WIDTH, t.start) ? at : at + WIDTH
   }
 
   /** Until when a socket is of use; one that carried several lookups counts more than any that did not. */
   private worth(at: number, now: Time): number {
-    if (this.client[at] === NONE || now - this.used[at] > IDLE) return Number.NEGATIVE_INFINITY
-    return this.changes[at] > 0 ? this.used[at] + IDLE : this.used[at]
+    const { cells } = this
+    if (cells[at + CLIENT] === NONE || now - cells[at + USED] > IDLE) return Number.NEGATIVE_INFINITY
+    return cells[at + CHANGES] > 0 ? cells[at + USED] + IDLE : cells[at + USED]
   }
 
   private open(at: number, t: Transaction, head: number, until: Time): void {
-    this.client[at] = t.client
-    this.server[at] = t.server
-    this.port[at] = portOf(t)
-    this.head[at] = head
-    this.changes[at] = 0
-    this.firstUse[at] = t.socketUse
-    this.until[at] = until
-    this.used[at] = Math.max(t.start, Number.isNaN(t.end) ? 0 : t.end)
-    this.latest[at] = this.counted - 1
+    const { cells } = this
+    cells[at + CLIENT] = t.client
+    cells[at + SERVER] = t.server
+    cells[at + PORT] = portOf(t)
+    cells[at + HEAD] = head
+    cells[at + CHANGES] = -t.socketUse
+    cells[at + UNTIL] = until
+    cells[at + USED] = Math.max(t.start, Number.isNaN(t.end) ? 0 : t.end)
+    cells[at + LATEST] = this.counted - 1
   }
 }
 
