@@ -16,8 +16,10 @@ import { DEFAULTS, generate, SHAPES } from './generate.js'
 const CACHE = join(tmpdir(), 'dnstrail-bench')
 const OUR_CLI = fileURLToPath(new URL('../bin/dnstrail.js', import.meta.url))
 const FLOWS_BENCH = fileURLToPath(new URL('./flows.js', import.meta.url))
+const FLOODS_BENCH = fileURLToPath(new URL('./floods.js', import.meta.url))
 /** The shape that is no capture of packets. */
 const FLOWS = 'flows'
+const FLOODS = 'floods'
 const GNU_TIME = '/usr/bin/time'
 /** tshark takes about a minute for 4 M frames: above this many frames it runs `SLOW_RUNS` times only. */
 const SLOW_ABOVE = 1_000_000
@@ -267,7 +269,7 @@ if (values.help) {
   process.stdout.write(`npm run bench -- [options]
 
   --frames N[,N...]   frames of the capture: 1M (default), 4M, 20M, 500k
-  --shape S[,S...]    ${SHAPES.join(', ')} of packets, and ${FLOWS}: logs of Hubble flows (default pod,${FLOWS})
+  --shape S[,S...]    ${SHAPES.join(', ')} of packets, ${FLOWS}: logs of Hubble flows, ${FLOODS}: one thing by the thousand (default pod,${FLOWS})
   --runs N            runs of each tool (default 5)
   --only NAME[,...]   tools whose name begins with one of these
   --pods, --names, --rate, --seed   of the generator (${DEFAULTS.pods}, ${DEFAULTS.names}, ${DEFAULTS.rate} lookups/s, ${DEFAULTS.seed})
@@ -284,8 +286,8 @@ const only = values.only.split(',').filter(name => name !== '')
 const tools = TOOLS.filter(tool => only.length === 0 || only.some(name => tool.name.startsWith(name)))
 const runs = Number(values.runs)
 const sizes = values.frames.split(',').map(count)
-const shapes = values.shape.split(',').filter(shape => shape !== FLOWS)
-const withFlows = values.shape.split(',').includes(FLOWS)
+const asked = values.shape.split(',')
+const shapes = asked.filter(shape => shape !== FLOWS && shape !== FLOODS)
 for (const shape of shapes) if (!SHAPES.includes(shape)) throw new Error(`no such shape: ${shape}`)
 
 process.stdout.write(`${machine(tools)}\n`)
@@ -323,7 +325,11 @@ for (const shape of shapes) {
 }
 
 // Flow logs are lines, not frames, and other tools read them.
-if (withFlows) {
+if (asked.includes(FLOWS)) {
   process.stdout.write('\nHubble flows\n\n')
   spawnSync(process.execPath, [FLOWS_BENCH, '--runs', String(Math.min(runs, 3))], { stdio: 'inherit' })
+}
+if (asked.includes(FLOODS)) {
+  process.stdout.write('\nFloods\n\n')
+  spawnSync(process.execPath, [FLOODS_BENCH], { stdio: 'inherit' })
 }
