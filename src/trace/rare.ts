@@ -1,5 +1,9 @@
-/** What few transactions have: further sightings, retransmissions, a TCP connection. It stands beside, so that the others need not carry it. */
+/**
+ * What few transactions have: further sightings, retransmissions, a TCP connection. It stands beside, so that the others need not carry it,
+ * and is used again with its transaction: where each message is seen three times, all have it.
+ */
 import { type AddressId, NONE, type Time } from '../model.ts'
+import { Numbers } from './numbers.ts'
 
 /** Described where they are read: transaction.ts. */
 export class Rare {
@@ -14,8 +18,20 @@ export class Rare {
   firstTranslated = false
 
   /** File, frame, file, frame ... behind the first two sightings. */
-  frames: number[] | null = null
+  readonly frames = new Numbers()
   /** Vantages that saw the current query behind the first, and the response. */
-  queryVantages: number[] | null = null
-  responseVantages: number[] | null = null
+  readonly queryVantages = new Numbers()
+  readonly responseVantages = new Numbers()
+
+  /** All as in a new object. */
+  clear(): void {
+    this.onWire = NONE
+    this.sinceSyn = Number.NaN
+    this.answers = null
+    this.duplicates = 0
+    this.aliasKey = NONE
+    this.resent = this.triesAt = null
+    this.firstTranslated = false
+    this.frames.length = this.queryVantages.length = this.responseVantages.length = 0
+  }
 }

@@ -138,7 +138,7 @@ export class Transaction extends Small {
     this.lookup = NONE
     this.waste = null
     this.clear()
-    this.rare = null
+    this.rare?.clear()
   }
 
   // -- What few have ----------------------------------------------------------------------------------------------------------
@@ -234,7 +234,7 @@ export class Transaction extends Small {
     this.retransmissions++
     // Only who sees that one counts from now on.
     this.queryVantage = vantage
-    own.queryVantages = null
+    own.queryVantages.length = 0
     this.lastQuery = this.lastQueryAtServer = time
     this.timedIn = file
   }
@@ -250,9 +250,7 @@ export class Transaction extends Small {
   get frames(): number[] {
     const frames = [this.firstFile, this.firstFrame]
     if (this.secondFile !== NONE) frames.push(this.secondFile, this.secondFrame)
-    const { frames: more } = this.known
-    if (more) frames.push(...more)
-    return frames
+    return this.rare === null ? frames : frames.concat(this.rare.frames.list)
   }
 
   addFrame(file: number, frame: number): void {
@@ -261,9 +259,9 @@ export class Transaction extends Small {
       this.secondFrame = frame
       return
     }
-    const { own } = this
-    if (own.frames) own.frames.push(file, frame)
-    else own.frames = [file, frame]
+    const { frames } = this.own
+    frames.add(file)
+    frames.add(frame)
   }
 
   /** A capture other than `file` that saw it; NONE where there is none. */
@@ -271,40 +269,38 @@ export class Transaction extends Small {
     if (this.firstFile !== file) return this.firstFile
     if (this.secondFile !== file) return this.secondFile
     const { frames } = this.known
-    if (frames) for (let i = 0; i < frames.length; i += 2) if (frames[i] !== file) return frames[i]
+    for (let i = 0; i < frames.length; i += 2) if (frames.at(i) !== file) return frames.at(i)
     return NONE
   }
 
   /** The file of the i-th sighting, counted from 0. */
   fileAt(i: number): number {
-    return i === 0 ? this.firstFile : i === 1 ? this.secondFile : (this.known.frames as number[])[2 * i - 4]
+    return i === 0 ? this.firstFile : i === 1 ? this.secondFile : this.known.frames.at(2 * i - 4)
   }
 
   seenIn(file: number): boolean {
     if (this.firstFile === file || this.secondFile === file) return true
     const { frames } = this.known
-    if (frames) for (let i = 0; i < frames.length; i += 2) if (frames[i] === file) return true
+    for (let i = 0; i < frames.length; i += 2) if (frames.at(i) === file) return true
     return false
   }
 
   /** How many entries `frames` has. */
   get framesLength(): number {
-    return this.secondFile === NONE ? 2 : 4 + (this.known.frames?.length ?? 0)
+    return this.secondFile === NONE ? 2 : 4 + this.known.frames.length
   }
 
   querySeenAt(vantage: number): boolean {
-    return this.queryVantage === vantage || (this.known.queryVantages?.includes(vantage) ?? false)
+    return this.queryVantage === vantage || this.known.queryVantages.includes(vantage)
   }
 
   addQueryVantage(vantage: number): void {
-    const { own } = this
-    if (own.queryVantages) own.queryVantages.push(vantage)
-    else own.queryVantages = [vantage]
+    this.own.queryVantages.add(vantage)
   }
 
   responseSeenAt(vantage: number): boolean {
     if (this.responseSightings === 0) return false
-    return this.responseVantage === vantage || (this.known.responseVantages?.includes(vantage) ?? false)
+    return this.responseVantage === vantage || this.known.responseVantages.includes(vantage)
   }
 
   addResponseVantage(vantage: number): void {
@@ -312,9 +308,7 @@ export class Transaction extends Small {
       this.responseVantage = vantage
       return
     }
-    const { own } = this
-    if (own.responseVantages) own.responseVantages.push(vantage)
-    else own.responseVantages = [vantage]
+    this.own.responseVantages.add(vantage)
   }
 }
 
