@@ -230,16 +230,17 @@ class Waiting {
     this.length++
     t.isWaiting = true
     t.holders++
-    this.review(this.soon, t.start)
-    this.review(this.later, t.start)
+    this.review(t.start)
     this.soon.add(t, t.start)
   }
 
-  private review(reviews: Reviews, now: Time): void {
-    for (let t = reviews.take(now); t !== null; t = reviews.take(now)) this.removeOrKeep(t, now)
+  private review(now: Time): void {
+    const { soon, later } = this
+    for (let t = soon.take(now); t !== null; t = soon.take(now)) this.removeOrKeep(t, now)
+    for (let t = later.take(now); t !== null; t = later.take(now)) this.removeOrKeep(t, now)
     // Of a flood the oldest go.
     while (this.length > MOST_WAITING_IN_ALL) {
-      const oldest = this.later.take(Number.POSITIVE_INFINITY) ?? this.soon.take(Number.POSITIVE_INFINITY)
+      const oldest = later.take(Number.POSITIVE_INFINITY) ?? soon.take(Number.POSITIVE_INFINITY)
       if (oldest === null) return
       if (oldest.isWaiting) this.remove(oldest)
     }
@@ -359,7 +360,8 @@ const hasAnswered = (c: Transaction, now: Time): boolean => c.end + SLACK < now
 const NOTHING: Transaction[] = []
 const NOBODY: readonly AddressId[] = []
 
-const questionOf = (qname: NameId, qtype: number): number => (qname + 1) * 0x1_0000 + (qtype & 0xffff)
+/** A name and a type as one number. */
+export const questionOf = (qname: NameId, qtype: number): number => (qname + 1) * 0x1_0000 + (qtype & 0xffff)
 
 function chainOf({ qname, qtype }: Transaction): number {
   const hash = Math.imul(qname, 0x9e37_79b1) ^ Math.imul(qtype, 0x85eb_ca6b)

@@ -4,7 +4,7 @@
  * than a batch is looked at again when the answer is there.
  */
 import { NONE, type Time } from '../model.ts'
-import type { Forwarding } from './forwarding.ts'
+import { type Forwarding, questionOf } from './forwarding.ts'
 import type { Serving } from './serving.ts'
 import { ANSWERED, CAPTURE_ENDED, OPEN, type Transaction, UNANSWERED } from './transaction.ts'
 import { kept, type Transactions } from './transactions.ts'
@@ -48,7 +48,7 @@ export class Sharing {
     for (const t of batch) {
       if (!t.causes || this.serving.isCoredns(t.causes[0].server)) continue
       t.holders++
-      const question = questionOf(t)
+      const question = questionOf(t.qname, t.qtype)
       let asked = this.asked.get(question)
       if (!asked) {
         asked = { queries: [], waiting: [] }
@@ -63,7 +63,7 @@ export class Sharing {
       for (const asked of this.asked.values()) if (asked.waiting.length > 0) this.lookAgain(asked, now)
     for (const t of batch) {
       if (t.effects || t.qname === NONE) continue
-      const asked = this.asked.get(questionOf(t))
+      const asked = this.asked.get(questionOf(t.qname, t.qtype))
       if (!asked || this.join(t, asked) || !this.mayJoin(t, asked) || this.waiting >= MOST_WAITING) continue
       t.holders++
       asked.waiting.push(t)
@@ -138,5 +138,3 @@ const isSilent = ({ state }: Transaction): boolean => state === OPEN || state ==
 
 const mayHaveWaiters = (query: Transaction, now: Time): boolean =>
   !(query.end + PROMPT < now) && now - query.lastQuery <= BUDGET
-
-const questionOf = (t: Transaction): number => (t.qname + 1) * 0x1_0000 + (t.qtype & 0xffff)
