@@ -7,7 +7,7 @@ import { HAS_CNAME, type NameId, TCP, type Time } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import type { SearchKnowledge } from './search-knowledge.ts'
 import { type Step, type Steps, splitAt } from './steps.ts'
-import { behind, dots, endsWithSuffix } from './suffix.ts'
+import { behind, dots, endsWithSuffix, namespaceOf } from './suffix.ts'
 import { ANSWERED, type Transaction, UNREACHED } from './transaction.ts'
 
 /** Legs that are sent at once lie closer than this (L1). */
@@ -25,6 +25,10 @@ const SLACK: Time = 0.1e6
 /** Timers of stub resolvers after silence: from timeout:1 less a tenth to 6 s (three servers), and c-ares' 8 s. */
 const TIMER_MIN: Time = 0.22e9
 const TIMER_MAX: Time = 8.5e9
+/** Who goes on to another name after silence (glibc, Go) counts whole seconds; a timer fires late, by little. */
+const SECOND: Time = 1e9
+const TIMER_EARLY: Time = 20e6
+const TIMER_LATE: Time = 250e6
 /** Copies to several servers leave within this (musl). */
 const FAN_OUT_GAP: Time = 5e6
 /** Queries for one candidate: five attempts at three servers for two families are 30. */
@@ -211,7 +215,11 @@ function fitNext(
     if (gap > RESTART_GAP && order === UNKNOWN_ORDER) return fitsNot()
     // Nothing of the list was asked between them, though it is known: no walk, unless a cache kept it.
     if (gap > SEQUENTIAL_GAP && from === '' && order === LATER) return fitsNot()
-    if (gap <= STEP_GAP) return follows(order === NEXT ? (gap <= SEQUENTIAL_GAP ? 8 : 5) : order === LATER ? 3 : 2, gap)
+    if (samePort && order === NEXT && gap <= STEP_GAP) return follows(9, gap)
+    // What leaves from one port does so up to the end (K5).
+    if (order !== NEXT && !samePort && sharesSocket(lookup)) return fitsNot()
+    if (order === NEXT && gap <= SEQUENTIAL_GAP) return follows(8, SEQUENTIAL_GAP - gap)
+    if (gap <= STEP_GAP) return follows(order === NEXT ? 5 : order === LATER ? 3 : 2, gap)
     // A late step is believed where the new name cannot begin a walk of its own.
     if (order === NEXT && gap <= LATE_STEP_GAP && to !== '' && knowledge.position.get(to) !== 0) return follows(1, gap)
     return fitsNot()
@@ -222,7 +230,7 @@ function fitNext(
   const silence = t.start - lastSilentQuery(candidate, t.start)
   // So long after, other threads ask as well: where the whole list is known, it says what can be next.
   if (order === UNKNOWN_ORDER && knowledge.complete) return fitsNot()
-  return isTimer(silence) ? follows(order === NEXT ? 4 : 3, silence) : fitsNot()
+  return isTimer(silence) && isWholeSeconds(silence) ? follows(order === NEXT ? 4 : 3, silence) : fitsNot()
 }
 
 // -- The step from name to name ----------------------------------------------------------------------------------------------------
@@ -257,14 +265,26 @@ function splitByList({ beforeText, nameText, common }: Step, knowledge: SearchKn
 }
 
 /** How the step stands to the learned list. as-is may come first (enough dots), last, or after a jump. */
-function stepOrder(from: string, to: string, { position, list }: SearchKnowledge): number {
+function stepOrder(from: string, to: string, { position, list, complete }: SearchKnowledge): number {
   if (list.length === 0) return plausible(from, to) ? UNKNOWN_ORDER : WRONG_ORDER
   const a = position.get(from)
   const b = position.get(to)
+  if (complete && b === undefined && from !== '' && holdsMore(to, list)) return WRONG_ORDER
+  if (complete && b === 0 && holdsMore(from, list)) return WRONG_ORDER
   if (a === undefined || b === undefined) return plausible(from, to) ? UNKNOWN_ORDER : WRONG_ORDER
   if (from === '') return b === 0 ? NEXT : LATER
   if (b === a + 1) return NEXT
   return b > a ? LATER : WRONG_ORDER
+}
+
+/**
+ * More than a domain: what stands before one of the list belongs to the name. Of metrics.example.com and metrics.example.org, each with the
+ * same domain behind it, neither is a step to the other. The domain of a namespace is another pod's where several ask from one address.
+ */
+function holdsMore(domain: string, list: readonly string[]): boolean {
+  const namespace = namespaceOf(domain)
+  if (namespace !== null && list.includes(namespace.zone)) return false
+  return list.some(suffix => endsWithSuffix(domain, suffix))
 }
 
 /** Without knowledge: search domains have dots, but for a bare "local" or "internal" beside the as-is name. */
@@ -282,6 +302,14 @@ function sameKind(lookup: Lookup, t: Transaction): boolean {
   if (!sameProfile(first, t)) return false
   if (!isFamily(first.qtype)) return first.qtype === t.qtype
   return isFamily(t.qtype) && (last.length > 1 || first.qtype === t.qtype)
+}
+
+/** Its latest candidates left from one port (c-ares). */
+function sharesSocket({ candidates }: Lookup): boolean {
+  if (candidates.length < 2) return false
+  const [last] = candidates[candidates.length - 1].transactions
+  const [before] = candidates[candidates.length - 2].transactions
+  return last.clientPort === before.clientPort && last.transport === before.transport
 }
 
 /** Some transaction left from the same port under another id. */
@@ -363,6 +391,9 @@ function isAnsweredElsewhere({ transactions }: Candidate, t: Transaction, time: 
 }
 
 const isTimer = (silence: Time): boolean => silence >= TIMER_MIN && silence <= TIMER_MAX
+
+const isWholeSeconds = (silence: Time): boolean =>
+  silence >= SECOND - TIMER_EARLY && (silence + TIMER_EARLY) % SECOND <= TIMER_EARLY + TIMER_LATE
 
 export const isError = (t: Transaction): boolean =>
   t.state === UNREACHED || (t.state === ANSWERED && t.rcode !== NOERROR && t.rcode !== NXDOMAIN)
