@@ -5,21 +5,17 @@
 import { A, AAAA } from '../codes.ts'
 import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
 import type { Addresses } from '../wire/tables.ts'
-import { isClockPair } from './habits.ts'
+import { type ClientHabits, type Habits, isClockPair, isSlowClockPair } from './habits.ts'
 import type { Transaction } from './transaction.ts'
 
 /** Legs of one candidate leave within this. */
 const LEG_GAP: Time = 50e6
 /** Copies of one query to servers of both families leave within this, and retries after an error follow within it. */
 const COPY_GAP: Time = 5e6
-/** Random ids look like a clock's this often. */
-export const CHANCE_OF_CLOCK_PAIR = 0.015
 /** Coincidences of id, port, name and time that prove two addresses to be one client's. */
 const ENOUGH_TWINS = 2
 
-interface Profile {
-  pairs: number
-  clockPairs: number
+interface Profile extends ClientHabits {
   /** The last A query, whose AAAA may follow; `qname` is NONE where there is none. */
   qname: NameId
   clientPort: number
@@ -58,11 +54,7 @@ export class Profiles {
   }
 
   private observePair(t: Transaction): void {
-    let profile = this.profiles[t.client]
-    if (!profile) {
-      profile = { pairs: 0, clockPairs: 0, qname: NONE, clientPort: 0, dnsId: 0, start: 0 }
-      this.profiles[t.client] = profile
-    }
+    const profile = this.of(t.client)
     if (t.qtype === A) {
       profile.qname = t.qname
       profile.clientPort = t.clientPort
@@ -74,6 +66,7 @@ export class Profiles {
     if (t.start - profile.start > LEG_GAP || t.edns !== NONE || profile.dnsId === t.dnsId) return
     profile.pairs++
     if (isClockPair(profile, t)) profile.clockPairs++
+    if (isSlowClockPair(profile, t)) profile.slowClockPairs++
     profile.qname = NONE
   }
 
@@ -111,11 +104,22 @@ export class Profiles {
     return this.addresses.text(address).includes(':')
   }
 
-  /** The share of a client's pairs of ids that only a clock explains; 0 where it showed none. */
-  clockShare(client: AddressId): number {
-    const profile = this.profiles[client]
-    if (!profile || profile.pairs === 0) return 0
-    return Math.max(0, profile.clockPairs / profile.pairs - CHANCE_OF_CLOCK_PAIR)
+  /** Takes what a lookup that is closed showed; without OPT, which tells them apart itself, only ports do. */
+  noteWalk(client: AddressId, habits: Habits): void {
+    if (habits.candidates < 2 || habits.edns !== null || habits.candidatesTogether) return
+    const profile = this.of(client)
+    profile.walks++
+    if (habits.walkSharesSocket) profile.sharedWalks++
+  }
+
+  /** What all of a client's lookups showed so far. */
+  of(client: AddressId): Profile {
+    let profile = this.profiles[client]
+    if (profile === undefined) {
+      profile = newProfile()
+      this.profiles[client] = profile
+    }
+    return profile
   }
 
   /** One address for all addresses of a client. */
@@ -125,3 +129,15 @@ export class Profiles {
     return address
   }
 }
+
+const newProfile = (): Profile => ({
+  pairs: 0,
+  clockPairs: 0,
+  slowClockPairs: 0,
+  walks: 0,
+  sharedWalks: 0,
+  qname: NONE,
+  clientPort: 0,
+  dnsId: 0,
+  start: 0,
+})

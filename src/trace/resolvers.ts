@@ -3,7 +3,7 @@
  * that fits names the resolver; where none fits it is null. Each row links the source that it was read from.
  */
 import type { Time } from '../model.ts'
-import type { Habits } from './habits.ts'
+import { clockShare, type Habits, isClocked } from './habits.ts'
 
 export interface Resolver {
   name: string
@@ -121,7 +121,7 @@ export const RESOLVERS: Resolver[] = [
     shows: 'All candidates at once from one port, A of all and then AAAA of all',
     fits: h =>
       h.edns === null &&
-      ((h.candidatesTogether && h.walkSharesSocket) || (h.resendsHalfway && h.twoLegs && h.clockIds < h.idPairs)),
+      ((h.candidatesTogether && h.walkSharesSocket) || (h.resendsHalfway && h.twoLegs && !hasClockIds(h))),
     needsBothLegs: false,
     stopsAtNodata: false,
     stopsAtServfail: false,
@@ -222,8 +222,7 @@ export const RESOLVERS: Resolver[] = [
     fits: h =>
       h.edns === null &&
       !h.ad &&
-      ((h.resendsHalfway && !h.twoLegs) ||
-        (h.twoLegs && h.legsShareSocket && h.clockIds === h.idPairs && (h.idPairs > 1 || h.clientClockShare > 0.05))),
+      ((h.resendsHalfway && !h.twoLegs) || (h.twoLegs && h.legsShareSocket && hasClockIds(h))),
     needsBothLegs: true,
     stopsAtNodata: true,
     stopsAtServfail: true,
@@ -297,9 +296,26 @@ export const RESOLVERS: Resolver[] = [
   },
 ]
 
-/** A walk from one socket, without OPT: c-ares with flags of its own. */
-const isSharedWalk = (h: Habits): boolean =>
-  h.edns === null && h.walkSharesSocket && !h.candidatesTogether && h.candidates > 2
+/** A walk from one socket, without OPT: c-ares with flags of its own. A pair alone shows it where all other walks of its client do. */
+const isSharedWalk = (h: Habits): boolean => {
+  if (h.edns !== null || h.candidatesTogether) return false
+  if (h.walkSharesSocket && h.candidates > 2) return true
+  const { walks, sharedWalks } = h.client
+  return sharedWalks > 1 && sharedWalks >= walks * NEARLY_ALL && h.twoLegs && h.legsShareSocket && !hasClockIds(h)
+}
+
+/** Walks at once may exchange candidates. */
+const NEARLY_ALL = 0.95
+
+/** One pair may be chance, and two of a client that has many others; not where it has more of them. */
+const hasClockIds = ({ client, clockIds, slowClockIds, idPairs }: Habits): boolean => {
+  if (isClocked(client)) return slowClockIds * 2 > idPairs
+  if (clockIds < idPairs) return false
+  return clockShare(client) > 0.05 || idPairs > (client.pairs < MANY_OTHERS ? 1 : 2)
+}
+
+/** Pairs of ids of a client of which two look like a clock's by chance. */
+const MANY_OTHERS = 16
 
 /** What no row fits is treated like this: nothing stops the walk, and no timer is inferred. */
 export const UNKNOWN_RESOLVER: Resolver = {
@@ -323,9 +339,13 @@ export const UNKNOWN_RESOLVER: Resolver = {
 
 /**
  * The name to tell. A pair from one port without OPT is what glibc sends, but also BusyBox, and c-ares where the application does not let
- * it search: only a search, or a query sent again, tells them apart. That it is treated like glibc's harms nobody.
+ * it search: only a search, or a query sent again, tells them apart. Nor does a single pair tell of whom it is where its client has both.
+ * That it is treated like glibc's harms nobody.
  */
-export const labelOf = ({ name }: Resolver, { unsearched, repeats }: Habits): string | null =>
-  name === '' || (name === 'glibc' && unsearched && !repeats) ? null : name
+export const labelOf = ({ name }: Resolver, { unsearched, repeats, candidates, client }: Habits): string | null => {
+  if (name === '') return null
+  const mayBeOthers = unsearched || (candidates === 1 && client.sharedWalks > 0)
+  return name === 'glibc' && mayBeOthers && !repeats ? null : name
+}
 
 export const resolverOf = (habits: Habits): Resolver => RESOLVERS.find(row => row.fits?.(habits)) ?? UNKNOWN_RESOLVER

@@ -282,7 +282,8 @@ export class Trace {
     for (const t of transactionsOf(lookup)) this.giveUp(t)
     const { asked, timedIn } = lookup.candidates[0].transactions[0]
     const knowledge = this.searchLists.of(lookup.client, asked)
-    const habits = habitsOf(lookup, this.profiles.clockShare(lookup.client), knowledge)
+    const habits = habitsOf(lookup, this.profiles.of(lookup.client), knowledge)
+    this.profiles.noteWalk(lookup.client, habits)
     const resolver = resolverOf(habits)
     lookup.resolver = labelOf(resolver, habits)
     this.namings.name(lookup, knowledge, resolver.caches, this.searchLists.nodeDomains)
