@@ -8,8 +8,9 @@
  *         CoreDNS pod on this node (three), TCP between the caches, a fifth unrelated traffic
  *   busy  `pod` taken without a filter: four frames in five are not DNS
  *
- * Run on its own: node bench/generate.js --shape any --frames 1000000 --out FILE
+ * Run on its own: node bench/generate.js --shape any --frames 1000000 --out FILE [--truth FILE]
  */
+import { writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { ETHERNET, frameWriter, IN, OTHER_HOST, OUT, SLL2, TCP_FLAGS } from './frames.js'
@@ -26,12 +27,23 @@ export const SHAPES = ['pod', 'any', 'busy']
  * @property {number} pods
  * @property {number} names distinct names in the head; three lookups in a hundred ask for a name that never comes again
  * @property {number} rate lookups per second
+ * @property {Asked[]} [truth] takes the lookups as their applications know them
+ */
+
+/**
+ * @typedef {object} Asked
+ * @property {string} client the pod's address
+ * @property {string} resolver
+ * @property {string} name as the application gave it
+ * @property {number} start nanoseconds since the epoch's second START_SECONDS
+ * @property {number | null} end null where the capture ended first
+ * @property {string | null} outcome null where the capture ended first
  */
 
 /** @type {Options} */
 export const DEFAULTS = { shape: 'pod', frames: 1_000_000, seed: 1, pods: 300, names: 2000, rate: 1500 }
 
-const START_SECONDS = 1_795_000_000
+export const START_SECONDS = 1_795_000_000
 const MICROSECOND = 1e3
 const MILLISECOND = 1e6
 const SECOND = 1e9
@@ -55,6 +67,7 @@ const GLIBC = 0
 const GO = 1
 const MUSL = 2
 const C_ARES = 3
+const RESOLVERS = ['glibc', 'go', 'musl', 'c-ares']
 /** Of 16 pods. */
 const RESOLVER_MIX = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3]
 
@@ -569,6 +582,30 @@ export function generate(file, given) {
     queue.push(end + gap + 50 * MICROSECOND, event + NEXT)
   }
 
+  /** By slot: what its application knows. */
+  const asked = /** @type {Asked[]} */ ([])
+  const beginTruth = (/** @type {number} */ time, /** @type {number} */ slot) => {
+    if (options.truth === undefined) return
+    const labels = []
+    for (let i = slot * NAME_ROOM, end = i + nameLength[slot]; i < end; i += nameBytes[i] + 1)
+      labels.push(String.fromCharCode(...nameBytes.subarray(i + 1, i + 1 + nameBytes[i])))
+    const address = podAddress[pod[slot]]
+    asked[slot] = {
+      client: [24, 16, 8, 0].map(shift => (address >>> shift) & 255).join('.'),
+      resolver: RESOLVERS[podResolver[pod[slot]]],
+      name: labels.join('.'),
+      start: time,
+      end: null,
+      outcome: null,
+    }
+    options.truth.push(asked[slot])
+  }
+  const endTruth = (/** @type {number} */ time, /** @type {number} */ slot) => {
+    if (options.truth === undefined) return
+    asked[slot].end = time
+    asked[slot].outcome = !answered[slot] ? 'unanswered' : candidate[slot] === decide[slot] ? 'answered' : 'nxdomain'
+  }
+
   const startLookup = (/** @type {number} */ time) => {
     if (freeCount === 0) return
     const slot = free[--freeCount]
@@ -588,6 +625,7 @@ export function generate(file, given) {
       decide[slot] = name.decide
       traits[slot] = name.traits
     }
+    beginTruth(time, slot)
     startCandidate(time, slot)
   }
 
@@ -599,6 +637,7 @@ export function generate(file, given) {
     } else if (resolver === GLIBC && following < CANDIDATES) following = CANDIDATES - 1
     else if (resolver !== GO) following = CANDIDATES
     if (following >= CANDIDATES) {
+      endTruth(time, slot)
       free[freeCount++] = slot
       return
     }
@@ -707,15 +746,19 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
       names: { type: 'string', default: String(DEFAULTS.names) },
       rate: { type: 'string', default: String(DEFAULTS.rate) },
       out: { type: 'string' },
+      truth: { type: 'string' },
     },
   })
   if (!values.out || !SHAPES.includes(values.shape)) {
     process.stderr.write(
-      `Usage: node bench/generate.js --out FILE [--shape ${SHAPES.join('|')}] [--frames N] [--seed N] [--pods N] [--names N] [--rate N]\n`,
+      `Usage: node bench/generate.js --out FILE [--shape ${SHAPES.join('|')}] [--frames N] [--seed N] [--pods N] [--names N] [--rate N] [--truth FILE]\n`,
     )
     process.exit(2)
   }
+  /** @type {Asked[]} */
+  const truth = []
   const result = generate(values.out, {
+    ...(values.truth ? { truth } : {}),
     shape: values.shape,
     frames: Number(values.frames),
     seed: Number(values.seed),
@@ -723,6 +766,7 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
     names: Number(values.names),
     rate: Number(values.rate),
   })
+  if (values.truth) writeFileSync(values.truth, truth.map(lookup => `${JSON.stringify(lookup)}\n`).join(''))
   process.stdout.write(
     `${values.out}: ${result.frames} frames, ${(result.bytes / 1e6).toFixed(0)} MB, ${result.seconds.toFixed(1)} s of traffic\n`,
   )

@@ -1,0 +1,94 @@
+/**
+ * Lookups of a busy cluster, generated with what the applications asked (bench/generate.js): pods that look up hundreds of names at once,
+ * often one name several times, with some messages lost. No recording has so many at once.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { type Asked, generate, START_SECONDS } from '../bench/generate.js'
+import { analyze } from '../src/analyze.ts'
+import type { LookupRecord } from '../src/model.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'dnstrail-generated-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+/** Nanoseconds between a program's clock and the capture's, which has microseconds. */
+const SLACK = 100e3
+
+const sinceStart = (time: string): number =>
+  (Date.parse(`${time.slice(0, 19)}Z`) / 1000 - START_SECONDS) * 1e9 + Number(time.slice(20, 29))
+
+interface Score {
+  asked: number
+  told: number
+  found: number
+  wrongOutcome: number
+  /** Found with a wait that is more than a millisecond off. */
+  wrongWait: number
+  labelled: number
+  wrongLabel: number
+}
+
+/** Each lookup finds the call of its client for its name that began when it did. */
+async function scoreOf(options: Parameters<typeof generate>[1]): Promise<Score> {
+  const file = join(directory, 'capture.pcap')
+  const truth: Asked[] = []
+  generate(file, { ...options, truth })
+  const calls = new Map<string, Asked[]>()
+  for (const call of truth) {
+    const key = `${call.client} ${call.name}`
+    calls.set(key, [...(calls.get(key) ?? []), call])
+  }
+  const score: Score = {
+    asked: truth.length,
+    told: 0,
+    found: 0,
+    wrongOutcome: 0,
+    wrongWait: 0,
+    labelled: 0,
+    wrongLabel: 0,
+  }
+  const found = new Set<Asked>()
+  const take = (lookup: LookupRecord): void => {
+    score.told++
+    const start = sinceStart(lookup.start)
+    const distance = (call: Asked): number => Math.abs(call.start - start)
+    const [call] = [lookup.name, ...lookup.alternatives]
+      .flatMap(name => calls.get(`${lookup.client.address} ${name}`) ?? [])
+      .filter(call => distance(call) < SLACK && !found.has(call))
+      .sort((a, b) => distance(a) - distance(b))
+    if (call === undefined) return
+    found.add(call)
+    score.found++
+    if (lookup.resolver !== null) {
+      score.labelled++
+      if (lookup.resolver !== call.resolver) score.wrongLabel++
+    }
+    if (call.end === null || lookup.waitMs === null) return
+    if (lookup.outcome !== call.outcome) score.wrongOutcome++
+    if (Math.abs((call.end - call.start) / 1e6 - lookup.waitMs) > 1) score.wrongWait++
+  }
+  const filters = { namespace: null, pod: null, name: null, since: null, until: null }
+  const hints = { resources: null, roles: [], resolvConf: null, clusterDomain: null }
+  await analyze({ files: [file], filters, hints }, { lookup: take })
+  return score
+}
+
+describe('generated captures', () => {
+  test.each([
+    ['at a CoreDNS pod of 300 clients', { shape: 'pod', frames: 60_000, seed: 101 }],
+    ['ten clients, each with 150 lookups a second', { shape: 'pod', frames: 60_000, seed: 102, pods: 10 }],
+    ['thirty names', { shape: 'pod', frames: 60_000, seed: 103, names: 30 }],
+    ['on a node, all interfaces', { shape: 'any', frames: 60_000, seed: 104 }],
+    ['on a node, ten clients', { shape: 'any', frames: 60_000, seed: 105, pods: 10 }],
+  ])('%s', async (_, options) => {
+    const score = await scoreOf(options)
+    expect(score.found / score.asked).toBeGreaterThan(0.999)
+    expect(score.found / score.told).toBeGreaterThan(0.999)
+    expect(score.wrongOutcome / score.found).toBeLessThan(0.001)
+    expect(score.wrongWait / score.found).toBeLessThan(0.005)
+    expect(score.labelled / score.found).toBeGreaterThan(0.98)
+    expect(score.wrongLabel / score.labelled).toBeLessThan(0.02)
+  })
+})
