@@ -38,6 +38,14 @@ export const SHAPES = ['pod', 'any', 'busy']
  * @property {number} start nanoseconds since the epoch's second START_SECONDS
  * @property {number | null} end null where the capture ended first
  * @property {string | null} outcome null where the capture ended first
+ * @property {Forwarded[]} forwarded what forwarders asked for it
+ */
+
+/**
+ * @typedef {object} Forwarded
+ * @property {number} time nanoseconds since the epoch's second START_SECONDS
+ * @property {number} clientPort of the client's query that caused it
+ * @property {number} dnsId of that query
  */
 
 /** @type {Options} */
@@ -597,6 +605,7 @@ export function generate(file, given) {
       start: time,
       end: null,
       outcome: null,
+      forwarded: [],
     }
     options.truth.push(asked[slot])
   }
@@ -718,6 +727,10 @@ export function generate(file, given) {
         retry(time, slot, leg)
         break
       case FORWARD:
+        if (options.truth !== undefined) {
+          const row = slot * 2 + leg
+          asked[slot].forwarded.push({ time, clientPort: clientPort[row], dnsId: dnsId[row] })
+        }
         betweenForwarderAndUpstream(time, slot, leg, false)
         break
       case FORWARDED:

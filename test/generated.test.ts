@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { type Asked, generate, START_SECONDS } from '../bench/generate.js'
 import { analyze } from '../src/analyze.ts'
-import type { LookupRecord } from '../src/model.ts'
+import type { HopRecord, LookupRecord } from '../src/model.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'dnstrail-generated-'))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -28,6 +28,9 @@ interface Score {
   wrongWait: number
   labelled: number
   wrongLabel: number
+  /** What forwarders asked, as far as it is known why, and what was told of another client. */
+  forwarded: number
+  wrongCause: number
 }
 
 /** Each lookup finds the call of its client for its name that began when it did. */
@@ -48,6 +51,8 @@ async function scoreOf(options: Parameters<typeof generate>[1]): Promise<Score> 
     wrongWait: 0,
     labelled: 0,
     wrongLabel: 0,
+    forwarded: 0,
+    wrongCause: 0,
   }
   const found = new Set<Asked>()
   const take = (lookup: LookupRecord): void => {
@@ -69,9 +74,20 @@ async function scoreOf(options: Parameters<typeof generate>[1]): Promise<Score> 
     if (lookup.outcome !== call.outcome) score.wrongOutcome++
     if (Math.abs((call.end - call.start) / 1e6 - lookup.waitMs) > 1) score.wrongWait++
   }
+  const portOf = new Map<string, number>()
+  const whys = new Map(
+    truth.flatMap(({ forwarded }) => forwarded.map(({ time, clientPort }) => [Math.round(time / 1e3), clientPort])),
+  )
+  const takeHop = ({ id, from, start, causedBy }: HopRecord): void => {
+    portOf.set(id, from.port)
+    const port = whys.get(Math.round(sinceStart(start) / 1e3))
+    if (causedBy.length === 0 || port === undefined) return
+    score.forwarded++
+    if (causedBy.every(cause => portOf.get(cause) !== port)) score.wrongCause++
+  }
   const filters = { namespace: null, pod: null, name: null, since: null, until: null }
   const hints = { resources: null, roles: [], resolvConf: null, clusterDomain: null }
-  await analyze({ files: [file], filters, hints }, { lookup: take })
+  await analyze({ files: [file], filters, hints }, { lookup: take, hop: takeHop })
   return score
 }
 
@@ -90,5 +106,7 @@ describe('generated captures', () => {
     expect(score.wrongWait / score.found).toBeLessThan(0.005)
     expect(score.labelled / score.found).toBeGreaterThan(0.98)
     expect(score.wrongLabel / score.labelled).toBeLessThan(0.02)
+    // On a node a segment or a copy of another message may bear the same microsecond.
+    expect(score.wrongCause / score.forwarded).toBeLessThan(options.shape === 'any' ? 0.03 : 0.005)
   })
 })
