@@ -24,7 +24,7 @@ import { ClientsEnd } from './clients-end.ts'
 import { isOneCrossing, OTHER_CLOCK_WINDOW, SIGHTING_WINDOW } from './crossing.ts'
 import { MatchingCounts } from './matching-counts.ts'
 import { OpenTable } from './open-table.ts'
-import { fits, idOf } from './pairing.ts'
+import { asksTheSame, fits, idOf, mayAskTheSame } from './pairing.ts'
 import { ANSWERED, CAPTURE_ENDED, OPEN, RESPONSE_LOST, type Transaction, UNANSWERED, UNREACHED } from './transaction.ts'
 import type { Transactions } from './transactions.ts'
 import { Unopened } from './unopened.ts'
@@ -137,7 +137,7 @@ export class Matching {
 
   /** How well a query fits a transaction with the same client address, port and id; higher is better. */
   private queryFit(t: Transaction, m: Messages, i: number, time: Time, vantage: number): number {
-    if (t.qname !== m.qname[i] || t.qtype !== m.qtype[i] || t.transport !== m.transport[i]) return NO_MATCH
+    if (!mayAskTheSame(t, m, i) || t.transport !== m.transport[i]) return NO_MATCH
     const server = m.to[i]
     const sameServer = t.isServer(server)
     const gap = time - t.lastQuery
@@ -159,7 +159,7 @@ export class Matching {
     }
     // Without ids, a second such question on a TCP connection is another query: TCP itself repeats what is lost.
     if (withoutId && t.transport === TCP) return NO_MATCH
-    return sameServer && t.state === OPEN ? RETRANSMISSION : NO_MATCH
+    return sameServer && t.state === OPEN && asksTheSame(t, m, i) ? RETRANSMISSION : NO_MATCH
   }
 
   /** A capture of all interfaces that does not say which: copies of one packet look as if one interface had seen it twice. */
@@ -247,9 +247,13 @@ export class Matching {
     if (ttl > t.clientTtl) t.clientTtl = ttl
     if (ttl < t.serverTtl) t.serverTtl = ttl
     if (time > t.lastQueryAtServer) t.lastQueryAtServer = time
-    if (t.nameCut && !(m.state[i] & NAME_CUT)) {
+    if ((t.nameCut || t.qname === NONE) && !(m.state[i] & NAME_CUT)) {
       t.qname = m.qname[i]
       t.nameCut = false
+    }
+    if (t.qtype === NONE) {
+      t.qtype = m.qtype[i]
+      t.qclass = m.qclass[i]
     }
   }
 

@@ -1,5 +1,5 @@
 /** What a response, or an error, and its query have in common. */
-import { type Messages, NAME_CUT, NONE } from '../model.ts'
+import { type Messages, NAME_CUT, type NameId, NONE } from '../model.ts'
 import type { Transaction } from './transaction.ts'
 
 /**
@@ -17,3 +17,15 @@ export function fits(t: Transaction, m: Messages, i: number, server: number): bo
   if (m.qname[i] === NONE || t.nameCut || m.state[i] & NAME_CUT) return true
   return t.qname === m.qname[i] && t.qtype === m.qtype[i]
 }
+
+/** True if query i asks what the transaction asks. */
+export const asksTheSame = (t: Transaction, m: Messages, i: number): boolean =>
+  t.qname === m.qname[i] && t.qtype === m.qtype[i]
+
+/** Nothing of the name was captured, or not all. */
+const isCut = (qname: NameId, nameCut: boolean): boolean => qname === NONE || nameCut
+
+/** The same, as far as the one of the two goes that the capture cut. */
+export const mayAskTheSame = (t: Transaction, m: Messages, i: number): boolean =>
+  (t.qname === m.qname[i] || isCut(t.qname, t.nameCut) || isCut(m.qname[i], (m.state[i] & NAME_CUT) !== 0)) &&
+  (t.qtype === m.qtype[i] || t.qtype === NONE || m.qtype[i] === NONE)
