@@ -519,6 +519,12 @@ export function generate(file, given) {
     }
   }
 
+  // A forwarder's sockets to its upstream: one question at a time on each, last used first, another one where none is idle.
+  const idlePorts = /** @type {number[][]} */ ([[], [], [], []])
+  const portsOpened = [0, 0, 0, 0]
+  /** @param {number} via */
+  const takePort = via => idlePorts[via].pop() ?? 33000 + (portsOpened[via]++ % 8192)
+
   /** Wait of one leg from its query on; also plans the forwarder's own query. */
   const planAnswer = (/** @type {number} */ time, /** @type {number} */ slot, /** @type {number} */ leg) => {
     const row = slot * 2 + leg
@@ -531,8 +537,6 @@ export function generate(file, given) {
     const far = external ? draw(upstreamWaits, next) : draw(clusterWaits, next)
     if (via !== VIA_CLUSTER_IP) {
       forwardId[row] = id()
-      forwardPort[row] = 33000 + (next() & 31)
-      forwardSeen[row] = 20000 + (forwardPort[row] & 31)
       queue.push(time + 120 * MICROSECOND, slot * 16 + FORWARD + leg)
       queue.push(time + 200 * MICROSECOND + far, slot * 16 + FORWARDED + leg)
     }
@@ -727,6 +731,8 @@ export function generate(file, given) {
         retry(time, slot, leg)
         break
       case FORWARD:
+        forwardPort[slot * 2 + leg] = takePort(podVia[pod[slot]])
+        forwardSeen[slot * 2 + leg] = forwardPort[slot * 2 + leg] - 13000
         if (options.truth !== undefined) {
           const row = slot * 2 + leg
           asked[slot].forwarded.push({ time, clientPort: clientPort[row], dnsId: dnsId[row] })
@@ -734,6 +740,7 @@ export function generate(file, given) {
         betweenForwarderAndUpstream(time, slot, leg, false)
         break
       case FORWARDED:
+        idlePorts[podVia[pod[slot]]].push(forwardPort[slot * 2 + leg])
         betweenForwarderAndUpstream(time, slot, leg, true)
         break
       default:

@@ -103,7 +103,8 @@ describe('generated captures', () => {
     expect(score.found / score.asked).toBeGreaterThan(0.999)
     expect(score.found / score.told).toBeGreaterThan(0.999)
     expect(score.wrongOutcome / score.found).toBeLessThan(0.001)
-    expect(score.wrongWait / score.found).toBeLessThan(0.005)
+    // Walks for one name at once may exchange candidates.
+    expect(score.wrongWait / score.found).toBeLessThan(0.01)
     expect(score.labelled / score.found).toBeGreaterThan(0.98)
     expect(score.wrongLabel / score.labelled).toBeLessThan(0.02)
     // On a node a segment or a copy of another message may bear the same microsecond.

@@ -88,6 +88,7 @@ export const RECORDINGS: Record<string, Shown[]> = {
   '09-vxlan': [
     shown('warning', 'node-local-bypassed', 'on node-a pod web asks the cache at 169.254.20.10, pod cart the service'),
     NDOTS5,
+    LEAKS,
   ],
   '10-busy': [
     shown(

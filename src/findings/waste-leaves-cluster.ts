@@ -34,7 +34,7 @@ export const wasteLeavesCluster: Rule = {
   shownBy: [
     'samples/01-glibc-clusterip.pcap',
     'test/findings/waste-leaves-cluster.txt',
-    'recordings 01, 03, 04, 06, 10, 11, 12, 14',
+    'recordings 01, 03, 04, 06, 09, 10, 11, 12, 14',
   ],
   begin: world => new WasteLeavesCluster(world),
 }

@@ -16,9 +16,8 @@ import type { Endpoints } from '../trace/endpoints.ts'
 import type { Identities } from '../trace/identity.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
 import { type Loss, lossesOf } from '../trace/losses.ts'
-import { candidateOutcome, outcomeOf } from '../trace/outcome.ts'
+import { outcomeOf } from '../trace/outcome.ts'
 import type { Places } from '../trace/places.ts'
-import { RESOLVERS, UNKNOWN_RESOLVER } from '../trace/resolvers.ts'
 import type { SearchLists } from '../trace/searchlist.ts'
 import { spentOf } from '../trace/spent.ts'
 import { namespaceOf } from '../trace/suffix.ts'
@@ -84,7 +83,6 @@ export function lookupRecord(
   inward: Inward,
 ): LookupRecord {
   const { endpoints } = context
-  const resolver = RESOLVERS.find(row => row.name === lookup.resolver) ?? UNKNOWN_RESOLVER
   const all = [...transactionsOf(lookup)]
   return {
     id: `L${lookup.number}`,
@@ -108,7 +106,7 @@ export function lookupRecord(
       return {
         name: candidate.name,
         suffix: lookup.suffixes[i],
-        outcome: candidateOutcome(candidate, resolver),
+        outcome: lookup.outcomes[i],
         waitMs: ends.length === 0 ? null : msOf(Math.max(...ends) - candidate.transactions[0].start),
         hops: candidate.transactions.map(t => `T${t.number}`),
       }

@@ -6,8 +6,9 @@ import { A, AAAA, NOERROR, NXDOMAIN, TC } from '../codes.ts'
 import { HAS_CNAME, type NameId, TCP, type Time } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import type { SearchKnowledge } from './search-knowledge.ts'
-import { type Step, type Steps, splitAt } from './steps.ts'
-import { behind, dots, endsWithSuffix, namespaceOf } from './suffix.ts'
+import { baseSettled, firstBase, LATER, NEXT, stepOrder, UNKNOWN_ORDER, WRONG_ORDER } from './step-order.ts'
+import { type Steps, splitAt } from './steps.ts'
+import { dots, endsWithSuffix } from './suffix.ts'
 import { ANSWERED, type Transaction, UNREACHED } from './transaction.ts'
 
 /** Legs that are sent at once lie closer than this (L1). */
@@ -187,7 +188,8 @@ function fitNext(
   const step = steps.of(candidate.qname, t.qname)
   const base = lookup.settledBase > 0 ? baseSettled(step, lookup.settledBase) : firstBase(step, knowledge)
   if (base <= 0) return fitsNot()
-  if (!sameKind(lookup, t)) return fitsNot()
+  const kind = kindOf(lookup, t)
+  if (kind === OTHER_KIND) return fitsNot()
   // No resolver asks for a name twice: what began as it is does not end with it again.
   if (candidateOf(lookup, t.qname) !== null) return fitsNot()
   splitAt(step, base)
@@ -203,6 +205,9 @@ function fitNext(
   if (from === '' && dots(candidate.name) < Math.max(1, knowledge.ndotsMin ?? 1)) return fitsNot()
   const settled = settledAt(candidate, t.start)
   const samePort = candidate.transactions[0].clientPort === t.clientPort
+  // In the middle of a list that is known no other lookup begins: what is missing between the two was lost by the capture alone.
+  const goesOn = order === NEXT && knowledge.complete && from !== '' && knowledge.position.get(to) !== 0
+  if (kind === OTHER_LEG && !(goesOn && !Number.isNaN(settled) && t.start - settled <= SEQUENTIAL_GAP)) return fitsNot()
   if (!Number.isNaN(settled)) {
     if (isPositive(candidate)) return fitsNot()
     const gap = t.start - settled
@@ -227,81 +232,31 @@ function fitNext(
   // Unanswered: all at once (BusyBox), or after the timer.
   if (samePort && t.start - candidate.transactions[0].start < FAN_OUT_GAP)
     return follows(4, t.start - candidate.transactions[0].start)
+  const sinceSeen = t.start - lastSeen(candidate, t.start)
+  if (goesOn && sinceSeen <= SEQUENTIAL_GAP) return follows(1, sinceSeen)
   const silence = t.start - lastSilentQuery(candidate, t.start)
   // So long after, other threads ask as well: where the whole list is known, it says what can be next.
   if (order === UNKNOWN_ORDER && knowledge.complete) return fitsNot()
   return isTimer(silence) && isWholeSeconds(silence) ? follows(order === NEXT ? 4 : 3, silence) : fitsNot()
 }
 
-// -- The step from name to name ----------------------------------------------------------------------------------------------------
-
-const NEXT = 2
-const LATER = 1
-const UNKNOWN_ORDER = 0
-const WRONG_ORDER = -1
-
-/** The base that the lookup's first step settled, where the step keeps to it; else -1. */
-function baseSettled({ common, nameText }: Step, settled: number): number {
-  return common >= settled && (nameText.length === settled || nameText.charCodeAt(settled) === 46) ? settled : -1
-}
-
-/** The base of a lookup's first step: a domain of the list decides where two splits are possible. */
-function firstBase(step: Step, knowledge: SearchKnowledge): number {
-  if (step.list === knowledge.list) return step.first
-  step.list = knowledge.list
-  step.first = splitByList(step, knowledge)
-  return step.first
-}
-
-function splitByList({ beforeText, nameText, common }: Step, knowledge: SearchKnowledge): number {
-  if (common === 0) return -1
-  for (const suffix of knowledge.list) {
-    if (!beforeText.endsWith(suffix)) continue
-    const at = beforeText.length - suffix.length - 1
-    if (at > 0 && at <= common && beforeText.charCodeAt(at) === 46 && knowledge.position.has(behind(nameText, at)))
-      return at
-  }
-  return common
-}
-
-/** How the step stands to the learned list. as-is may come first (enough dots), last, or after a jump. */
-function stepOrder(from: string, to: string, { position, list, complete }: SearchKnowledge): number {
-  if (list.length === 0) return plausible(from, to) ? UNKNOWN_ORDER : WRONG_ORDER
-  const a = position.get(from)
-  const b = position.get(to)
-  if (complete && b === undefined && from !== '' && holdsMore(to, list)) return WRONG_ORDER
-  if (complete && b === 0 && holdsMore(from, list)) return WRONG_ORDER
-  if (a === undefined || b === undefined) return plausible(from, to) ? UNKNOWN_ORDER : WRONG_ORDER
-  if (from === '') return b === 0 ? NEXT : LATER
-  if (b === a + 1) return NEXT
-  return b > a ? LATER : WRONG_ORDER
-}
-
-/**
- * More than a domain: what stands before one of the list belongs to the name. Of metrics.example.com and metrics.example.org, each with the
- * same domain behind it, neither is a step to the other. The domain of a namespace is another pod's where several ask from one address.
- */
-function holdsMore(domain: string, list: readonly string[]): boolean {
-  const namespace = namespaceOf(domain)
-  if (namespace !== null && list.includes(namespace.zone)) return false
-  return list.some(suffix => endsWithSuffix(domain, suffix))
-}
-
-/** Without knowledge: search domains have dots, but for a bare "local" or "internal" beside the as-is name. */
-const plausible = (from: string, to: string): boolean =>
-  from === '' || to === '' || (from.includes('.') && to.includes('.')) || from.endsWith(`.${to}`)
-
 // -- Small questions about transactions ----------------------------------------------------------------------------------------------
 
 const isFamily = (qtype: number): boolean => qtype === A || qtype === AAAA
 
+const OTHER_KIND = 0
+/** Its last candidate was asked for the other family alone. */
+const OTHER_LEG = 1
+const SAME_KIND = 2
+
 /** Legs of one walk: families together, any other type alone with itself. */
-function sameKind(lookup: Lookup, t: Transaction): boolean {
-  const last = lookup.candidates[lookup.candidates.length - 1].transactions
+function kindOf({ candidates }: Lookup, t: Transaction): number {
+  const last = candidates[candidates.length - 1].transactions
   const first = last[0]
-  if (!sameProfile(first, t)) return false
-  if (!isFamily(first.qtype)) return first.qtype === t.qtype
-  return isFamily(t.qtype) && (last.length > 1 || first.qtype === t.qtype)
+  if (!sameProfile(first, t)) return OTHER_KIND
+  if (first.qtype === t.qtype) return SAME_KIND
+  if (!isFamily(first.qtype) || !isFamily(t.qtype)) return OTHER_KIND
+  return last.length > 1 ? SAME_KIND : OTHER_LEG
 }
 
 /** Its latest candidates left from one port (c-ares). */
@@ -348,6 +303,16 @@ function isFallback(truncated: Transaction, t: Transaction): boolean {
 function candidateOf(lookup: Lookup, qname: NameId): Candidate | null {
   for (const candidate of lookup.candidates) if (candidate.qname === qname) return candidate
   return null
+}
+
+/** When the latest answer of a candidate came, or its first query where none was seen; long ago where one was still to come. */
+function lastSeen({ transactions }: Candidate, time: Time): Time {
+  let last = transactions[0].start
+  for (const x of transactions) {
+    if (x.end > time + SLACK) return Number.NEGATIVE_INFINITY
+    if (x.end > last) last = x.end
+  }
+  return last
 }
 
 /** The latest that had not ended by then. */

@@ -7,6 +7,7 @@ import { CONTENT_CUT, HAS_ASKED_TYPE, type Outcome, TCP, type Time } from '../mo
 import type { Candidate, Lookup } from './lookup.ts'
 import type { Resolver } from './resolvers.ts'
 import { ANSWERED, CAPTURE_ENDED, isDenied, OPEN, type Transaction, UNREACHED } from './transaction.ts'
+import { NOTHING_UNSEEN, unseenAnswers } from './unseen.ts'
 
 /** What came of one transaction. */
 export function outcomeOf(t: Transaction): Outcome {
@@ -78,16 +79,17 @@ const ANY_LEG: readonly Outcome[] = [
 /** ... but where both must have been answered. */
 const BOTH_LEGS: readonly Outcome[] = ['nxdomain', 'servfail', 'unanswered', 'unreachable', 'capture-ended']
 
-/** What the resolver makes of a candidate's legs. */
-export function candidateOutcome(candidate: Candidate, resolver: Resolver): Outcome {
+/** What the resolver makes of a candidate's legs; of one whose answer is unseen, nobody knows. */
+function candidateOutcome(candidate: Candidate, resolver: Resolver, unseen: ReadonlySet<Transaction>): Outcome {
   const { transactions } = candidate
+  const isUnseen = unseen.size > 0 && transactions.every(t => unseen.has(t))
   /** Bit n: a leg has the outcome LEG_RANK[n]. */
   let has = 0
   let legs = 0
   let first = 0
   for (let i = 0; i < transactions.length; i++) {
     const { qtype } = transactions[i]
-    if (isAmong(transactions, i, qtype)) continue
+    if (isAmong(transactions, i, qtype) || (!isUnseen && unseen.has(transactions[i]))) continue
     const rank = legRank(candidate, qtype)
     has |= 1 << rank
     if (legs++ === 0) first = rank
@@ -110,9 +112,13 @@ const asLookupOutcome = (outcome: Outcome): Outcome =>
 
 // -- Deciding candidate, outcome, wait -------------------------------------------------------------------------------------------------
 
-/** Sets outcome, deciding, end, wait and waitInferred. The name is known. `timersLate`: Timers.late. */
-export function decide(lookup: Lookup, resolver: Resolver, timersLate: Time): void {
-  const outcomes = lookup.candidates.map(c => candidateOutcome(c, resolver))
+/** Sets outcome, deciding, end, wait and waitInferred. The name is known. `timersLate`: Timers.late; `seen`: nothing is known of later. */
+export function decide(lookup: Lookup, resolver: Resolver, timersLate: Time, seen: Time): void {
+  // Nearly every lookup has all its answers, and nothing of this is asked for then.
+  const end = endWithoutTimers(lookup)
+  const timeout = Number.isNaN(end) ? timeoutOf(lookup, resolver, timersLate) : null
+  const unseen = Number.isNaN(end) ? unseenAnswers(lookup, resolver, timeout, seen) : NOTHING_UNSEEN
+  const outcomes = lookup.candidates.map(c => candidateOutcome(c, resolver, unseen))
   lookup.outcomes = outcomes
   const positive = outcomes.indexOf('answered')
   const last = outcomes.length - 1
@@ -125,7 +131,11 @@ export function decide(lookup: Lookup, resolver: Resolver, timersLate: Time): vo
     if (outcomes.includes('nodata')) lookup.outcome = 'nodata'
     else if (outcomes.includes('servfail')) lookup.outcome = 'servfail'
   }
-  setWait(lookup, resolver, timersLate)
+  if (Number.isNaN(end)) setWait(lookup, resolver, timeout, unseen)
+  else {
+    lookup.end = end
+    lookup.wait = end - lookup.start
+  }
 }
 
 const stops = (outcome: Outcome, resolver: Resolver): boolean =>
@@ -146,13 +156,7 @@ export function tellLess(lookup: Lookup): void {
   lookup.end = Number.NaN
 }
 
-function setWait(lookup: Lookup, resolver: Resolver, timersLate: Time): void {
-  lookup.end = endWithoutTimers(lookup)
-  if (!Number.isNaN(lookup.end)) {
-    lookup.wait = lookup.end - lookup.start
-    return
-  }
-  const timeout = timeoutOf(lookup, resolver, timersLate)
+function setWait(lookup: Lookup, resolver: Resolver, timeout: Time | null, unseen: ReadonlySet<Transaction>): void {
   let end = Number.NaN
   for (const candidate of lookup.candidates) {
     for (const t of candidate.transactions) {
@@ -163,7 +167,7 @@ function setWait(lookup: Lookup, resolver: Resolver, timersLate: Time): void {
   if (lookup.candidates.every(c => c.transactions.every(isDenied))) end = Number.NaN
   lookup.end = end
   lookup.wait = end - lookup.start
-  const silentUntil = timerOf(lookup.candidates[lookup.candidates.length - 1], resolver, timeout)
+  const silentUntil = timerOf(lookup.candidates[lookup.candidates.length - 1], resolver, timeout, unseen)
   if (silentUntil !== null && !(silentUntil <= end)) {
     lookup.wait = silentUntil - lookup.start
     lookup.waitInferred = true
@@ -213,12 +217,18 @@ function isTooLate(t: Transaction, candidate: Candidate, resolver: Resolver, tim
 }
 
 /** When the stub stopped waiting for a leg that never came, or came too late; null where every leg came or the timer is not known. */
-function timerOf(candidate: Candidate, resolver: Resolver, timeout: Time | null): Time | null {
+function timerOf(
+  candidate: Candidate,
+  resolver: Resolver,
+  timeout: Time | null,
+  unseen: ReadonlySet<Transaction>,
+): Time | null {
   if (timeout === null) return null
   let until: Time | null = null
   for (const t of candidate.transactions) {
     if (t.state === CAPTURE_ENDED || t.state === OPEN) continue
     if (!isWaitedFor(t, candidate, resolver, timeout)) continue
+    if (unseen.has(t)) continue
     const at = (resolver.timeoutIsTotal ? candidate.transactions[0].start : roundStart(t, candidate)) + timeout
     if (until === null || at > until) until = at
   }

@@ -289,7 +289,7 @@ export class Trace {
     this.namings.name(lookup, knowledge, resolver.caches, this.searchLists.nodeDomains)
     if (lookup.candidates.length > 1) this.searchLists.noteWalk(lookup.client, asked, lookup.base, lookup.suffixes)
     lookup.ndots = { min: knowledge.ndotsMin, max: knowledge.ndotsMax }
-    decide(lookup, resolver, this.timers.late(timedIn))
+    decide(lookup, resolver, this.timers.late(timedIn), this.matching.now)
     this.portions.observe(lookup, resolver, knowledge, now)
     return resolver
   }
@@ -302,7 +302,7 @@ export class Trace {
     lookup.ndots = { min: knowledge.ndotsMin, max: knowledge.ndotsMax }
     if (lookup.candidates.length === 1) {
       this.namings.name(lookup, knowledge, resolver.caches, this.searchLists.nodeDomains, true)
-      decide(lookup, resolver, this.timers.late(timedIn))
+      decide(lookup, resolver, this.timers.late(timedIn), this.matching.now)
     }
     if (this.portions.isPartial(lookup, resolver, knowledge)) tellLess(lookup)
   }
