@@ -3,7 +3,7 @@ import type { AddressId, Time } from '../model.ts'
 import { plural, roughDuration, share } from '../quantities.ts'
 import type { Candidate, Lookup } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
-import { ANSWERED, CAPTURE_ENDED, OPEN } from '../trace/transaction.ts'
+import { ANSWERED, isUntold } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { type World, whoAll, zoneOf } from './world.ts'
@@ -102,7 +102,5 @@ class ChainBudget implements Observer {
 /** A query got nothing before it was asked again or given up. */
 const hasSilence = ({ transactions }: Candidate): boolean =>
   transactions.some(
-    t =>
-      (t.retransmissions > 0 && t.lastQuery - t.start >= TIMER) ||
-      (t.state !== ANSWERED && t.state !== OPEN && t.state !== CAPTURE_ENDED),
+    t => (t.retransmissions > 0 && t.lastQuery - t.start >= TIMER) || (t.state !== ANSWERED && !isUntold(t)),
   )

@@ -3,7 +3,7 @@ import { type AddressId, NONE } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
-import { ANSWERED, CAPTURE_ENDED, OPEN, type Transaction } from '../trace/transaction.ts'
+import { ANSWERED, isUntold, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import type { World } from './world.ts'
@@ -64,7 +64,7 @@ class NodePathFails implements Observer {
   }
 
   private note(t: Transaction): void {
-    if (t.state === OPEN || t.state === CAPTURE_ENDED) return
+    if (isUntold(t)) return
     const way = this.ways.of(t.client * 0x200000 + t.server)
     way.client = t.client
     way.server = t.server

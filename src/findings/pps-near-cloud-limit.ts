@@ -1,8 +1,10 @@
 /** pps-near-cloud-limit: queries to the cloud's resolver come near the number at which it begins to drop. */
+
 import { type AddressId, NONE } from '../model.ts'
 import { count } from '../quantities.ts'
 import { Tally } from '../trace/tally.ts'
 import type { Hop } from '../trace/trace.ts'
+import { UNSEEN } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { serverRole, type World, who } from './world.ts'
@@ -70,7 +72,7 @@ class PpsNearCloudLimit implements Observer {
     source.now += 1 + t.retransmissions
     source.most = Math.max(source.most, source.now)
     if (source.now >= MIN_RATE) source.frames.add(t)
-    if (Number.isNaN(t.end)) source.unanswered++
+    if (Number.isNaN(t.end) && t.state !== UNSEEN) source.unanswered++
   }
 
   conclude(): Draft[] {

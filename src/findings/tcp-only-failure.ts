@@ -3,7 +3,7 @@ import { type AddressId, CONTENT_CUT, TCP } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
 import { Tally } from '../trace/tally.ts'
 import type { Hop } from '../trace/trace.ts'
-import { ANSWERED, CAPTURE_ENDED, OPEN } from '../trace/transaction.ts'
+import { ANSWERED, isUntold } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { serverRole, type World, who } from './world.ts'
@@ -68,7 +68,7 @@ class TcpOnlyFailure implements Observer {
   hop({ transaction: t }: Hop): void {
     this.hops++
     if (t.content & CONTENT_CUT) this.cut++
-    if (t.state === OPEN || t.state === CAPTURE_ENDED) return
+    if (isUntold(t)) return
     const server = this.servers.of(t.asked)
     if (t.transport !== TCP) {
       server.udp++

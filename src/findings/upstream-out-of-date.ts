@@ -4,7 +4,7 @@ import { type AddressId, type NameId, NONE } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
 import { Tally } from '../trace/tally.ts'
 import type { Hop } from '../trace/trace.ts'
-import { ANSWERED, CAPTURE_ENDED, OPEN } from '../trace/transaction.ts'
+import { ANSWERED, isUntold } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { sharedDomain } from './shared-domain.ts'
@@ -74,7 +74,7 @@ class UpstreamOutOfDate implements Observer {
   }
 
   hop({ transaction: t, from, forwarder, lookup, role }: Hop): void {
-    if (role !== 'upstream' || !lookup || t.state === OPEN || t.state === CAPTURE_ENDED) return
+    if (role !== 'upstream' || !lookup || isUntold(t)) return
     const way = this.ways.of((from * 0x200000 + t.server) * 2 + (forwarder ? 1 : 0))
     way.from = from
     way.forwarder = forwarder

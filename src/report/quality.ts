@@ -2,6 +2,7 @@
 import type { Capture, Issue, Report } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
 import type { Matching } from '../trace/matching.ts'
+import type { Sums } from '../trace/sums.ts'
 import type { Remark } from './flow-remarks.ts'
 
 type Grade = Report['quality']['grade']
@@ -38,8 +39,7 @@ export function qualityOf(
   captures: Capture[],
   { counts: matching, givenUp }: Matching,
   places: Place[],
-  transactions: number,
-  cutNames: number,
+  { transactions, cutNames, unseen }: Sums,
   ofFlows: Remark[],
   issues: Issue[],
 ): Report['quality'] {
@@ -59,6 +59,11 @@ export function qualityOf(
     matching.responsesAlone,
     Math.max(1, messages),
     `${plural(matching.responsesAlone, 'response')} (${share(matching.responsesAlone, messages)}) came to queries that are not in the capture: it began late, lost frames or saw one direction only.`,
+  )
+  remark(
+    unseen,
+    Math.max(1, transactions),
+    `${plural(unseen, 'answer')} (${share(unseen, transactions)}) must have come, as who asked went on without asking again, and were not captured: the capture lost frames.`,
   )
   remarks.push(...directions(places))
   if (matching.copies > 0)

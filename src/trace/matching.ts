@@ -25,7 +25,16 @@ import { isOneCrossing, OTHER_CLOCK_WINDOW, SIGHTING_WINDOW } from './crossing.t
 import { MatchingCounts } from './matching-counts.ts'
 import { OpenTable } from './open-table.ts'
 import { asksTheSame, fits, idOf, mayAskTheSame } from './pairing.ts'
-import { ANSWERED, CAPTURE_ENDED, OPEN, RESPONSE_LOST, type Transaction, UNANSWERED, UNREACHED } from './transaction.ts'
+import {
+  ANSWERED,
+  CAPTURE_ENDED,
+  OPEN,
+  RESPONSE_LOST,
+  type Transaction,
+  UNANSWERED,
+  UNREACHED,
+  UNSEEN,
+} from './transaction.ts'
 import type { Transactions } from './transactions.ts'
 import { Unopened } from './unopened.ts'
 
@@ -276,7 +285,7 @@ export class Matching {
       if (!this.mergeUntranslated(m, i, time, vantage)) this.counts.responsesAlone++
       return
     }
-    if (t.state === OPEN || t.state === UNANSWERED) {
+    if (t.state === OPEN || t.state === UNANSWERED || t.state === UNSEEN) {
       t.state = ANSWERED
       this.close(t, time)
       t.delivered = m.file[i] === t.file

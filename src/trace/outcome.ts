@@ -6,12 +6,22 @@ import { A, AAAA, NOERROR, NXDOMAIN, REFUSED, SERVFAIL, TC } from '../codes.ts'
 import { CONTENT_CUT, HAS_ASKED_TYPE, type Outcome, TCP, type Time } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import type { Resolver } from './resolvers.ts'
-import { ANSWERED, CAPTURE_ENDED, isDenied, OPEN, type Transaction, UNREACHED } from './transaction.ts'
-import { NOTHING_UNSEEN, unseenAnswers } from './unseen.ts'
+import {
+  ANSWERED,
+  CAPTURE_ENDED,
+  isDenied,
+  isUntold,
+  OPEN,
+  type Transaction,
+  UNREACHED,
+  UNSEEN,
+} from './transaction.ts'
+import { markUnseen } from './unseen.ts'
 
 /** What came of one transaction. */
 export function outcomeOf(t: Transaction): Outcome {
   if (t.state === CAPTURE_ENDED || t.state === OPEN) return 'capture-ended'
+  if (t.state === UNSEEN) return 'not-captured'
   if (t.state === UNREACHED) return 'unreachable'
   if (t.state !== ANSWERED) return 'unanswered'
   switch (t.rcode) {
@@ -53,6 +63,7 @@ function isRepeatedOverTcp(transactions: readonly Transaction[], t: Transaction)
 
 /** Of several tries the later in this list wins. */
 const LEG_RANK: readonly Outcome[] = [
+  'not-captured',
   'capture-ended',
   'unanswered',
   'unreachable',
@@ -80,16 +91,16 @@ const ANY_LEG: readonly Outcome[] = [
 const BOTH_LEGS: readonly Outcome[] = ['nxdomain', 'servfail', 'unanswered', 'unreachable', 'capture-ended']
 
 /** What the resolver makes of a candidate's legs; of one whose answer is unseen, nobody knows. */
-function candidateOutcome(candidate: Candidate, resolver: Resolver, unseen: ReadonlySet<Transaction>): Outcome {
+function candidateOutcome(candidate: Candidate, resolver: Resolver): Outcome {
   const { transactions } = candidate
-  const isUnseen = unseen.size > 0 && transactions.every(t => unseen.has(t))
+  const isUnseen = !transactions.some(isSeen)
   /** Bit n: a leg has the outcome LEG_RANK[n]. */
   let has = 0
   let legs = 0
   let first = 0
   for (let i = 0; i < transactions.length; i++) {
     const { qtype } = transactions[i]
-    if (isAmong(transactions, i, qtype) || (!isUnseen && unseen.has(transactions[i]))) continue
+    if (isAmong(transactions, i, qtype) || (!isUnseen && !isSeen(transactions[i]))) continue
     const rank = legRank(candidate, qtype)
     has |= 1 << rank
     if (legs++ === 0) first = rank
@@ -99,6 +110,8 @@ function candidateOutcome(candidate: Candidate, resolver: Resolver, unseen: Read
   for (const outcome of ANY_LEG) if (has & (1 << RANK_OF[outcome])) return outcome
   return asLookupOutcome(LEG_RANK[first])
 }
+
+const isSeen = (t: Transaction): boolean => t.state !== UNSEEN
 
 /** True if one of the first `n` has that type. */
 function isAmong(transactions: Transaction[], n: number, qtype: number): boolean {
@@ -117,8 +130,8 @@ export function decide(lookup: Lookup, resolver: Resolver, timersLate: Time, see
   // Nearly every lookup has all its answers, and nothing of this is asked for then.
   const end = endWithoutTimers(lookup)
   const timeout = Number.isNaN(end) ? timeoutOf(lookup, resolver, timersLate) : null
-  const unseen = Number.isNaN(end) ? unseenAnswers(lookup, resolver, timeout, seen) : NOTHING_UNSEEN
-  const outcomes = lookup.candidates.map(c => candidateOutcome(c, resolver, unseen))
+  if (Number.isNaN(end)) markUnseen(lookup, resolver, timeout, seen)
+  const outcomes = lookup.candidates.map(c => candidateOutcome(c, resolver))
   lookup.outcomes = outcomes
   const positive = outcomes.indexOf('answered')
   const last = outcomes.length - 1
@@ -131,7 +144,7 @@ export function decide(lookup: Lookup, resolver: Resolver, timersLate: Time, see
     if (outcomes.includes('nodata')) lookup.outcome = 'nodata'
     else if (outcomes.includes('servfail')) lookup.outcome = 'servfail'
   }
-  if (Number.isNaN(end)) setWait(lookup, resolver, timeout, unseen)
+  if (Number.isNaN(end)) setWait(lookup, resolver, timeout)
   else {
     lookup.end = end
     lookup.wait = end - lookup.start
@@ -156,7 +169,7 @@ export function tellLess(lookup: Lookup): void {
   lookup.end = Number.NaN
 }
 
-function setWait(lookup: Lookup, resolver: Resolver, timeout: Time | null, unseen: ReadonlySet<Transaction>): void {
+function setWait(lookup: Lookup, resolver: Resolver, timeout: Time | null): void {
   let end = Number.NaN
   for (const candidate of lookup.candidates) {
     for (const t of candidate.transactions) {
@@ -167,7 +180,7 @@ function setWait(lookup: Lookup, resolver: Resolver, timeout: Time | null, unsee
   if (lookup.candidates.every(c => c.transactions.every(isDenied))) end = Number.NaN
   lookup.end = end
   lookup.wait = end - lookup.start
-  const silentUntil = timerOf(lookup.candidates[lookup.candidates.length - 1], resolver, timeout, unseen)
+  const silentUntil = timerOf(lookup.candidates[lookup.candidates.length - 1], resolver, timeout)
   if (silentUntil !== null && !(silentUntil <= end)) {
     lookup.wait = silentUntil - lookup.start
     lookup.waitInferred = true
@@ -217,18 +230,11 @@ function isTooLate(t: Transaction, candidate: Candidate, resolver: Resolver, tim
 }
 
 /** When the stub stopped waiting for a leg that never came, or came too late; null where every leg came or the timer is not known. */
-function timerOf(
-  candidate: Candidate,
-  resolver: Resolver,
-  timeout: Time | null,
-  unseen: ReadonlySet<Transaction>,
-): Time | null {
+function timerOf(candidate: Candidate, resolver: Resolver, timeout: Time | null): Time | null {
   if (timeout === null) return null
   let until: Time | null = null
   for (const t of candidate.transactions) {
-    if (t.state === CAPTURE_ENDED || t.state === OPEN) continue
-    if (!isWaitedFor(t, candidate, resolver, timeout)) continue
-    if (unseen.has(t)) continue
+    if (isUntold(t) || !isWaitedFor(t, candidate, resolver, timeout)) continue
     const at = (resolver.timeoutIsTotal ? candidate.transactions[0].start : roundStart(t, candidate)) + timeout
     if (until === null || at > until) until = at
   }

@@ -87,6 +87,8 @@ export class Sums {
   partial = 0
   transactions = 0
   infrastructure = 0
+  /** Queries whose answers the capture alone lost. */
+  unseen = 0
   /** Queries that belong to no lookup because the capture cut their name. */
   cutNames = 0
   readonly outcomes = Object.fromEntries(OUTCOMES.map(o => [o, 0])) as Record<Outcome, number>
@@ -162,6 +164,7 @@ export class Sums {
     edge.retransmissions += t.retransmissions
     if (t.transport === TCP) edge.tcp++
     const outcome = outcomeOf(t)
+    if (outcome === 'not-captured') this.unseen++
     if (outcome === 'unanswered' || outcome === 'unreachable') edge.unanswered++
     const wait = waitOf(t)
     if (wait !== null && outcome !== 'unreachable') {

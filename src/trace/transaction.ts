@@ -17,6 +17,8 @@ export const UNANSWERED = 3
 export const CAPTURE_ENDED = 4
 /** A response was seen nearer to the server, and never where the client is: for the client there was none. */
 export const RESPONSE_LOST = 5
+/** No response was captured, and yet there was one: what its client did next shows that (unseen.ts). */
+export const UNSEEN = 6
 
 /** Stands for what a transaction does not have. */
 const NOTHING_RARE: Readonly<Rare> = new Rare()
@@ -311,6 +313,10 @@ export class Transaction extends Small {
     this.own.responseVantages.add(vantage)
   }
 }
+
+/** What became of it nobody can tell: the capture ended first, or lost the response. */
+export const isUntold = ({ state }: Transaction): boolean =>
+  state === OPEN || state === CAPTURE_ENDED || state === UNSEEN
 
 /** When the client had its answer, or the server sent it where no client is known to have got it; NaN while it waits. */
 export const answeredAt = (t: Transaction): Time => (Number.isNaN(t.end) ? t.responseAtServer : t.end)

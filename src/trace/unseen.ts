@@ -5,35 +5,31 @@
 import type { Time } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import type { Resolver } from './resolvers.ts'
-import type { Transaction } from './transaction.ts'
+import { type Transaction, UNSEEN } from './transaction.ts'
 
 /** A starved pod asks again this late. */
 const REPEAT_SLACK: Time = 1e9
 /** No timer is as short as what lies between an answer and the next candidate. */
 const STEP_GAP: Time = 50e6
 
-export const NOTHING_UNSEEN: ReadonlySet<Transaction> = new Set()
-
-/** The queries of a lookup that were answered without the capture's notice. `timeout`: the stub's; nothing is known of later than `seen`. */
-export function unseenAnswers(
-  { candidates }: Lookup,
-  resolver: Resolver,
-  timeout: Time | null,
-  seen: Time,
-): ReadonlySet<Transaction> {
-  let unseen: Set<Transaction> | null = null
+/** Marks the queries of a lookup that were answered unseen. `timeout`: the stub's; nothing is known of later than `seen`. */
+export function markUnseen({ candidates }: Lookup, resolver: Resolver, timeout: Time | null, seen: Time): void {
   for (let i = 0; i < candidates.length; i++) {
+    const { transactions } = candidates[i]
     const next = i + 1 < candidates.length ? candidates[i + 1].transactions[0] : null
-    for (const t of candidates[i].transactions) {
-      if (!Number.isNaN(t.end)) continue
+    for (const t of transactions) {
+      if (!Number.isNaN(t.end) || transactions.some(x => x.qtype === t.qtype && !Number.isNaN(x.end))) continue
       const isUnseen = next
-        ? next.start - t.lastQuery < STEP_GAP
+        ? wentOn(t, next, transactions)
         : timeout !== null && isNotRepeated(t, candidates[i], resolver, timeout, seen)
-      if (isUnseen) unseen = (unseen ?? new Set()).add(t)
+      if (isUnseen) t.state = UNSEEN
     }
   }
-  return unseen ?? NOTHING_UNSEEN
 }
+
+/** The walk went on at once. What asks for all candidates together from one port (BusyBox) waits for none of them. */
+const wentOn = (t: Transaction, next: Transaction, legs: readonly Transaction[]): boolean =>
+  next.start - t.lastQuery < STEP_GAP && (next.clientPort !== t.clientPort || legs.some(x => x.end <= next.start))
 
 /**
  * It should have been asked again, and was not. Of a candidate without any answer it may be the last try, and glibc that asks one leg
