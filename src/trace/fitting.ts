@@ -207,7 +207,7 @@ function fitNext(
   const samePort = candidate.transactions[0].clientPort === t.clientPort
   // In the middle of a list that is known no other lookup begins: what is missing between the two was lost by the capture alone.
   const goesOn = order === NEXT && knowledge.complete && from !== '' && knowledge.position.get(to) !== 0
-  if (kind === OTHER_LEG && !(goesOn && !Number.isNaN(settled) && t.start - settled <= SEQUENTIAL_GAP)) return fitsNot()
+  if (kind === OTHER_LEG && !(goesOn && !Number.isNaN(settled) && t.start - settled <= STEP_GAP)) return fitsNot()
   if (!Number.isNaN(settled)) {
     if (isPositive(candidate)) return fitsNot()
     const gap = t.start - settled
@@ -233,7 +233,7 @@ function fitNext(
   if (samePort && t.start - candidate.transactions[0].start < FAN_OUT_GAP)
     return follows(4, t.start - candidate.transactions[0].start)
   const sinceSeen = t.start - lastSeen(candidate, t.start)
-  if (goesOn && sinceSeen <= SEQUENTIAL_GAP) return follows(1, sinceSeen)
+  if (goesOn && sinceSeen <= STEP_GAP) return follows(1, sinceSeen)
   const silence = t.start - lastSilentQuery(candidate, t.start)
   // So long after, other threads ask as well: where the whole list is known, it says what can be next.
   if (order === UNKNOWN_ORDER && knowledge.complete) return fitsNot()

@@ -1,5 +1,6 @@
 /** The lookup: one question by an application, as the candidates that its stub resolver tried and the transactions of each. */
 import type { AddressId, NameId, Outcome, Time } from '../model.ts'
+import type { LoneResponse } from './lone-responses.ts'
 import type { Transaction } from './transaction.ts'
 
 /** One fully expanded name that the stub resolver tried. */
@@ -8,6 +9,8 @@ export interface Candidate {
   qname: NameId
   /** All that was asked for it: legs, retries, fan-out, TCP after truncation. In order of start. */
   transactions: Transaction[]
+  /** What came of its other leg, whose query was not captured; null without. */
+  lone: LoneResponse | null
 }
 
 export interface Lookup {
@@ -53,7 +56,12 @@ export interface Lookup {
   waitInferred: boolean
 }
 
-export const newCandidate = (name: string, t: Transaction): Candidate => ({ name, qname: t.qname, transactions: [t] })
+export const newCandidate = (name: string, t: Transaction): Candidate => ({
+  name,
+  qname: t.qname,
+  transactions: [t],
+  lone: null,
+})
 
 /** Most candidates have two transactions, and an array that is pushed to takes room for eighteen. */
 export function addTransaction(candidate: Candidate, t: Transaction): void {

@@ -22,19 +22,12 @@ import type { Tables } from '../wire/tables.ts'
 import { Arrivals } from './arrivals.ts'
 import { ClientsEnd } from './clients-end.ts'
 import { isOneCrossing, OTHER_CLOCK_WINDOW, SIGHTING_WINDOW } from './crossing.ts'
+import { LoneResponses } from './lone-responses.ts'
 import { MatchingCounts } from './matching-counts.ts'
 import { OpenTable } from './open-table.ts'
 import { asksTheSame, fits, idOf, mayAskTheSame } from './pairing.ts'
-import {
-  ANSWERED,
-  CAPTURE_ENDED,
-  OPEN,
-  RESPONSE_LOST,
-  type Transaction,
-  UNANSWERED,
-  UNREACHED,
-  UNSEEN,
-} from './transaction.ts'
+import type { Transaction } from './transaction.ts'
+import { ANSWERED, CAPTURE_ENDED, hasNoAnswer, OPEN, RESPONSE_LOST, UNANSWERED, UNREACHED } from './transaction.ts'
 import type { Transactions } from './transactions.ts'
 import { Unopened } from './unopened.ts'
 
@@ -51,6 +44,7 @@ export class Matching {
   now: Time = 0
   readonly clientsEnd = new ClientsEnd()
   readonly unopened = new Unopened()
+  readonly loneResponses = new LoneResponses()
   private readonly table: OpenTable
   private readonly transactions: Transactions
   readonly arrivals = new Arrivals()
@@ -282,10 +276,13 @@ export class Matching {
     const vantage = m.vantage[i] * 4 + m.direction[i]
     const t = this.find(m.to[i], m.toPort[i], m, i, m.from[i], vantage)
     if (t === null) {
-      if (!this.mergeUntranslated(m, i, time, vantage)) this.counts.responsesAlone++
+      if (!this.mergeUntranslated(m, i, time, vantage)) {
+        this.counts.responsesAlone++
+        this.loneResponses.add(m, i, time)
+      }
       return
     }
-    if (t.state === OPEN || t.state === UNANSWERED || t.state === UNSEEN) {
+    if (hasNoAnswer(t)) {
       t.state = ANSWERED
       this.close(t, time)
       t.delivered = m.file[i] === t.file

@@ -105,9 +105,17 @@ function candidateOutcome(candidate: Candidate, resolver: Resolver): Outcome {
     has |= 1 << rank
     if (legs++ === 0) first = rank
   }
+  if (candidate.lone !== null) {
+    has |= 1 << RANK_OF[candidate.lone.outcome]
+    legs++
+  }
   if (resolver.needsBothLegs && legs > 1)
     for (const outcome of BOTH_LEGS) if (has & (1 << RANK_OF[outcome])) return asLookupOutcome(outcome)
-  for (const outcome of ANY_LEG) if (has & (1 << RANK_OF[outcome])) return outcome
+  for (const outcome of ANY_LEG) {
+    if ((has & (1 << RANK_OF[outcome])) === 0) continue
+    // The other leg may have had an address.
+    return outcome === 'nodata' && !transactions.every(isSeen) ? 'not-captured' : outcome
+  }
   return asLookupOutcome(LEG_RANK[first])
 }
 
@@ -172,6 +180,7 @@ export function tellLess(lookup: Lookup): void {
 function setWait(lookup: Lookup, resolver: Resolver, timeout: Time | null): void {
   let end = Number.NaN
   for (const candidate of lookup.candidates) {
+    if (candidate.lone !== null) end = candidate.lone.time
     for (const t of candidate.transactions) {
       if (Number.isNaN(t.end) || isLateCopy(t, candidate) || isTooLate(t, candidate, resolver, timeout)) continue
       if (Number.isNaN(end) || t.end > end) end = t.end
@@ -193,8 +202,9 @@ function setWait(lookup: Lookup, resolver: Resolver, timeout: Time | null): void
  */
 function endWithoutTimers({ candidates }: Lookup): Time {
   let end = Number.NEGATIVE_INFINITY
-  for (const { transactions } of candidates) {
+  for (const { transactions, lone } of candidates) {
     const first = transactions[0]
+    if (lone !== null && lone.time > end) end = lone.time
     if (transactions.length > 2 || (transactions.length === 2 && transactions[1].qtype === first.qtype))
       return Number.NaN
     for (const t of transactions) {

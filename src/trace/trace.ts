@@ -280,6 +280,7 @@ export class Trace {
   /** Names a lookup and decides its outcome as if nothing were missing of it. */
   private closeLookup(lookup: Lookup, now: Time): Resolver {
     for (const t of transactionsOf(lookup)) this.giveUp(t)
+    this.matching.loneResponses.complete(lookup)
     const { asked, timedIn } = lookup.candidates[0].transactions[0]
     const knowledge = this.searchLists.of(lookup.client, asked)
     const habits = habitsOf(lookup, this.profiles.of(lookup.client), knowledge)

@@ -314,6 +314,10 @@ export class Transaction extends Small {
   }
 }
 
+/** No response was seen so far. */
+export const hasNoAnswer = ({ state }: Transaction): boolean =>
+  state === OPEN || state === UNANSWERED || state === UNSEEN
+
 /** What became of it nobody can tell: the capture ended first, or lost the response. */
 export const isUntold = ({ state }: Transaction): boolean =>
   state === OPEN || state === CAPTURE_ENDED || state === UNSEEN

@@ -9,6 +9,8 @@ import { type Transaction, UNSEEN } from './transaction.ts'
 
 /** A starved pod asks again this late. */
 const REPEAT_SLACK: Time = 1e9
+/** Of those whose timers change (c-ares). */
+const LONGEST_TIMEOUT: Time = 5e9
 /** No timer is as short as what lies between an answer and the next candidate. */
 const STEP_GAP: Time = 50e6
 
@@ -21,7 +23,7 @@ export function markUnseen({ candidates }: Lookup, resolver: Resolver, timeout: 
       if (!Number.isNaN(t.end) || transactions.some(x => x.qtype === t.qtype && !Number.isNaN(x.end))) continue
       const isUnseen = next
         ? wentOn(t, next, transactions)
-        : timeout !== null && isNotRepeated(t, candidates[i], resolver, timeout, seen)
+        : isNotRepeated(t, candidates[i], resolver, timeout ?? LONGEST_TIMEOUT, seen)
       if (isUnseen) t.state = UNSEEN
     }
   }
@@ -40,5 +42,5 @@ function isNotRepeated(t: Transaction, candidate: Candidate, resolver: Resolver,
   if (resolver.tries === null || resolver.tries < 2 || !(seen > t.lastQuery + again + REPEAT_SLACK)) return false
   const others = candidate.transactions.filter(x => x !== t)
   if (t.retransmissions > 0 || others.some(x => x.qtype === t.qtype || x.end <= t.start)) return false
-  return others.some(x => !Number.isNaN(x.end))
+  return candidate.lone !== null || others.some(x => !Number.isNaN(x.end))
 }

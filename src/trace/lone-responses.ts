@@ -1,0 +1,73 @@
+/**
+ * Responses whose query the capture lost: the latest of them. They tell what came of a leg of which nothing else is known. One place for each
+ * hash, as there are few, and one that is asked for is as young as the lookup that is closed.
+ */
+import { A, AAAA, NOERROR, NXDOMAIN, REFUSED, SERVFAIL } from '../codes.ts'
+import { type AddressId, type Messages, type NameId, NONE, type Outcome, type Time } from '../model.ts'
+import type { Candidate, Lookup } from './lookup.ts'
+
+/** A power of two. */
+const PLACES = 4096
+/** No client waits longer for an answer without asking again. */
+const LONGEST_WAIT: Time = 5e9
+
+/** What came of a leg whose query was not captured. */
+export interface LoneResponse {
+  client: AddressId
+  qname: NameId
+  qtype: number
+  time: Time
+  outcome: Outcome
+}
+
+export class LoneResponses {
+  private readonly places: (LoneResponse | undefined)[] = []
+  private isEmpty = true
+
+  /** Takes row i. */
+  add(m: Messages, i: number, time: Time): void {
+    if (m.qname[i] === NONE || m.qtype[i] === NONE) return
+    const lone = { client: m.to[i], qname: m.qname[i], qtype: m.qtype[i], time, outcome: outcomeOf(m, i) }
+    this.places[placeOf(lone.client, lone.qname, lone.qtype)] = lone
+    this.isEmpty = false
+  }
+
+  /** Who asks for one family may have asked for the other, too, unseen. */
+  complete({ client, candidates }: Lookup): void {
+    if (this.isEmpty) return
+    for (const candidate of candidates) {
+      const { transactions } = candidate
+      const { qtype } = transactions[0]
+      if ((qtype !== A && qtype !== AAAA) || transactions.some(t => t.qtype !== qtype)) continue
+      candidate.lone = this.find(client, candidate, qtype === A ? AAAA : A)
+    }
+  }
+
+  /** The response to another leg of a candidate, of that type; null without. */
+  private find(client: AddressId, { qname, transactions }: Candidate, qtype: number): LoneResponse | null {
+    const lone = this.places[placeOf(client, qname, qtype)]
+    if (lone === undefined || lone.client !== client || lone.qname !== qname || lone.qtype !== qtype) return null
+    const [{ start }] = transactions
+    return lone.time > start && lone.time < start + LONGEST_WAIT ? lone : null
+  }
+}
+
+function outcomeOf(m: Messages, i: number): Outcome {
+  switch (m.rcode[i]) {
+    case NOERROR:
+      return m.addresses[i] > 0 ? 'answered' : 'nodata'
+    case NXDOMAIN:
+      return 'nxdomain'
+    case SERVFAIL:
+      return 'servfail'
+    case REFUSED:
+      return 'refused'
+    default:
+      return 'other'
+  }
+}
+
+function placeOf(client: AddressId, qname: NameId, qtype: number): number {
+  const hash = Math.imul(client, 0x9e37_79b1) ^ Math.imul(qname, 0x85eb_ca6b) ^ Math.imul(qtype, 0xc2b2_ae35)
+  return (hash ^ (hash >>> 15)) & (PLACES - 1)
+}
