@@ -2,7 +2,7 @@
  * Lookups of a busy cluster, generated with what the applications asked (bench/generate.js): pods that look up hundreds of names at once,
  * often one name several times, with some messages lost. No recording has so many at once.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -33,11 +33,26 @@ interface Score {
   wrongCause: number
 }
 
+/** Leaves out one frame in so many, as a capturing machine does that can't keep up. */
+function thin(file: string, oneIn: number): void {
+  const bytes = readFileSync(file)
+  const parts = [bytes.subarray(0, 24)]
+  let random = 1
+  for (let at = 24; at < bytes.length; ) {
+    const end = at + 16 + bytes.readUInt32LE(at + 8)
+    random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0
+    if (random >= 0x1_0000_0000 / oneIn) parts.push(bytes.subarray(at, end))
+    at = end
+  }
+  writeFileSync(file, Buffer.concat(parts))
+}
+
 /** Each lookup finds the call of its client for its name that began when it did. */
-async function scoreOf(options: Parameters<typeof generate>[1]): Promise<Score> {
+async function scoreOf(options: Parameters<typeof generate>[1], lostOneIn: number | null = null): Promise<Score> {
   const file = join(directory, 'capture.pcap')
   const truth: Asked[] = []
   generate(file, { ...options, truth })
+  if (lostOneIn !== null) thin(file, lostOneIn)
   const calls = new Map<string, Asked[]>()
   for (const call of truth) {
     const key = `${call.client} ${call.name}`
@@ -70,9 +85,10 @@ async function scoreOf(options: Parameters<typeof generate>[1]): Promise<Score> 
       score.labelled++
       if (lookup.resolver !== call.resolver) score.wrongLabel++
     }
-    if (call.end === null || lookup.waitMs === null) return
-    if (lookup.outcome !== call.outcome) score.wrongOutcome++
-    if (Math.abs((call.end - call.start) / 1e6 - lookup.waitMs) > 1) score.wrongWait++
+    if (call.end === null) return
+    const isUntold = lookup.outcome === 'not-captured' || lookup.outcome === 'capture-ended'
+    if (lookup.outcome !== call.outcome && !(lostOneIn !== null && isUntold)) score.wrongOutcome++
+    if (lookup.waitMs !== null && Math.abs((call.end - call.start) / 1e6 - lookup.waitMs) > 1) score.wrongWait++
   }
   const portOf = new Map<string, number>()
   const whys = new Map(
@@ -109,5 +125,13 @@ describe('generated captures', () => {
     expect(score.wrongLabel / score.labelled).toBeLessThan(0.02)
     // On a node a segment or a copy of another message may bear the same microsecond.
     expect(score.wrongCause / score.forwarded).toBeLessThan(options.shape === 'any' ? 0.03 : 0.005)
+  })
+
+  test('of which the capture lost one frame in a hundred', async () => {
+    const score = await scoreOf({ shape: 'pod', frames: 60_000, seed: 106, rate: 60 }, 100)
+    expect(score.found / score.asked).toBeGreaterThan(0.995)
+    expect(score.found / score.told).toBeGreaterThan(0.995)
+    expect(score.wrongOutcome / score.found).toBeLessThan(0.002)
+    expect(score.wrongWait / score.found).toBeLessThan(0.02)
   })
 })

@@ -206,7 +206,7 @@ function fitNext(
   const settled = settledAt(candidate, t.start)
   const samePort = candidate.transactions[0].clientPort === t.clientPort
   // In the middle of a list that is known no other lookup begins: what is missing between the two was lost by the capture alone.
-  const goesOn = order === NEXT && knowledge.complete && from !== '' && knowledge.position.get(to) !== 0
+  const goesOn = order === NEXT && from !== '' && knowledge.position.get(to) !== 0
   if (kind === OTHER_LEG && !(goesOn && !Number.isNaN(settled) && t.start - settled <= STEP_GAP)) return fitsNot()
   if (!Number.isNaN(settled)) {
     if (isPositive(candidate)) return fitsNot()

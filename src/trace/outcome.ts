@@ -114,7 +114,8 @@ function candidateOutcome(candidate: Candidate, resolver: Resolver): Outcome {
   for (const outcome of ANY_LEG) {
     if ((has & (1 << RANK_OF[outcome])) === 0) continue
     // The other leg may have had an address.
-    return outcome === 'nodata' && !transactions.every(isSeen) ? 'not-captured' : outcome
+    if (outcome !== 'nodata' || !transactions.some(isUntold)) return outcome
+    return transactions.every(isSeen) ? 'capture-ended' : 'not-captured'
   }
   return asLookupOutcome(LEG_RANK[first])
 }

@@ -5,7 +5,7 @@
 import type { Time } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import type { Resolver } from './resolvers.ts'
-import { type Transaction, UNSEEN } from './transaction.ts'
+import { CAPTURE_ENDED, type Transaction, UNSEEN } from './transaction.ts'
 
 /** A starved pod asks again this late. */
 const REPEAT_SLACK: Time = 1e9
@@ -21,10 +21,12 @@ export function markUnseen({ candidates }: Lookup, resolver: Resolver, timeout: 
     const next = i + 1 < candidates.length ? candidates[i + 1].transactions[0] : null
     for (const t of transactions) {
       if (!Number.isNaN(t.end) || transactions.some(x => x.qtype === t.qtype && !Number.isNaN(x.end))) continue
-      const isUnseen = next
-        ? wentOn(t, next, transactions)
-        : isNotRepeated(t, candidates[i], resolver, timeout ?? LONGEST_TIMEOUT, seen)
-      if (isUnseen) t.state = UNSEEN
+      if (next) {
+        if (wentOn(t, next, transactions)) t.state = UNSEEN
+      } else if (isToBeRepeated(t, candidates[i], resolver)) {
+        const again = repeatedAfter(resolver, timeout ?? LONGEST_TIMEOUT)
+        t.state = seen > t.lastQuery + again + REPEAT_SLACK ? UNSEEN : CAPTURE_ENDED
+      }
     }
   }
 }
@@ -33,13 +35,14 @@ export function markUnseen({ candidates }: Lookup, resolver: Resolver, timeout: 
 const wentOn = (t: Transaction, next: Transaction, legs: readonly Transaction[]): boolean =>
   next.start - t.lastQuery < STEP_GAP && (next.clientPort !== t.clientPort || legs.some(x => x.end <= next.start))
 
+const repeatedAfter = ({ timeoutIsTotal }: Resolver, timeout: Time): Time => (timeoutIsTotal ? timeout / 2 : timeout)
+
 /**
- * It should have been asked again, and was not. Of a candidate without any answer it may be the last try, and glibc that asks one leg
+ * Who waits for it asks again, which was not seen. Of a candidate without any answer it may be the last try, and glibc that asks one leg
  * after the other makes do with what the first brought when it has waited for the second.
  */
-function isNotRepeated(t: Transaction, candidate: Candidate, resolver: Resolver, timeout: Time, seen: Time): boolean {
-  const again = resolver.timeoutIsTotal ? timeout / 2 : timeout
-  if (resolver.tries === null || resolver.tries < 2 || !(seen > t.lastQuery + again + REPEAT_SLACK)) return false
+function isToBeRepeated(t: Transaction, candidate: Candidate, resolver: Resolver): boolean {
+  if (resolver.tries === null || resolver.tries < 2) return false
   const others = candidate.transactions.filter(x => x !== t)
   if (t.retransmissions > 0 || others.some(x => x.qtype === t.qtype || x.end <= t.start)) return false
   return candidate.lone !== null || others.some(x => !Number.isNaN(x.end))
