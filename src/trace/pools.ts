@@ -27,6 +27,8 @@ const IDLE_FROM: Time = 20e6
 const IDLE_UNTIL: Time = 8e9
 /** A stub resolver's next candidate leaves sooner after the answer before it; later the same name is another lookup's. */
 const NEXT_LOOKUP: Time = 0.1e9
+/** But perhaps it waited for an answer that never came (c-ares, which goes on from the same port). */
+const NEXT_AFTER_SILENCE: Time = 8.5e9
 /** A and AAAA of one name leave within this. */
 const PAIR_GAP: Time = 50e6
 /** So many changes of the lookup on sockets, and A and AAAA on two of them so often, are no accident. */
@@ -45,6 +47,8 @@ const CLIENT = 0
 const SERVER = 1
 const PORT = 2
 const HEAD = 3
+/** What is added to the head where a question about it was not answered. */
+const SILENT = 0.5
 /** How often it changed the lookup; while it never did, less than 1: minus the Transaction.socketUse of its first question. */
 const CHANGES = 4
 /** When its latest question was answered; infinity where it was not. */
@@ -62,6 +66,8 @@ interface Asker {
   /** Questions on a socket that had carried another lookup's, and on a new one, since the first of these. */
   changes: number
   fresh: number
+  /** Of changes, those that may be a step of one walk after silence. */
+  doubtful: number
   /** Of changes, over TCP. */
   overTcp: number
   /** Questions that were asked while the one before was open, on a socket that had carried another lookup's. */
@@ -102,7 +108,7 @@ export class Pools {
     const asker = this.askers[address]
     return (
       asker !== undefined &&
-      asker.changes >= ENOUGH_CHANGES &&
+      asker.changes - asker.doubtful >= ENOUGH_CHANGES &&
       asker.pairs >= ENOUGH_PAIRS &&
       asker.changes >= MIN_USED * (asker.changes + asker.fresh) &&
       asker.atOnce <= MAX_AT_ONCE * asker.changes
@@ -147,22 +153,25 @@ export class Pools {
       // What a stub resolver of the same host does with a socket of its own says nothing of the others.
       if (asker && cells[at + CHANGES] > 0) asker.atOnce++
       else if (asker && asker.fresh > 0) asker.fresh--
-    } else if (head !== cells[at + HEAD] || t.start - cells[at + UNTIL] > NEXT_LOOKUP) {
+    } else if (head !== Math.floor(cells[at + HEAD]) || t.start - cells[at + UNTIL] > NEXT_LOOKUP) {
+      const isDoubtful = cells[at + HEAD] === head + SILENT && t.start - cells[at + UNTIL] < NEXT_AFTER_SILENCE
       cells[at + CHANGES] = Math.max(0, cells[at + CHANGES]) + 1
       t.socketUse = IN_TURN
       if (before >= 0 && batch[before].socketUse !== AT_ONCE) batch[before].socketUse = IN_TURN
-      this.noteChange(asker ?? this.newAsker(t.client), t, at)
+      this.noteChange(asker ?? this.newAsker(t.client), t, at, isDoubtful)
     } else t.socketUse = cells[at + CHANGES] > 0 ? IN_TURN : -cells[at + CHANGES]
     const known = this.askers[t.client]
     if (known) this.notePair(known, t, at, until)
-    cells[at + HEAD] = head
+    const wasSilent = cells[at + HEAD] === head + SILENT
+    cells[at + HEAD] = wasSilent || Number.isNaN(t.end) ? head + SILENT : head
     cells[at + UNTIL] = until
     cells[at + USED] = Math.max(t.start, Number.isNaN(t.end) ? 0 : t.end)
     cells[at + LATEST] = this.counted - 1
   }
 
-  private noteChange(asker: Asker, t: Transaction, at: number): void {
+  private noteChange(asker: Asker, t: Transaction, at: number, isDoubtful: boolean): void {
     asker.changes++
+    if (isDoubtful) asker.doubtful++
     if (t.transport === TCP) asker.overTcp++
     const { kept } = asker
     if (kept.includes(at)) return
@@ -189,6 +198,7 @@ export class Pools {
     const asker: Asker = {
       changes: 0,
       fresh: 0,
+      doubtful: 0,
       overTcp: 0,
       atOnce: 0,
       besideIdle: 0,
@@ -242,7 +252,7 @@ export class Pools {
     cells[at + CLIENT] = t.client
     cells[at + SERVER] = t.server
     cells[at + PORT] = portOf(t)
-    cells[at + HEAD] = head
+    cells[at + HEAD] = Number.isNaN(t.end) ? head + SILENT : head
     cells[at + CHANGES] = -t.socketUse
     cells[at + UNTIL] = until
     cells[at + USED] = Math.max(t.start, Number.isNaN(t.end) ? 0 : t.end)
