@@ -188,6 +188,8 @@ function setWait(lookup: Lookup, resolver: Resolver, timeout: Time | null): void
     }
   }
   if (lookup.candidates.every(c => c.transactions.every(isDenied))) end = Number.NaN
+  // It ended with silence, and nobody knows the timer.
+  if (timeout === null && lookup.outcome === 'unanswered') end = Number.NaN
   lookup.end = end
   lookup.wait = end - lookup.start
   const silentUntil = timerOf(lookup.candidates[lookup.candidates.length - 1], resolver, timeout)

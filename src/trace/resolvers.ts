@@ -101,7 +101,12 @@ export const RESOLVERS: Resolver[] = [
     shows: 'OPT 1232 and a port for each query; AAAA often first',
     fits: h =>
       (h.edns === 1232 && !h.cookie && (h.twoLegs ? !h.legsShareSocket : !h.ad)) ||
-      (h.edns === null && h.twoLegs && !h.legsShareSocket && h.legsTogether && !h.ad),
+      (h.edns === null &&
+        h.twoLegs &&
+        !h.legsShareSocket &&
+        h.legsTogether &&
+        !h.ad &&
+        h.client.sharedWalks <= h.client.walks / 2),
     needsBothLegs: false,
     stopsAtNodata: false,
     stopsAtServfail: false,
