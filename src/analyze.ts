@@ -196,7 +196,8 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
   )
   const findings = examination.conclude()
   sinks.finished?.(trace, context)
-  const all = [...issues.list, ...limitIssues(trace.sums.limit, examination.limit, context.files)]
+  const limits = limitIssues(trace.sums.limit, examination.limit, tables.encrypted.unlisted, context.files)
+  const all = [...issues.list, ...limits]
   return assemble({ version: VERSION, captures, clocks, trace, issues: all, findings, slowest, flows, context })
 }
 

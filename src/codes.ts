@@ -161,6 +161,8 @@ export const ISSUES: Record<string, string> = {
   'names-limit': 'DNS messages with more different names than dnstrail tells apart; their lookups were left out.',
   'pairs-limit':
     'Flows on port 53 between more pairs of client and server than dnstrail tells apart; those of the others are counted, and not listed.',
+  'encrypted-limit':
+    'Connections for encrypted DNS between more pairs of client and server than dnstrail lists; those of the others are counted here.',
   'sums-limit':
     'A row of the top lists may lack as many as {error} of its queries, and a rare one may be missing; totals are exact. There were more names, clients or search domains than dnstrail sums up, and those with the fewest queries were forgotten.',
   'findings-limit':

@@ -41,6 +41,16 @@ test('connections to port 853, and to port 443 of a known resolver, are named as
   )
 })
 
+test('connections of more pairs than are listed are counted', async () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'dnstrail-encrypted-')), 'many.pcap')
+  const packets = Array.from({ length: 1500 }, (_, i) =>
+    at(i, syn(`10.9.${i >> 8}.${i & 255}`, '1.1.1.1', 40_000 + i, 853)),
+  )
+  writeFileSync(file, pcap(packets))
+  const { report } = await run([file])
+  expect(report.issues).toMatchObject([{ code: 'encrypted-limit', count: 500, firstFrame: null }])
+})
+
 /** The first datagram of a QUIC connection: an Initial, filled up to 1,200 bytes. */
 function initial(version: number, type: number, length = 1200): Buffer {
   const data = Buffer.alloc(length, 0x5a)

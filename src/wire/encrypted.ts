@@ -37,6 +37,8 @@ export class Encrypted {
   private readonly pairs = new Map<string, EncryptedPair>()
   private readonly clients = new Set<AddressId>()
   private readonly recent = new Map<string, number>()
+  /** Connections of pairs that found no place any more. */
+  unlisted = 0
 
   /** A connection is opened. Behind SNAT it is one that was seen before. */
   add(client: AddressId, clientPort: number, server: AddressId, over: EncryptedOver, seconds: number): void {
@@ -51,7 +53,7 @@ export class Encrypted {
     else if (this.pairs.size < MOST_PAIRS) {
       this.pairs.set(key, { client, server, over, connections: 1 })
       this.clients.add(client)
-    }
+    } else this.unlisted++
   }
 
   /** True where this address was seen to ask over an encrypted connection. */
