@@ -128,8 +128,8 @@ function fitSameName(lookup: Lookup, candidate: Candidate, t: Transaction, knowl
     )
       return joins(candidate, 8, silence)
     if (t.transport === TCP && twin.transport !== TCP && t.dnsId === twin.dnsId) return joins(candidate, 9, silence)
-    // Only resolvers with a socket per query (Go) choose a new id for a retry.
-    const mayChangeId = t.dnsId === twin.dnsId || !hasOtherTypeAtPort(all, twin)
+    // Only resolvers with a socket per query (Go) choose a new id for a retry, and those count whole seconds.
+    const mayChangeId = t.dnsId === twin.dnsId || (!hasOtherTypeAtPort(all, twin) && isWholeSeconds(silence))
     if (isTimer(silence) && mayChangeId && sameProfile(twin, t)) return joins(candidate, 7, silence)
     return fitsNot()
   }
@@ -237,7 +237,9 @@ function fitNext(
   const silence = t.start - lastSilentQuery(candidate, t.start)
   // So long after, other threads ask as well: where the whole list is known, it says what can be next.
   if (order === UNKNOWN_ORDER && knowledge.complete) return fitsNot()
-  return isTimer(silence) && isWholeSeconds(silence) ? follows(order === NEXT ? 4 : 3, silence) : fitsNot()
+  return isTimer(silence) && isWholeSeconds(silence) && !awaitsRetry(candidate)
+    ? follows(order === NEXT ? 4 : 3, silence)
+    : fitsNot()
 }
 
 // -- Small questions about transactions ----------------------------------------------------------------------------------------------
@@ -303,6 +305,15 @@ function isFallback(truncated: Transaction, t: Transaction): boolean {
 function candidateOf(lookup: Lookup, qname: NameId): Candidate | null {
   for (const candidate of lookup.candidates) if (candidate.qname === qname) return candidate
   return null
+}
+
+/** One leg was answered, and the other, asked beside it, not yet asked again: all do that before they go on. */
+function awaitsRetry({ transactions }: Candidate): boolean {
+  if (transactions.length !== 2) return false
+  const [first, second] = transactions
+  if (first.retransmissions > 0 || second.retransmissions > 0 || Number.isNaN(first.end) === Number.isNaN(second.end))
+    return false
+  return Number.isNaN(first.end) || second.start < first.end
 }
 
 /** When the latest answer of a candidate came, or its first query where none was seen; long ago where one was still to come. */
