@@ -17,6 +17,8 @@ import { kept, type Transactions } from './transactions.ts'
 const SLACK: Time = 1e6
 /** An answer may bear an earlier time than the one that it rests on by this much. */
 const ANSWER_SLACK: Time = 0.2e6
+/** A forwarder hands an answer on within this. */
+const ANSWERED_SOON: Time = 10e6
 /** CoreDNS tries upstreams for 5 s and answers after 6 at the latest. */
 const BUDGET: Time = 6.1e9
 /** A first try leaves the forwarder within this; a later one is a retry after silence. */
@@ -388,7 +390,8 @@ export function attach(t: Transaction, cause: Transaction | null): boolean {
 /**
  * Of several askers, the first that has no effect yet: CoreDNS does not coalesce, so each asker has its own query upstream, in order
  * (H4). A query long after the asker's is a retry for one that has an effect already (H5). One that had its answer before this query, or
- * before the answer to it, mostly had it from the cache: it comes behind those that waited.
+ * before the answer to it, mostly had it from the cache: it comes behind those that waited. So does one that waited on when the answer was
+ * there.
  */
 function chooseCause(possible: Transaction[], t: Transaction): Transaction | null {
   let best: Transaction | null = null
@@ -401,7 +404,9 @@ function chooseCause(possible: Transaction[], t: Transaction): Transaction | nul
     // First tries belong to askers without effects, in order; retries to askers whose effect is unanswered.
     const late = hasAnswered(c, t.start) ? 4e12 : 0
     const early = hadAnswerBefore(c, t) ? 5e11 : 0
-    const rank = (gap <= FIRST_TRY && fresh ? 0 : effects > 0 ? 1e12 : 2e12) + late + early + sameId * 1e11 - gap
+    const other = t.end + ANSWERED_SOON < c.end || (Number.isNaN(c.end) && !Number.isNaN(t.end)) ? 3e11 : 0
+    const rank =
+      (gap <= FIRST_TRY && fresh ? 0 : effects > 0 ? 1e12 : 2e12) + late + early + other + sameId * 1e11 - gap
     if (rank < bestRank) {
       best = c
       bestRank = rank
