@@ -2,9 +2,10 @@
  * Responses whose query the capture lost: the latest of them. They tell what came of a leg of which nothing else is known. One place for each
  * hash, as there are few, and one that is asked for is as young as the lookup that is closed.
  */
-import { A, AAAA, NOERROR, NXDOMAIN, REFUSED, SERVFAIL } from '../codes.ts'
+import { A, AAAA, NOERROR } from '../codes.ts'
 import { type AddressId, type Messages, type NameId, NONE, type Outcome, type Time } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
+import { outcomeOfRcode } from './rcode-outcome.ts'
 
 /** A power of two. */
 const PLACES = 4096
@@ -53,18 +54,8 @@ export class LoneResponses {
 }
 
 function outcomeOf(m: Messages, i: number): Outcome {
-  switch (m.rcode[i]) {
-    case NOERROR:
-      return m.addresses[i] > 0 ? 'answered' : 'nodata'
-    case NXDOMAIN:
-      return 'nxdomain'
-    case SERVFAIL:
-      return 'servfail'
-    case REFUSED:
-      return 'refused'
-    default:
-      return 'other'
-  }
+  if (m.rcode[i] !== NOERROR) return outcomeOfRcode(m.rcode[i])
+  return m.addresses[i] > 0 ? 'answered' : 'nodata'
 }
 
 function placeOf(client: AddressId, qname: NameId, qtype: number): number {

@@ -2,9 +2,10 @@
  * What a lookup came to: its deciding candidate, its outcome as the resolver reports it, and how long the application
  * waited, the stub's own last timer included. Definitions: "The numbers" in ARCHITECTURE.md.
  */
-import { A, AAAA, NOERROR, NXDOMAIN, REFUSED, SERVFAIL, TC } from '../codes.ts'
+import { A, AAAA, NOERROR, NXDOMAIN, TC } from '../codes.ts'
 import { CONTENT_CUT, HAS_ASKED_TYPE, type Outcome, TCP, type Time } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
+import { outcomeOfRcode } from './rcode-outcome.ts'
 import type { Resolver } from './resolvers.ts'
 import {
   ANSWERED,
@@ -24,19 +25,9 @@ export function outcomeOf(t: Transaction): Outcome {
   if (t.state === UNSEEN) return 'not-captured'
   if (t.state === UNREACHED) return 'unreachable'
   if (t.state !== ANSWERED) return 'unanswered'
-  switch (t.rcode) {
-    case NOERROR:
-      if (hasAnswer(t)) return 'answered'
-      return t.responseFlags & TC ? 'truncated' : 'nodata'
-    case NXDOMAIN:
-      return 'nxdomain'
-    case SERVFAIL:
-      return 'servfail'
-    case REFUSED:
-      return 'refused'
-    default:
-      return 'other'
-  }
+  if (t.rcode !== NOERROR) return outcomeOfRcode(t.rcode)
+  if (hasAnswer(t)) return 'answered'
+  return t.responseFlags & TC ? 'truncated' : 'nodata'
 }
 
 /** Records of the type that was asked. Where the capture cut the answers off, their count in the header must do. */
