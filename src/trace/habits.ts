@@ -25,6 +25,8 @@ export interface Habits {
   legsWalkTogether: boolean
   /** One source port for several candidates. */
   walkSharesSocket: boolean
+  /** Some port of one candidate was used for the next one. */
+  reusesPorts: boolean
   /** Another candidate was asked before the one before it was answered. */
   candidatesTogether: boolean
   /** Pairs of ids of A and AAAA as musl makes them from its clock, those that a slow machine makes so, and all pairs. */
@@ -119,6 +121,7 @@ export function habitsOf(lookup: Lookup, client: ClientHabits, knowledge: Search
     legsTogether: false,
     legsWalkTogether: true,
     walkSharesSocket: candidates.length > 1,
+    reusesPorts: false,
     candidatesTogether: false,
     clockIds: 0,
     slowClockIds: 0,
@@ -150,6 +153,7 @@ export function habitsOf(lookup: Lookup, client: ClientHabits, knowledge: Search
     if (candidate.transactions.length > 2 && candidate.transactions.some(isRepeat)) habits.repeats = true
     if (candidate.transactions[0].clientPort !== first.clientPort) habits.walkSharesSocket = false
     if (i > 0 && isBefore(candidate, candidates[i - 1])) habits.candidatesTogether = true
+    if (i > 0 && haveOnePort(candidate, candidates[i - 1])) habits.reusesPorts = true
     const a = firstOf(candidate, A)
     const aaaa = firstOf(candidate, AAAA)
     if (a === null || aaaa === null) {
@@ -174,6 +178,12 @@ function isUnsearched({ candidates }: Lookup, { list, ndotsMin, queries }: Searc
   const { name } = candidates[0]
   if (list.length === 0) return queries >= ENOUGH_QUERIES
   return dots(name) < (ndotsMin ?? 0) && !list.some(suffix => endsWithSuffix(name, suffix))
+}
+
+function haveOnePort(one: Candidate, other: Candidate): boolean {
+  for (const { clientPort } of one.transactions)
+    for (const x of other.transactions) if (x.clientPort === clientPort) return true
+  return false
 }
 
 /** What is sent again after its answer, the other leg being lost, is a transaction of its own. */

@@ -80,8 +80,12 @@ export const RESOLVERS: Resolver[] = [
   },
   {
     name: 'c-ares',
-    shows: 'OPT 1232 and one port for both legs and the whole walk, a cookie at first; or one port without OPT',
-    fits: h => (h.edns === 1232 && (h.cookie || h.legsShareSocket || h.walkSharesSocket)) || isSharedWalk(h),
+    shows:
+      'OPT 1232 and one port for both legs and the whole walk, a cookie at first; or one port without OPT; after silence two',
+    fits: h =>
+      (h.edns === 1232 && (h.cookie || h.legsShareSocket || h.walkSharesSocket)) ||
+      isSharedWalk(h) ||
+      isWalkOfTwoPorts(h),
     needsBothLegs: false,
     stopsAtNodata: false,
     stopsAtServfail: true,
@@ -308,6 +312,15 @@ const isSharedWalk = (h: Habits): boolean => {
   const { walks, sharedWalks } = h.client
   return sharedWalks > 1 && sharedWalks >= walks * NEARLY_ALL && h.twoLegs && h.legsShareSocket && !hasClockIds(h)
 }
+
+/** The same after silence: each leg goes on from a port of its own. */
+const isWalkOfTwoPorts = (h: Habits): boolean =>
+  (h.edns === null || h.edns === 1232) &&
+  h.reusesPorts &&
+  h.candidates > 2 &&
+  h.twoLegs &&
+  !h.legsShareSocket &&
+  !h.candidatesTogether
 
 /** Walks at once may exchange candidates. */
 const NEARLY_ALL = 0.95
