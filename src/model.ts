@@ -321,6 +321,7 @@ export interface LookupRecord {
   end: string | null
   waitMs: number | null
   waitInferred: boolean
+  /** "not-captured" also where the answer that decides it was lost by the capture. */
   outcome: Outcome
   /**
    * Something of it is missing, or may be: its client asked another server too, which was not captured (one of several CoreDNS pods). Its

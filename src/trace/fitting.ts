@@ -6,7 +6,7 @@ import { A, AAAA, NOERROR, NXDOMAIN, TC } from '../codes.ts'
 import { HAS_CNAME, type NameId, TCP, type Time } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import type { SearchKnowledge } from './search-knowledge.ts'
-import { baseSettled, firstBase, LATER, NEXT, stepOrder, UNKNOWN_ORDER, WRONG_ORDER } from './step-order.ts'
+import { baseSettled, firstBase, LATER, NEXT, orderOf, UNKNOWN_ORDER, WRONG_ORDER } from './step-order.ts'
 import { type Steps, splitAt } from './steps.ts'
 import { dots, endsWithSuffix } from './suffix.ts'
 import { ANSWERED, type Transaction, UNREACHED } from './transaction.ts'
@@ -194,11 +194,7 @@ function fitNext(
   if (candidateOf(lookup, t.qname) !== null) return fitsNot()
   splitAt(step, base)
   const { from, to } = step
-  if (step.orderedBy !== knowledge.list) {
-    step.orderedBy = knowledge.list
-    step.order = stepOrder(from, to, knowledge)
-  }
-  const { order } = step
+  const order = orderOf(step, knowledge)
   if (order === WRONG_ORDER) return fitsNot()
   // As-is comes first only where the name has ndots dots, and ndots is at least 1.
   if (from === '' && lookup.candidates.length > 1) return fitsNot()

@@ -25,8 +25,8 @@ export interface Habits {
   legsWalkTogether: boolean
   /** One source port for several candidates. */
   walkSharesSocket: boolean
-  /** Some port of one candidate was used for the next one. */
-  reusesPorts: boolean
+  /** How often a port of one candidate was used for the next one. */
+  keptPorts: number
   /** Another candidate was asked before the one before it was answered. */
   candidatesTogether: boolean
   /** Pairs of ids of A and AAAA as musl makes them from its clock, those that a slow machine makes so, and all pairs. */
@@ -70,22 +70,16 @@ export interface ClientHabits {
 /** Nobody makes a query in less nanoseconds. */
 const LEAST = 64
 
-/**
- * Ids that musl derives from the clock: the AAAA query's is a little behind the A query's (res_mkquery.c). Of 1,950 pairs recorded from
- * musl all lie between 100 and 621; random pairs do so once in 65 times.
- */
-export const isClockPair = (a: { dnsId: number }, aaaa: { dnsId: number }): boolean => {
-  const delta = deltaOf(a, aaaa)
-  return delta >= LEAST && delta < 1024
-}
+/** Of 1,950 pairs of ids recorded from musl all lie between 100 and 621; random pairs lie below this once in 65 times, ... */
+export const FAST_CLOCK = 1024
+/** ... and below that, where a machine takes a microsecond or two from one query to the next, once in 33 times. */
+export const SLOW_CLOCK = 2048
 
-/** The same on a machine that takes a microsecond or two from one query to the next; random pairs do so once in 33 times. */
-export const isSlowClockPair = (a: { dnsId: number }, aaaa: { dnsId: number }): boolean => {
-  const delta = deltaOf(a, aaaa)
-  return delta >= LEAST && delta < 2048
+/** Ids that musl derives from the clock: the AAAA query's is a little behind the A query's (res_mkquery.c), by less than `below`. */
+export const isClockPair = (a: { dnsId: number }, aaaa: { dnsId: number }, below: number): boolean => {
+  const delta = (aaaa.dnsId - a.dnsId) & 0xffff
+  return delta >= LEAST && delta < below
 }
-
-const deltaOf = (a: { dnsId: number }, aaaa: { dnsId: number }): number => (aaaa.dnsId - a.dnsId) & 0xffff
 
 /** Random ids look like a clock's this often. */
 const CHANCE_OF_CLOCK_PAIR = 0.015
@@ -121,7 +115,7 @@ export function habitsOf(lookup: Lookup, client: ClientHabits, knowledge: Search
     legsTogether: false,
     legsWalkTogether: true,
     walkSharesSocket: candidates.length > 1,
-    reusesPorts: false,
+    keptPorts: 0,
     candidatesTogether: false,
     clockIds: 0,
     slowClockIds: 0,
@@ -153,7 +147,7 @@ export function habitsOf(lookup: Lookup, client: ClientHabits, knowledge: Search
     if (candidate.transactions.length > 2 && candidate.transactions.some(isRepeat)) habits.repeats = true
     if (candidate.transactions[0].clientPort !== first.clientPort) habits.walkSharesSocket = false
     if (i > 0 && isBefore(candidate, candidates[i - 1])) habits.candidatesTogether = true
-    if (i > 0 && haveOnePort(candidate, candidates[i - 1])) habits.reusesPorts = true
+    if (i > 0 && haveOnePort(candidate, candidates[i - 1])) habits.keptPorts++
     const a = firstOf(candidate, A)
     const aaaa = firstOf(candidate, AAAA)
     if (a === null || aaaa === null) {
@@ -163,8 +157,8 @@ export function habitsOf(lookup: Lookup, client: ClientHabits, knowledge: Search
     }
     habits.twoLegs = true
     habits.idPairs++
-    if (isClockPair(a, aaaa)) habits.clockIds++
-    if (isSlowClockPair(a, aaaa)) habits.slowClockIds++
+    if (isClockPair(a, aaaa, FAST_CLOCK)) habits.clockIds++
+    if (isClockPair(a, aaaa, SLOW_CLOCK)) habits.slowClockIds++
     if (a.clientPort !== aaaa.clientPort) habits.legsShareSocket = false
     if (together(a, aaaa)) habits.legsTogether = true
     else if (aaaa.start >= a.end && a.addresses === 0) habits.secondLegsAfterNothing++

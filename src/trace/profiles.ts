@@ -5,7 +5,7 @@
 import { A, AAAA } from '../codes.ts'
 import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
 import type { Addresses } from '../wire/tables.ts'
-import { type ClientHabits, type Habits, isClockPair, isSlowClockPair } from './habits.ts'
+import { type ClientHabits, FAST_CLOCK, type Habits, isClockPair, SLOW_CLOCK } from './habits.ts'
 import type { Transaction } from './transaction.ts'
 
 /** Legs of one candidate leave within this. */
@@ -65,8 +65,8 @@ export class Profiles {
     if (profile.qname === NONE || profile.qname !== t.qname || profile.clientPort !== t.clientPort) return
     if (t.start - profile.start > LEG_GAP || t.edns !== NONE || profile.dnsId === t.dnsId) return
     profile.pairs++
-    if (isClockPair(profile, t)) profile.clockPairs++
-    if (isSlowClockPair(profile, t)) profile.slowClockPairs++
+    if (isClockPair(profile, t, FAST_CLOCK)) profile.clockPairs++
+    if (isClockPair(profile, t, SLOW_CLOCK)) profile.slowClockPairs++
     profile.qname = NONE
   }
 

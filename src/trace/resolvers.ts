@@ -313,14 +313,9 @@ const isSharedWalk = (h: Habits): boolean => {
   return sharedWalks > 1 && sharedWalks >= walks * NEARLY_ALL && h.twoLegs && h.legsShareSocket && !hasClockIds(h)
 }
 
-/** The same after silence: each leg goes on from a port of its own. */
+/** The same after silence: each leg goes on from a port of its own. Once in some thousand walks ports repeat by chance. */
 const isWalkOfTwoPorts = (h: Habits): boolean =>
-  (h.edns === null || h.edns === 1232) &&
-  h.reusesPorts &&
-  h.candidates > 2 &&
-  h.twoLegs &&
-  !h.legsShareSocket &&
-  !h.candidatesTogether
+  (h.edns === null || h.edns === 1232) && h.keptPorts > 1 && h.twoLegs && !h.legsShareSocket && !h.candidatesTogether
 
 /** Walks at once may exchange candidates. */
 const NEARLY_ALL = 0.95

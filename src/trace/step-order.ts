@@ -36,8 +36,17 @@ function splitByList({ beforeText, nameText, common }: Step, knowledge: SearchKn
   return common
 }
 
-/** How the step stands to the learned list. as-is may come first (enough dots), last, or after a jump. */
-export function stepOrder(from: string, to: string, { position, list, complete }: SearchKnowledge): number {
+/** How the step, whose base is set, stands to the learned list; kept until another list is asked about, or whether it is whole differs. */
+export function orderOf(step: Step, knowledge: SearchKnowledge): number {
+  if (step.orderedBy === knowledge.list && step.orderedWhole === knowledge.complete) return step.order
+  step.orderedBy = knowledge.list
+  step.orderedWhole = knowledge.complete
+  step.order = stepOrder(step.from, step.to, knowledge)
+  return step.order
+}
+
+/** as-is may come first (enough dots), last, or after a jump. */
+function stepOrder(from: string, to: string, { position, list, complete }: SearchKnowledge): number {
   if (list.length === 0) return plausible(from, to) ? UNKNOWN_ORDER : WRONG_ORDER
   const a = position.get(from)
   const b = position.get(to)

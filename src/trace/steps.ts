@@ -20,8 +20,9 @@ export interface Step {
   /** What fitting.ts found for a search list: the base that it gives. */
   list: readonly string[] | null
   first: number
-  /** The same: how the step, as it was last split, stands to a list. */
+  /** The same: how the step, as it was last split, stands to a list, which may be known to be whole. */
   orderedBy: readonly string[] | null
+  orderedWhole: boolean
   order: number
   /** What searchlist.ts makes of it; undefined until it asks. */
   search: SearchStep | null | undefined
@@ -71,6 +72,7 @@ export class Steps {
       list: null,
       first: -1,
       orderedBy: null,
+      orderedWhole: false,
       order: 0,
       search: undefined,
     }

@@ -35,7 +35,7 @@ export const isWasted = (t: Transaction): boolean => t.waste !== null
 export function judge(lookup: Lookup): void {
   const { candidates, deciding } = lookup
   // Which candidate decided was not captured: nothing shows that a query was wasted.
-  const others: WasteKind | null = lookup.outcome === 'not-captured' ? null : 'search'
+  const others: WasteKind | null = lookup.partial && lookup.outcome === 'not-captured' ? null : 'search'
   for (let i = 0; i < candidates.length; i++) {
     if (i === deciding && others !== null) judgeDeciding(candidates[i])
     else for (const t of candidates[i].transactions) t.waste = others
