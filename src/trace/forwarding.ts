@@ -404,9 +404,9 @@ function chooseCause(possible: Transaction[], t: Transaction): Transaction | nul
     // First tries belong to askers without effects, in order; retries to askers whose effect is unanswered.
     const late = hasAnswered(c, t.start) ? 4e12 : 0
     const early = hadAnswerBefore(c, t) ? 5e11 : 0
-    const other = t.end + ANSWERED_SOON < c.end || (Number.isNaN(c.end) && !Number.isNaN(t.end)) ? 3e11 : 0
+    const silent = waitedOn(c, t) ? 3e11 : 0
     const rank =
-      (gap <= FIRST_TRY && fresh ? 0 : effects > 0 ? 1e12 : 2e12) + late + early + other + sameId * 1e11 - gap
+      (gap <= FIRST_TRY && fresh ? 0 : effects > 0 ? 1e12 : 2e12) + late + early + silent + sameId * 1e11 - gap
     if (rank < bestRank) {
       best = c
       bestRank = rank
@@ -416,6 +416,9 @@ function chooseCause(possible: Transaction[], t: Transaction): Transaction | nul
 }
 
 const hadAnswerBefore = (c: Transaction, t: Transaction): boolean => c.end < t.start || c.end + ANSWER_SLACK < t.end
+
+/** The forwarder had its answer, and did not hand it on to this one. */
+const waitedOn = (c: Transaction, t: Transaction): boolean => !Number.isNaN(t.end) && !(c.end <= t.end + ANSWERED_SOON)
 
 function lastQueryBefore(t: Transaction, time: Time): Time {
   let last = t.start

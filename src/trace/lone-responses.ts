@@ -6,6 +6,7 @@ import { A, AAAA, NOERROR } from '../codes.ts'
 import { type AddressId, type Messages, type NameId, NONE, type Outcome, type Time } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import { outcomeOfRcode } from './rcode-outcome.ts'
+import { chainOf } from './slots.ts'
 
 /** A power of two. */
 const PLACES = 4096
@@ -58,7 +59,5 @@ function outcomeOf(m: Messages, i: number): Outcome {
   return m.addresses[i] > 0 ? 'answered' : 'nodata'
 }
 
-function placeOf(client: AddressId, qname: NameId, qtype: number): number {
-  const hash = Math.imul(client, 0x9e37_79b1) ^ Math.imul(qname, 0x85eb_ca6b) ^ Math.imul(qtype, 0xc2b2_ae35)
-  return (hash ^ (hash >>> 15)) & (PLACES - 1)
-}
+const placeOf = (client: AddressId, qname: NameId, qtype: number): number =>
+  chainOf(chainOf(client, qname), qtype) & (PLACES - 1)

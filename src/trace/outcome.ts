@@ -125,7 +125,10 @@ const asLookupOutcome = (outcome: Outcome): Outcome =>
 
 // -- Deciding candidate, outcome, wait -------------------------------------------------------------------------------------------------
 
-/** Sets outcome, deciding, end, wait and waitInferred. The name is known. `timersLate`: Timers.late; `seen`: nothing is known of later. */
+/**
+ * Sets outcome, deciding, end, wait and waitInferred, and marks what was answered unseen (unseen.ts). The name is known. `timersLate`:
+ * Timers.late; `seen`: nothing is known of later.
+ */
 export function decide(lookup: Lookup, resolver: Resolver, timersLate: Time, seen: Time): void {
   // Nearly every lookup has all its answers, and nothing of this is asked for then.
   const end = endWithoutTimers(lookup)
@@ -172,7 +175,7 @@ export function tellLess(lookup: Lookup): void {
 function setWait(lookup: Lookup, resolver: Resolver, timeout: Time | null): void {
   let end = Number.NaN
   for (const candidate of lookup.candidates) {
-    if (candidate.lone !== null) end = candidate.lone.time
+    if (candidate.lone !== null && !(candidate.lone.time <= end)) end = candidate.lone.time
     for (const t of candidate.transactions) {
       if (Number.isNaN(t.end) || isLateCopy(t, candidate) || isTooLate(t, candidate, resolver, timeout)) continue
       if (Number.isNaN(end) || t.end > end) end = t.end
