@@ -4,7 +4,7 @@
  */
 import { NOERROR, NXDOMAIN } from '../codes.ts'
 import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
-import { ANSWERED, type Transaction } from './transaction.ts'
+import { ANSWERED, type Transaction, UNSEEN } from './transaction.ts'
 
 /** How many are remembered, and for how many there is room at first, as most clients have few; powers of two. */
 const REMEMBERED = 64
@@ -45,7 +45,7 @@ export class Denials<Step> {
     numbers[at * COLUMNS + FLAGS] = t.queryFlags
     numbers[at * COLUMNS + EDNS] = t.edns
     numbers[at * COLUMNS + END] = t.end
-    numbers[at * COLUMNS + RCODE] = t.state === ANSWERED ? t.rcode : NONE
+    numbers[at * COLUMNS + RCODE] = t.state === ANSWERED ? t.rcode : t.state === UNSEEN ? NXDOMAIN : NONE
     this.latestStart = t.start
     if (t.end > this.latestEnd) this.latestEnd = t.end
     this.by[at] = by

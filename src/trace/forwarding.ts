@@ -10,7 +10,7 @@ import { type AddressId, INCOMING, type NameId, NONE, OTHER_HOST, type Time } fr
 import type { Names } from '../wire/names.ts'
 import type { Profiles } from './profiles.ts'
 import { endsWithSuffix, withoutSuffix } from './suffix.ts'
-import { type Transaction, UNREACHED } from './transaction.ts'
+import { type Transaction, UNREACHED, UNSEEN } from './transaction.ts'
 import { kept, type Transactions } from './transactions.ts'
 
 /** The query upstream may bear an earlier time by this much: two interfaces, one clock. */
@@ -359,7 +359,8 @@ const mayCause = (c: Transaction, t: Transaction): boolean =>
 const isOver = (c: Transaction, now: Time): boolean =>
   (c.retransmissions === 0 && hasAnswered(c, now)) || now - c.lastQuery > BUDGET
 
-const hasAnswered = (c: Transaction, now: Time): boolean => c.end + SLACK < now
+/** Of an answer that the capture does not hold nobody knows when it came. */
+const hasAnswered = (c: Transaction, now: Time): boolean => c.end + SLACK < now && c.state !== UNSEEN
 
 const NOTHING: Transaction[] = []
 const NOBODY: readonly AddressId[] = []

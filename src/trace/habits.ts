@@ -4,9 +4,11 @@ import { EDNS_COOKIE, NONE } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import { ENOUGH_QUERIES, type SearchKnowledge } from './search-knowledge.ts'
 import { beginsWithBase, dots, endsWithSuffix } from './suffix.ts'
-import { ANSWERED, type Transaction } from './transaction.ts'
+import { ANSWERED, type Transaction, UNSEEN } from './transaction.ts'
 
 const SECOND = 1e9
+/** No server answers sooner. */
+const SOONEST_ANSWER = 0.15e6
 
 /** What a lookup shows of its resolver. */
 export interface Habits {
@@ -194,7 +196,10 @@ function addQuery(habits: Habits, t: Transaction): void {
 
 function together(a: Transaction, b: Transaction): boolean {
   const [first, second] = a.start <= b.start ? [a, b] : [b, a]
-  return second.start - first.start < 50e6 && (Number.isNaN(first.end) || second.start < first.end)
+  const gap = second.start - first.start
+  // Where the answer was not captured, only what leaves sooner than any answer comes is sure to have been sent beside it.
+  if (first.state === UNSEEN) return gap < SOONEST_ANSWER
+  return gap < 50e6 && (Number.isNaN(first.end) || second.start < first.end)
 }
 
 const isBefore = (later: Candidate, earlier: Candidate): boolean =>

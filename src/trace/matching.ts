@@ -24,6 +24,7 @@ import { ClientsEnd } from './clients-end.ts'
 import { isOneCrossing, OTHER_CLOCK_WINDOW, SIGHTING_WINDOW } from './crossing.ts'
 import { LoneResponses } from './lone-responses.ts'
 import { MatchingCounts } from './matching-counts.ts'
+import type { OneWay } from './one-way.ts'
 import { OpenTable } from './open-table.ts'
 import { asksTheSame, fits, idOf, mayAskTheSame } from './pairing.ts'
 import type { Transaction } from './transaction.ts'
@@ -45,6 +46,7 @@ export class Matching {
   readonly clientsEnd = new ClientsEnd()
   readonly unopened = new Unopened()
   readonly loneResponses = new LoneResponses()
+  private readonly oneWay: OneWay
   private readonly table: OpenTable
   private readonly transactions: Transactions
   readonly arrivals = new Arrivals()
@@ -60,11 +62,13 @@ export class Matching {
   constructor(
     tables: Tables,
     transactions: Transactions,
+    oneWay: OneWay,
     begun: (t: Transaction) => void,
     readAnswers: ((m: Messages, i: number) => string[]) | null,
   ) {
     this.tables = tables
     this.transactions = transactions
+    this.oneWay = oneWay
     this.table = new OpenTable(transactions)
     this.begun = begun
     this.readAnswers = readAnswers
@@ -267,12 +271,14 @@ export class Matching {
     t.addFrame(m.file[i], m.frame[i])
     t.ipId = m.ipId[i]
     this.table.renew(t)
+    this.oneWay.addRepeat(t)
   }
 
   // -- Responses and errors --------------------------------------------------------------------------------------------------
 
   private addResponse(m: Messages, i: number, time: Time): void {
     this.arrivals.addResponse(m, i, time)
+    this.oneWay.addAnswer(m.from[i])
     const vantage = m.vantage[i] * 4 + m.direction[i]
     const t = this.find(m.to[i], m.toPort[i], m, i, m.from[i], vantage)
     if (t === null) {
@@ -400,6 +406,7 @@ export class Matching {
     if (t === null) this.counts.errorsAlone++
     else if (t.state === OPEN) {
       t.state = UNREACHED
+      this.oneWay.addAnswer(t.server)
       this.close(t, time)
       t.addResponseVantage(vantage)
       t.addFrame(m.file[i], m.frame[i])

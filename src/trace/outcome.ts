@@ -140,7 +140,9 @@ export function decide(lookup: Lookup, resolver: Resolver, timersLate: Time, see
   const last = outcomes.length - 1
   const stopped = last >= 0 && stops(outcomes[last], resolver) ? last : -1
   const asIs = lookup.suffixes.lastIndexOf(null)
-  lookup.deciding = positive >= 0 ? positive : stopped >= 0 ? stopped : asIs >= 0 ? asIs : last
+  // Nothing was asked after it, so it may be what was found.
+  const unseen = outcomes[last] === 'not-captured' ? last : -1
+  lookup.deciding = positive >= 0 ? positive : stopped >= 0 ? stopped : unseen >= 0 ? unseen : asIs >= 0 ? asIs : last
   lookup.outcome = outcomes[lookup.deciding]
   if (positive < 0 && resolver.name === 'glibc' && lookup.suffixes[0] !== null) {
     // glibc remembers: "no data" of any candidate comes before "try again" of any, before what the last one said.

@@ -14,6 +14,7 @@ import { lossesOf } from './losses.ts'
 import { Matching } from './matching.ts'
 import { Namings } from './naming.ts'
 import { Nodes } from './nodes.ts'
+import { OneWay } from './one-way.ts'
 import { decide, tellLess } from './outcome.ts'
 import { Places } from './places.ts'
 import { Pools } from './pools.ts'
@@ -27,7 +28,7 @@ import { networkOf, ownTimeOf } from './spent.ts'
 import { Steps } from './steps.ts'
 import { type Inward, Sums } from './sums.ts'
 import { Timers } from './timers.ts'
-import { OPEN, RESPONSE_LOST, type Transaction, UNANSWERED } from './transaction.ts'
+import { OPEN, RESPONSE_LOST, type Transaction, UNANSWERED, UNSEEN } from './transaction.ts'
 import { Transactions } from './transactions.ts'
 import { Walks } from './walks.ts'
 import { isWasted, judge, type LookupWasteSums, sumCandidates, sumWaste } from './waste.ts'
@@ -101,6 +102,7 @@ export class Trace {
   readonly endpoints: Endpoints
   readonly profiles: Profiles
   readonly places: Places
+  readonly oneWay: OneWay
   private readonly pools = new Pools()
   private readonly nodes: Nodes
   private readonly headOf: (name: NameId) => number
@@ -131,7 +133,8 @@ export class Trace {
   constructor(tables: Tables, options: TraceOptions) {
     this.options = options
     this.transactions = new Transactions(!options.keepsRecords)
-    this.matching = new Matching(tables, this.transactions, t => this.queue.push(t), options.readAnswers)
+    this.oneWay = new OneWay(tables.names)
+    this.matching = new Matching(tables, this.transactions, this.oneWay, t => this.queue.push(t), options.readAnswers)
     const steps = new Steps(tables.names)
     this.searchLists = new SearchLists(tables.names, steps, {
       zone: options.clusterDomain,
@@ -186,6 +189,7 @@ export class Trace {
     const batch = this.takeBatch(until, complete)
     this.learnt = true
     this.nodes.place(batch)
+    this.oneWay.observe(batch)
     for (const t of batch) {
       this.matching.judgeDelivery(t)
       this.profiles.observe(t)
@@ -197,7 +201,10 @@ export class Trace {
       // What a forwarder asks is nobody's walk.
       if (this.forwarding.link(t)) continue
       t.isForOthers = this.pools.asksForOthers(t)
-      if (!isAlone(t)) this.searchLists.observe(t)
+      if (isAlone(t)) continue
+      // Until its lookup is closed it counts as answered at once: who asked goes on as if it were.
+      if (t.state === UNSEEN) t.end = t.lastQuery
+      this.searchLists.observe(t)
     }
     this.searchLists.learn(all)
     this.endpoints.learnZone()
@@ -376,7 +383,8 @@ export class Trace {
 
   /** Nobody waits any more for what is still open when its lookup is closed. */
   private giveUp(t: Transaction): void {
-    if (t.state === OPEN && this.matching.now - t.lastQuery > PATIENCE) t.state = UNANSWERED
+    if (t.state === UNSEEN) t.end = Number.NaN
+    else if (t.state === OPEN && this.matching.now - t.lastQuery > PATIENCE) t.state = UNANSWERED
   }
 
   /** A transaction and all that it caused. */

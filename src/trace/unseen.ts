@@ -20,7 +20,12 @@ export function markUnseen({ candidates }: Lookup, resolver: Resolver, timeout: 
     const { transactions } = candidates[i]
     const next = i + 1 < candidates.length ? candidates[i + 1].transactions[0] : null
     for (const t of transactions) {
-      if (!Number.isNaN(t.end) || transactions.some(x => x.qtype === t.qtype && !Number.isNaN(x.end))) continue
+      if (
+        t.state === UNSEEN ||
+        !Number.isNaN(t.end) ||
+        transactions.some(x => x.qtype === t.qtype && !Number.isNaN(x.end))
+      )
+        continue
       if (next) {
         if (wentOn(t, next, transactions)) t.state = UNSEEN
       } else if (isToBeRepeated(t, candidates[i], resolver)) {

@@ -1,0 +1,171 @@
+/**
+ * Servers of which the capture holds the queries alone: a filter such as "dst port 53", a mirror port of one direction, answers that take
+ * another way. Silence there says nothing. What tells it from a server that is dead is what clients do next: who has an answer goes on to the
+ * next search domain at once, and who waits in vain asks again when its timer fires.
+ */
+import { type AddressId, NONE, type Time } from '../model.ts'
+import type { Names } from '../wire/names.ts'
+import { chainOf } from './slots.ts'
+import { behind, commonBase, endsWithSuffix } from './suffix.ts'
+import { CAPTURE_ENDED, hasNoAnswer, type Transaction, UNSEEN } from './transaction.ts'
+
+/** No timer fires sooner, and nearly all answers come sooner. */
+const AT_ONCE: Time = 0.2e9
+/** From the shortest timer of a stub resolver to the longest. */
+const TIMER_MIN: Time = 0.22e9
+const TIMER_MAX: Time = 8.5e9
+/** Who retries with a new id (Go, CoreDNS) counts whole seconds. */
+const SECOND: Time = 1e9
+const TIMER_EARLY: Time = 5e6
+const TIMER_LATE: Time = 50e6
+/** Steps that prove it where the capture holds no answer at all, and where it holds those of others; and of how many queries at least one is a step. */
+const ENOUGH_STEPS = 2
+const ENOUGH_STEPS_OF_ONE = 10
+const QUERIES_PER_STEP = 20
+/** Without steps: so many queries, over so long a time, of which hardly any came again. */
+const ENOUGH_QUERIES = 20
+const LONG_ENOUGH: Time = 20e9
+const QUERIES_PER_REPEAT = 5
+/** Latest queries that are remembered, by hash: a power of two. */
+const PLACES = 4096
+
+/** What clients do that a server, or all of them, were not seen to answer. */
+interface Silence {
+  since: Time
+  until: Time
+  queries: number
+  /** Queries that follow another one as the next candidate of a walk does, sooner than any timer. */
+  steps: number
+  /** Queries that came again. */
+  repeats: number
+}
+
+interface Latest {
+  client: AddressId
+  key: number
+  start: Time
+  clientPort: number
+  dnsId: number
+  name: string
+}
+
+export class OneWay {
+  /** Queries whose answers are missing because the capture holds none of their server. */
+  queries = 0
+  /** By server. */
+  private readonly answers: boolean[] = []
+  private readonly silences: (Silence | undefined)[] = []
+  private readonly all = newSilence()
+  private hasAnswers = false
+  /** Of a client: its latest query for names that begin alike, and for a name and type. */
+  private readonly steps: (Latest | undefined)[] = []
+  private readonly questions: (Latest | undefined)[] = []
+  private readonly names: Names
+
+  constructor(names: Names) {
+    this.names = names
+  }
+
+  /** A response, or an error in its place, came from there. */
+  addAnswer(server: AddressId): void {
+    this.answers[server] = this.hasAnswers = true
+  }
+
+  /** A query was sent again to a server that did not answer. */
+  addRepeat({ server }: Transaction): void {
+    this.all.repeats++
+    const silence = this.silences[server]
+    if (silence) silence.repeats++
+  }
+
+  /** Looks at a batch in order of start, and marks the queries whose answers the capture does not hold. */
+  observe(batch: readonly Transaction[]): void {
+    let some = false
+    for (const t of batch) {
+      if (!this.isSilent(t)) continue
+      some = true
+      this.note(t)
+    }
+    if (!some) return
+    for (const t of batch) {
+      if (!this.isSilent(t) || !this.isOneWay(t.server)) continue
+      t.state = UNSEEN
+      this.queries++
+    }
+  }
+
+  private isSilent(t: Transaction): boolean {
+    if (!hasNoAnswer(t) && t.state !== CAPTURE_ENDED) return false
+    return !this.answers[t.server] && !this.answers[t.asked] && t.qname !== NONE && !t.nameCut
+  }
+
+  private isOneWay(server: AddressId): boolean {
+    if (!this.hasAnswers) return isAnsweredUnseen(this.all, ENOUGH_STEPS)
+    const silence = this.silences[server]
+    return silence !== undefined && isAnsweredUnseen(silence, ENOUGH_STEPS_OF_ONE)
+  }
+
+  private note(t: Transaction): void {
+    let silence = this.silences[t.server]
+    if (silence === undefined) {
+      silence = newSilence()
+      this.silences[t.server] = silence
+    }
+    const name = this.names.text(t.qname)
+    const isStep = this.isStep(t, name)
+    const isRepeat = this.isRepeat(t, name)
+    for (const sum of [this.all, silence]) {
+      if (t.start < sum.since) sum.since = t.start
+      if (t.start > sum.until) sum.until = t.start
+      sum.queries++
+      if (isStep) sum.steps++
+      if (isRepeat) sum.repeats++
+    }
+  }
+
+  /**
+   * True for the next candidate of a walk: its client asked for the same base with a longer domain behind it just before. Two names that an
+   * application asks for at once do not look like that.
+   */
+  private isStep(t: Transaction, name: string): boolean {
+    const before = this.exchange(this.steps, t, this.names.head(t.qname), name)
+    if (before === null || before.name === name) return false
+    const gap = t.start - before.start
+    if (gap < 0 || gap > AT_ONCE || before.clientPort === t.clientPort) return false
+    const common = commonBase(before.name, name)
+    if (common === 0) return false
+    const from = behind(before.name, common)
+    const to = behind(name, common)
+    return from !== '' && (to === '' || endsWithSuffix(from, to))
+  }
+
+  /** True for a retry: with the id of before, or after whole seconds. Programs that ask for a name again and again do so at any time. */
+  private isRepeat(t: Transaction, name: string): boolean {
+    const before = this.exchange(this.questions, t, t.qname * 0x1_0000 + t.qtype, name)
+    if (before === null) return false
+    const gap = t.start - before.start
+    if (gap < TIMER_MIN || gap > TIMER_MAX) return false
+    return before.dnsId === t.dnsId || (gap >= SECOND - TIMER_EARLY && (gap + TIMER_EARLY) % SECOND <= TIMER_LATE)
+  }
+
+  /** What stands there of this client and key, which the query takes the place of; null where nothing does. */
+  private exchange(places: (Latest | undefined)[], t: Transaction, key: number, name: string): Latest | null {
+    const at = chainOf(chainOf(t.client, key), Math.floor(key / 0x1_0000)) & (PLACES - 1)
+    const before = places[at]
+    places[at] = { client: t.client, key, start: t.start, clientPort: t.clientPort, dnsId: t.dnsId, name }
+    return before !== undefined && before.client === t.client && before.key === key ? before : null
+  }
+}
+
+function isAnsweredUnseen({ since, until, queries, steps, repeats }: Silence, enough: number): boolean {
+  if (steps >= enough && steps * QUERIES_PER_STEP >= queries && steps > repeats) return true
+  return queries >= ENOUGH_QUERIES && until - since >= LONG_ENOUGH && repeats * QUERIES_PER_REPEAT < queries
+}
+
+const newSilence = (): Silence => ({
+  since: Number.POSITIVE_INFINITY,
+  until: Number.NEGATIVE_INFINITY,
+  queries: 0,
+  steps: 0,
+  repeats: 0,
+})
