@@ -21,6 +21,8 @@ const RESTART_GAP: Time = 10e6
 const STEP_GAP: Time = 50e6
 /** A domain from the middle of the list never starts a walk, so its step may be late: a starved pod. */
 const LATE_STEP_GAP: Time = 1.5e9
+/** Who has no answer after this asks again. */
+const LATE_ANSWER: Time = 5e9
 /** Clock granularity: an answer may bear a later time than the query that it let loose. */
 const SLACK: Time = 0.1e6
 /** Timers of stub resolvers after silence: from timeout:1 less a tenth to 6 s (three servers), and c-ares' 8 s. */
@@ -98,7 +100,7 @@ function fitSameName(lookup: Lookup, candidate: Candidate, t: Transaction, knowl
     if (!isFamily(t.qtype) && !isFamily(last.qtype)) return fitsNot()
     const parallel = t.start - all[0].start
     const samePort = hasOtherIdAtPort(all, t)
-    if (samePort && parallel <= LEG_GAP) return joins(candidate, 10, parallel)
+    if (samePort && parallel <= (t.withoutQuery ? LATE_ANSWER : LEG_GAP)) return joins(candidate, 10, parallel)
     // A sequential leg: on the same port (single-request), or from a new one (single-request-reopen, host, nslookup).
     if (!Number.isNaN(last.end) && last.end <= t.start + SLACK && t.start - last.end <= SEQUENTIAL_GAP)
       return joins(candidate, samePort ? 9 : 7, t.start - last.end)
@@ -223,6 +225,8 @@ function fitNext(
     if (gap <= STEP_GAP) return follows(order === NEXT ? 5 : order === LATER ? 3 : 2, gap)
     // A late step is believed where the new name cannot begin a walk of its own.
     if (order === NEXT && gap <= LATE_STEP_GAP && to !== '' && knowledge.position.get(to) !== 0) return follows(1, gap)
+    // Where its query was not captured it may have begun at once.
+    if (order === NEXT && t.withoutQuery && gap <= LATE_ANSWER) return follows(1, gap)
     return fitsNot()
   }
   // Unanswered: all at once (BusyBox), or after the timer.

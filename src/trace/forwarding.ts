@@ -56,6 +56,8 @@ export class Forwarding {
     t.infrastructure = this.isInfrastructure(t)
     this.asked[t.client] = (this.asked[t.client] ?? 0) + 1
     this.serves[t.server] = 1
+    // Without its query nobody knows when it began (forwarded-answers.ts).
+    if (t.withoutQuery) return
     t.enclosing = this.waiting.enclosing(t)
     this.waiting.remember(t)
     if (t.enclosing) this.learn(t, t.enclosing)
@@ -75,17 +77,21 @@ export class Forwarding {
     }
     // A query that comes in through an interface was sent by a pod or another host, not by a forwarder of this one.
     if (direct || candidates.length === 0 || t.direction === INCOMING || t.direction === OTHER_HOST) return
-    let votes = this.votes.get(t.client)
+    for (const server of candidates) this.vote(t.client, server)
+  }
+
+  /** A coincidence that speaks for it that the forwarder that answers on `server` asks from `source`. */
+  vote(source: AddressId, server: AddressId): void {
+    if (source === server) return
+    let votes = this.votes.get(source)
     if (!votes) {
       votes = new Map()
-      this.votes.set(t.client, votes)
+      this.votes.set(source, votes)
     }
-    for (const server of candidates) {
-      votes.set(server, (votes.get(server) ?? 0) + 1)
-      const sources = this.sources.get(server)
-      if (sources) sources.add(t.client)
-      else this.sources.set(server, new Set([t.client]))
-    }
+    votes.set(server, (votes.get(server) ?? 0) + 1)
+    const sources = this.sources.get(server)
+    if (sources) sources.add(source)
+    else this.sources.set(server, new Set([source]))
   }
 
   /** True if `source` is known as the address from which the forwarder that answers on `server` asks. */

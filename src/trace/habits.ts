@@ -107,8 +107,8 @@ export function habitsOf(lookup: Lookup, client: ClientHabits, knowledge: Search
   const { candidates } = lookup
   const first = candidates[0].transactions[0]
   const habits: Habits = {
-    // Without ids and header (Hubble) nothing is known of OPT either; what is no number fits no row.
-    edns: first.dnsId < 0 ? Number.NaN : first.edns === NONE ? null : first.edns & 0xffff,
+    // Without ids and header (Hubble), or without its query, nothing is known of OPT either; what is no number fits no row.
+    edns: first.dnsId < 0 || first.withoutQuery ? Number.NaN : first.edns === NONE ? null : first.edns & 0xffff,
     cookie: false,
     ad: (first.queryFlags & AD) !== 0,
     candidates: candidates.length,

@@ -7,6 +7,7 @@ import { type AddressId, type Messages, type NameId, NONE, type Outcome, type Ti
 import type { Candidate, Lookup } from './lookup.ts'
 import { outcomeOfRcode } from './rcode-outcome.ts'
 import { chainOf } from './slots.ts'
+import type { Transaction } from './transaction.ts'
 
 /** A power of two. */
 const PLACES = 4096
@@ -27,9 +28,18 @@ export class LoneResponses {
   private isEmpty = true
 
   /** Takes row i. */
-  add(m: Messages, i: number, time: Time): void {
-    if (m.qname[i] === NONE || m.qtype[i] === NONE) return
-    const lone = { client: m.to[i], qname: m.qname[i], qtype: m.qtype[i], time, outcome: outcomeOf(m, i) }
+  addRow(m: Messages, i: number, time: Time): void {
+    const outcome = outcomeOf(m.rcode[i], m.addresses[i])
+    this.put({ client: m.to[i], qname: m.qname[i], qtype: m.qtype[i], time, outcome })
+  }
+
+  /** Takes a transaction that was made of a response. */
+  add({ client, qname, qtype, end: time, rcode, addresses }: Transaction): void {
+    this.put({ client, qname, qtype, time, outcome: outcomeOf(rcode, addresses) })
+  }
+
+  private put(lone: LoneResponse): void {
+    if (lone.qname === NONE || lone.qtype === NONE) return
     this.places[placeOf(lone.client, lone.qname, lone.qtype)] = lone
     this.isEmpty = false
   }
@@ -54,9 +64,9 @@ export class LoneResponses {
   }
 }
 
-function outcomeOf(m: Messages, i: number): Outcome {
-  if (m.rcode[i] !== NOERROR) return outcomeOfRcode(m.rcode[i])
-  return m.addresses[i] > 0 ? 'answered' : 'nodata'
+function outcomeOf(rcode: number, addresses: number): Outcome {
+  if (rcode !== NOERROR) return outcomeOfRcode(rcode)
+  return addresses > 0 ? 'answered' : 'nodata'
 }
 
 const placeOf = (client: AddressId, qname: NameId, qtype: number): number =>

@@ -6,7 +6,7 @@
  * retransmission is the interface first (one interface sees one packet once), then time, IP id and TTL. NAT keeps the DNS id, DNAT
  * the client's address and port, SNAT the server's.
  */
-import { QR } from '../codes.ts'
+import { QR, RD } from '../codes.ts'
 import {
   DNS_MESSAGE,
   type Messages,
@@ -102,6 +102,13 @@ export class Matching {
     this.table.endMoved(t)
   }
 
+  /** A transaction that was made of a response and stands for no query: its server was asked meanwhile, so the capture lost that one. */
+  putBack(t: Transaction): void {
+    this.counts.responsesAlone += t.sightings + t.duplicates
+    this.counts.sightings -= t.sightings - 1
+    this.loneResponses.add(t)
+  }
+
   /** No more messages: what is open is unanswered, or the capture ended before it could be. */
   finish(): void {
     for (const t of this.table.pending) {
@@ -144,7 +151,7 @@ export class Matching {
 
   /** How well a query fits a transaction with the same client address, port and id; higher is better. */
   private queryFit(t: Transaction, m: Messages, i: number, time: Time, vantage: number): number {
-    if (!mayAskTheSame(t, m, i) || t.transport !== m.transport[i]) return NO_MATCH
+    if (t.withoutQuery || !mayAskTheSame(t, m, i) || t.transport !== m.transport[i]) return NO_MATCH
     const server = m.to[i]
     const sameServer = t.isServer(server)
     const gap = time - t.lastQuery
@@ -186,7 +193,7 @@ export class Matching {
     // Only the id tells that two clients' queries are one.
     if (m.dnsId[i] === NONE) return null
     const t = this.table.latest(m.qname[i], m.dnsId[i])
-    if (t === null || t.qtype !== m.qtype[i] || t.transport !== m.transport[i]) return null
+    if (t === null || t.withoutQuery || t.qtype !== m.qtype[i] || t.transport !== m.transport[i]) return null
     if (m.to[i] !== t.server && m.to[i] !== t.asked) return null
     if (m.size[i] !== t.querySize || m.flags[i] !== t.queryFlags || m.edns[i] !== t.edns) return null
     if (t.querySeenAt(vantage) && !this.hidesInterface(m.vantage[i])) return null
@@ -217,6 +224,7 @@ export class Matching {
     t.direction = m.direction[i]
     t.start = t.lastQuery = t.lastQueryAtServer = time
     this.table.add(t)
+    this.oneWay.addQuery(t.server)
     this.begun(t)
   }
 
@@ -250,6 +258,7 @@ export class Matching {
         t.server = m.to[i]
         t.serverPort = m.toPort[i]
       }
+      this.oneWay.addQuery(m.to[i])
     }
     if (ttl > t.clientTtl) t.clientTtl = ttl
     if (ttl < t.serverTtl) t.serverTtl = ttl
@@ -282,35 +291,22 @@ export class Matching {
     const vantage = m.vantage[i] * 4 + m.direction[i]
     const t = this.find(m.to[i], m.toPort[i], m, i, m.from[i], vantage)
     if (t === null) {
-      if (!this.mergeUntranslated(m, i, time, vantage)) {
-        this.counts.responsesAlone++
-        this.loneResponses.add(m, i, time)
+      if (this.mergeUntranslated(m, i, time, vantage)) return
+      if (this.oneWay.mayHoldResponsesAlone(m, i)) {
+        if (!this.mergeTranslated(m, i, time, vantage)) this.beginWithResponse(m, i, time, vantage)
+        return
       }
+      this.counts.responsesAlone++
+      this.loneResponses.addRow(m, i, time)
       return
     }
     if (hasNoAnswer(t)) {
-      t.state = ANSWERED
-      this.close(t, time)
       t.delivered = m.file[i] === t.file
       t.addResponseVantage(vantage)
       t.sightings++
       t.responseFrom = t.framesLength
       t.addFrame(m.file[i], m.frame[i])
-      t.rcode = m.rcode[i]
-      t.responseFlags = m.flags[i]
-      t.responseSize = m.size[i]
-      t.content = m.content[i]
-      t.addresses = m.addresses[i]
-      t.answerCount = m.ancount[i]
-      t.cname = m.cname[i]
-      t.recordTtl = m.recordTtl[i]
-      t.responseTtl = t.responseTopTtl = m.ttl[i]
-      t.responseFile = m.file[i]
-      if (t.nameCut && m.qname[i] !== NONE && !(m.state[i] & NAME_CUT)) {
-        t.qname = m.qname[i]
-        t.nameCut = false
-      }
-      if (this.readAnswers && t.answerCount > 0) t.answers = this.readAnswers(m, i)
+      this.takeResponse(t, m, i, time)
       return
     }
     const gap = Math.abs(time - t.end)
@@ -324,6 +320,73 @@ export class Matching {
       if (isCopy) this.counts.copies++
       this.mergeResponse(t, m, i, time, vantage)
     } else t.duplicates++
+  }
+
+  /** What the response says. */
+  private takeResponse(t: Transaction, m: Messages, i: number, time: Time): void {
+    t.state = ANSWERED
+    this.close(t, time)
+    t.rcode = m.rcode[i]
+    t.responseFlags = m.flags[i]
+    t.responseSize = m.size[i]
+    t.content = m.content[i]
+    t.addresses = m.addresses[i]
+    t.answerCount = m.ancount[i]
+    t.cname = m.cname[i]
+    t.recordTtl = m.recordTtl[i]
+    t.responseTtl = t.responseTopTtl = m.ttl[i]
+    t.responseFile = m.file[i]
+    if (t.nameCut && m.qname[i] !== NONE && !(m.state[i] & NAME_CUT)) {
+      t.qname = m.qname[i]
+      t.nameCut = false
+    }
+    if (this.readAnswers && t.answerCount > 0) t.answers = this.readAnswers(m, i)
+  }
+
+  /** A response of which no query was captured, from a server of which none was so far: one-way.ts decides what it is. */
+  private beginWithResponse(m: Messages, i: number, time: Time, vantage: number): void {
+    const t = this.transactions.take(vantage, m.file[i], m.frame[i])
+    t.number = ++this.made
+    t.client = t.seen = m.to[i]
+    t.clientPort = t.seenPort = m.toPort[i]
+    t.asked = t.server = m.from[i]
+    t.serverPort = m.fromPort[i]
+    t.clientTtl = t.serverTtl = 0
+    t.transport = m.transport[i]
+    t.dnsId = idOf(m, i, m.toPort[i])
+    t.qname = m.qname[i]
+    t.nameCut = (m.state[i] & NAME_CUT) !== 0
+    t.qtype = m.qtype[i]
+    t.qclass = m.qclass[i]
+    t.queryFlags = m.flags[i] & RD
+    t.edns = t.ipId = t.querySize = NONE
+    t.sinceSyn = Number.NaN
+    t.direction = 0
+    t.start = t.lastQuery = t.lastQueryAtServer = time
+    t.beginWithResponse(vantage)
+    t.delivered = true
+    this.table.add(t)
+    this.takeResponse(t, m, i, time)
+    this.oneWay.addAlone(t)
+    this.begun(t)
+  }
+
+  /** The same response on the other side of DNAT, where the client's end of it has the lower TTL. */
+  private mergeTranslated(m: Messages, i: number, time: Time, vantage: number): boolean {
+    const { found } = this.table
+    const n = this.table.find(m.to[i], m.toPort[i], idOf(m, i, m.toPort[i]))
+    for (let k = 0; k < n; k++) {
+      const t = found[k]
+      if (!t.withoutQuery || !asksTheSame(t, m, i) || t.transport !== m.transport[i]) continue
+      if (t.rcode !== m.rcode[i] || t.responseSize !== m.size[i] || t.responseSeenAt(vantage)) continue
+      if (!isOneCrossing(time - t.end, m.file[i] === t.file, false)) continue
+      t.translated = true
+      if (m.ttl[i] < t.responseTtl) t.asked = m.from[i]
+      else t.server = m.from[i]
+      this.mergeResponse(t, m, i, time, vantage)
+      return true
+    }
+    return false
   }
 
   /**

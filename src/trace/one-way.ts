@@ -1,9 +1,12 @@
 /**
- * Servers of which the capture holds the queries alone: a filter such as "dst port 53", a mirror port of one direction, answers that take
- * another way. Silence there says nothing. What tells it from a server that is dead is what clients do next: who has an answer goes on to the
- * next search domain at once, and who waits in vain asks again when its timer fires.
+ * Servers of which the capture holds one direction alone: a filter such as "dst port 53", a mirror port of one direction, answers that take
+ * another way.
+ *
+ * Where it holds the queries, silence says nothing. What tells it from a server that is dead is what clients do next: who has an answer goes
+ * on to the next search domain at once, and who waits in vain asks again when its timer fires. Where it holds the responses, they are what
+ * is known of the queries; but a capture that begins late shows some, too, so it is waited for whether queries come.
  */
-import { type AddressId, NONE, type Time } from '../model.ts'
+import { type AddressId, type Messages, NAME_CUT, NONE, type Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
 import { chainOf } from './slots.ts'
 import { behind, commonBase, endsWithSuffix } from './suffix.ts'
@@ -26,6 +29,8 @@ const QUERIES_PER_STEP = 20
 const ENOUGH_QUERIES = 20
 const LONG_ENOUGH: Time = 20e9
 const QUERIES_PER_REPEAT = 5
+/** Responses of a server that is never asked, in a capture that holds queries to others. */
+const ENOUGH_RESPONSES = 20
 /** Latest queries that are remembered, by hash: a power of two. */
 const PLACES = 4096
 
@@ -52,10 +57,15 @@ interface Latest {
 export class OneWay {
   /** Queries whose answers are missing because the capture holds none of their server. */
   queries = 0
-  /** By server. */
+  /** Responses that tell of their queries because the capture holds none to their server. */
+  responses = 0
+  // By server.
+  private readonly asked: boolean[] = []
+  private readonly alone: number[] = []
   private readonly answers: boolean[] = []
   private readonly silences: (Silence | undefined)[] = []
   private readonly all = newSilence()
+  private hasQueries = false
   private hasAnswers = false
   /** Of a client: its latest query for names that begin alike, and for a name and type. */
   private readonly steps: (Latest | undefined)[] = []
@@ -64,6 +74,27 @@ export class OneWay {
 
   constructor(names: Names) {
     this.names = names
+  }
+
+  /** A query went there. */
+  addQuery(server: AddressId): void {
+    this.asked[server] = this.hasQueries = true
+  }
+
+  /** True for a response, row i, of a server to which no query was captured so far. */
+  mayHoldResponsesAlone(m: Messages, i: number): boolean {
+    return !this.asked[m.from[i]] && m.qname[i] !== NONE && !(m.state[i] & NAME_CUT)
+  }
+
+  /** A transaction was made of a response. */
+  addAlone({ server }: Transaction): void {
+    this.alone[server] = (this.alone[server] ?? 0) + 1
+  }
+
+  /** True where such a transaction stands for a query: no others were captured of its server meanwhile. */
+  isKept({ server, asked }: Transaction): boolean {
+    if (this.asked[server] || this.asked[asked]) return false
+    return !this.hasQueries || this.alone[server] >= ENOUGH_RESPONSES || this.alone[asked] >= ENOUGH_RESPONSES
   }
 
   /** A response, or an error in its place, came from there. */
@@ -82,6 +113,7 @@ export class OneWay {
   observe(batch: readonly Transaction[]): void {
     let some = false
     for (const t of batch) {
+      if (t.withoutQuery) this.responses++
       if (!this.isSilent(t)) continue
       some = true
       this.note(t)

@@ -152,7 +152,7 @@ export function decide(lookup: Lookup, resolver: Resolver, timersLate: Time, see
   if (Number.isNaN(end)) setWait(lookup, resolver, timeout)
   else {
     lookup.end = end
-    lookup.wait = end - lookup.start
+    lookup.wait = lookup.candidates[0].transactions[0].withoutQuery ? Number.NaN : end - lookup.start
   }
 }
 
@@ -187,6 +187,7 @@ function setWait(lookup: Lookup, resolver: Resolver, timeout: Time | null): void
   // It ended with silence, and nobody knows the timer.
   if (timeout === null && lookup.outcome === 'unanswered') end = Number.NaN
   lookup.end = end
+  if (lookup.candidates[0].transactions[0].withoutQuery) return
   lookup.wait = end - lookup.start
   const silentUntil = timerOf(lookup.candidates[lookup.candidates.length - 1], resolver, timeout)
   if (silentUntil !== null && !(silentUntil <= end)) {

@@ -18,6 +18,7 @@ const DIRECTION_AT = 8
 const SOCKET_USE_AT = 10
 const TWO_BITS = 3
 const OVER_TCP = 1 << 12
+const WITHOUT_QUERY = 1 << 13
 
 const BYTE = 0xff
 const SHORT = 0xffff
@@ -219,6 +220,15 @@ export class Small {
 
   set isTold(is: boolean) {
     this.mark(TOLD, is)
+  }
+
+  /** The capture holds its response alone: `start` is when that came, and nobody knows how long it took. */
+  get withoutQuery(): boolean {
+    return (this.marks & WITHOUT_QUERY) !== 0
+  }
+
+  set withoutQuery(is: boolean) {
+    this.mark(WITHOUT_QUERY, is)
   }
 
   private mark(bit: number, is: boolean): void {

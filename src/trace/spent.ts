@@ -2,7 +2,7 @@
 import type { Time } from '../model.ts'
 import type { Places } from './places.ts'
 import { Spans } from './spans.ts'
-import { isDenied, type Transaction } from './transaction.ts'
+import { isUntimed, type Transaction } from './transaction.ts'
 
 /** Two interfaces, one clock. */
 const SLACK: Time = 1e6
@@ -21,7 +21,7 @@ export interface Spent {
 
 /** The wait less the union of the intervals of the hops that were waited for, in milliseconds; null while there is no response. */
 export function ownTimeOf(t: Transaction): number | null {
-  if (Number.isNaN(t.end) || isDenied(t)) return null
+  if (isUntimed(t)) return null
   if (t.effects === null) return (t.end - t.start) / 1e6
   gather(t)
   return (t.end - t.start - spans.covered(t.start, t.end)) / 1e6
@@ -47,7 +47,7 @@ export function spentOf(t: Transaction, places: Places): Spent | null {
 }
 
 function areEndsSeen(t: Transaction, places: Places): boolean {
-  if (Number.isNaN(t.end) || !places.isClientsEnd(t)) return false
+  if (isUntimed(t) || !places.isClientsEnd(t)) return false
   const home = places.ofServer(t.server)
   if (home === null || !t.seenIn(home)) return false
   const { start, lastQuery, lastQueryAtServer: arrived, responseAtServer: left, end } = t

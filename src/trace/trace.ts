@@ -6,6 +6,7 @@ import type { AddressId, Messages, NameId, PodDns, ResolvConf, Role, ServedFrom,
 import type { Tables } from '../wire/tables.ts'
 import { Autopath } from './autopath.ts'
 import { Endpoints } from './endpoints.ts'
+import { ForwardedAnswers } from './forwarded-answers.ts'
 import { Forwarding } from './forwarding.ts'
 import { Grouping } from './grouping.ts'
 import { habitsOf } from './habits.ts'
@@ -129,6 +130,7 @@ export class Trace {
   private readonly autopath: Autopath
   private readonly serving: Serving
   private readonly sharing: Sharing
+  private readonly forwardedAnswers: ForwardedAnswers
 
   constructor(tables: Tables, options: TraceOptions) {
     this.options = options
@@ -143,6 +145,7 @@ export class Trace {
     })
     this.profiles = new Profiles(tables.addresses)
     this.forwarding = new Forwarding(tables.names, this.profiles, this.transactions)
+    this.forwardedAnswers = new ForwardedAnswers(this.forwarding)
     this.nodes = new Nodes(tables.addresses, this.matching.arrivals)
     this.headOf = name => tables.names.head(name)
     this.endpoints = new Endpoints(tables, this.searchLists, this.forwarding, this.pools, options.clusterDomain)
@@ -186,7 +189,7 @@ export class Trace {
 
   /** Decides upon all transactions that began before `until`; `complete`: nothing that began before will come any more. */
   private drain(until: Time, all: boolean, complete = false): void {
-    const batch = this.takeBatch(until, complete)
+    const batch = this.withoutLone(this.takeBatch(until, complete))
     this.learnt = true
     this.nodes.place(batch)
     this.oneWay.observe(batch)
@@ -197,9 +200,10 @@ export class Trace {
       this.forwarding.observe(t)
     }
     this.pools.observe(batch, this.headOf)
+    if (this.oneWay.responses > 0) this.forwardedAnswers.link(batch)
     for (const t of batch) {
       // What a forwarder asks is nobody's walk.
-      if (this.forwarding.link(t)) continue
+      if (t.causes !== null || this.forwarding.link(t)) continue
       t.isForOthers = this.pools.asksForOthers(t)
       if (isAlone(t)) continue
       // Until its lookup is closed it counts as answered at once: who asked goes on as if it were.
@@ -253,6 +257,18 @@ export class Trace {
     let sorted = true
     for (let i = 1; i < batch.length && sorted; i++) sorted = batch[i - 1].start <= batch[i].start
     return sorted ? batch : batch.sort((a, b) => a.start - b.start)
+  }
+
+  /** Without what was made of responses whose queries the capture lost. */
+  private withoutLone(batch: Transaction[]): Transaction[] {
+    const isLone = (t: Transaction): boolean => t.withoutQuery && !this.oneWay.isKept(t)
+    if (!batch.some(isLone)) return batch
+    for (const t of batch) {
+      if (!isLone(t)) continue
+      this.matching.putBack(t)
+      this.transactions.release(t)
+    }
+    return batch.filter(t => !isLone(t))
   }
 
   /** Roles change slowly: they are decided when there is a new address, and now and then. */

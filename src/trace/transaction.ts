@@ -143,6 +143,14 @@ export class Transaction extends Small {
     this.rare?.clear()
   }
 
+  /** What was seen first is its response: no query was captured. */
+  beginWithResponse(vantage: number): void {
+    this.withoutQuery = true
+    this.queryVantage = NONE
+    this.responseFrom = 0
+    this.addResponseVantage(vantage)
+  }
+
   // -- What few have ----------------------------------------------------------------------------------------------------------
 
   /** To be read. */
@@ -325,13 +333,15 @@ export const isUntold = ({ state }: Transaction): boolean =>
 /** When the client had its answer, or the server sent it where no client is known to have got it; NaN while it waits. */
 export const answeredAt = (t: Transaction): Time => (Number.isNaN(t.end) ? t.responseAtServer : t.end)
 
+/** Nobody knows how long it took. */
+export const isUntimed = (t: Transaction): boolean => Number.isNaN(t.end) || isDenied(t) || t.withoutQuery
+
 /** Milliseconds from the first query to the response at the client; null while there is none. */
-export const waitOf = (t: Transaction): number | null =>
-  Number.isNaN(t.end) || isDenied(t) ? null : (t.end - t.start) / 1e6
+export const waitOf = (t: Transaction): number | null => (isUntimed(t) ? null : (t.end - t.start) / 1e6)
 
 /** A query that a DNS rule denied, as a flow log tells: the denial bears the query's own time, so nobody knows how long it took. */
 export const isDenied = (t: Transaction): boolean => t.state === UNREACHED && t.end === t.start
 
 /** Milliseconds from the last query to the response, both as near to the server as the captures show. */
 export const serverTimeOf = (t: Transaction): number | null =>
-  Number.isNaN(t.end) || isDenied(t) ? null : (t.responseAtServer - t.lastQueryAtServer) / 1e6
+  isUntimed(t) ? null : (t.responseAtServer - t.lastQueryAtServer) / 1e6
