@@ -299,10 +299,12 @@ export interface LookupWaste {
   retransmission: number
   truncation: number
   family: number
-  nxdomain: number
+  /** null where no response of theirs was captured. */
+  nxdomain: number | null
   /** null where sizes are unknown. */
   bytes: number | null
-  waitMs: number
+  /** null where the lookup's wait is not known. */
+  waitMs: number | null
   /** null where that part of the path was not captured. */
   reachedCoredns: number | null
   leftCluster: number | null
@@ -461,7 +463,8 @@ export interface EdgeRow {
   /** Who they are, most queries first, at most five: "namespace/pod" or "name (address)" where known, else the address. */
   askers: string[]
   count: number
-  unanswered: number
+  /** null where one direction alone was captured. */
+  unanswered: number | null
   wait: Quantiles
   own: Quantiles
   /** The network's part of the wait; without samples unless both ends were captured. */
@@ -507,14 +510,16 @@ export interface WasteSum {
   retransmission: number
   truncation: number
   family: number
-  nxdomain: number
+  /** null where no response of theirs was captured. */
+  nxdomain: number | null
   /** Of the wasted bytes and of the time waited, what went to answers NXDOMAIN. */
   nxdomainBytes: number | null
-  nxdomainWaitMs: number
+  nxdomainWaitMs: number | null
   bytes: number | null
   /** Bytes of all queries and responses, wasted or not. */
   totalBytes: number | null
-  waitMs: number
+  /** null where no wait is known. */
+  waitMs: number | null
   reachedCoredns: number | null
   leftCluster: number | null
 }

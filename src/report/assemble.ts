@@ -21,6 +21,7 @@ import {
 import { Histogram } from '../trace/quantiles.ts'
 import { type EdgeSum, joinKeyed, type KeyedWaste, newKeyedWaste, type Sums, wastedOf } from '../trace/sums.ts'
 import type { Trace } from '../trace/trace.ts'
+import { nxdomainOf } from '../trace/waste.ts'
 import { WELL_KNOWN } from '../well-known.ts'
 import type { Tables } from '../wire/tables.ts'
 import { changesOf } from './changes.ts'
@@ -59,6 +60,7 @@ export function assemble(parts: Parts): Report {
     quality: qualityOf(
       captures.map((capture, i) => withoutTakenBack(capture, clocks?.[i])),
       trace.matching,
+      trace.oneWay,
       places(trace, context),
       sums,
       [...flowRemarks(captures, endpoints), ...contradictionRemarks(trace, context), ...partialRemarks(trace, context)],
@@ -338,7 +340,7 @@ function edgeRow(context: RecordContext, from: Role, to: Role, server: AddressId
       .slice(0, MAX_ASKERS)
       .map(([asker]) => nameOf(context, asker, from)),
     count: sum(edges, edge => edge.count),
-    unanswered: sum(edges, edge => edge.unanswered),
+    unanswered: edges.every(edge => edge.untold === edge.count) ? null : sum(edges, edge => edge.unanswered),
     wait: quantiles(wait),
     own: quantiles(own),
     network: quantiles(network),
@@ -415,18 +417,20 @@ function rowsOf(
 function wasteSum(keyed: KeyedWaste): WasteSum {
   const { sums } = keyed
   const wasted = wastedOf(sums)
+  const nxdomain = nxdomainOf(sums)
+  const isTimed = keyed.timed > 0
   return {
     lookups: keyed.lookups,
     queries: sums.queries,
     needed: sums.queries - wasted,
     wasted,
     ...sums.kinds,
-    nxdomain: sums.nxdomain,
-    nxdomainBytes: Number.isNaN(sums.nxdomainBytes) ? null : sums.nxdomainBytes,
-    nxdomainWaitMs: Math.round(sums.nxdomainWait / 1e3) / 1e3,
+    nxdomain,
+    nxdomainBytes: nxdomain === null || Number.isNaN(sums.nxdomainBytes) ? null : sums.nxdomainBytes,
+    nxdomainWaitMs: nxdomain === null || !isTimed ? null : Math.round(sums.nxdomainWait / 1e3) / 1e3,
     bytes: Number.isNaN(sums.bytes) ? null : sums.bytes,
     totalBytes: Number.isNaN(sums.totalBytes) ? null : sums.totalBytes,
-    waitMs: Math.round(sums.wait / 1e3) / 1e3,
+    waitMs: !isTimed ? null : Math.round(sums.wait / 1e3) / 1e3,
     reachedCoredns: isKnown(keyed.corednsKnown, keyed) ? keyed.reachedCoredns : null,
     leftCluster: isKnown(keyed.clusterKnown, keyed) ? keyed.leftCluster : null,
   }

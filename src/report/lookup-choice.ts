@@ -32,7 +32,7 @@ const NO_FAILURES: ReadonlySet<Outcome> = new Set(['answered', 'nodata', 'captur
 const RANKS: Record<Sort, ((lookup: LookupRecord) => number[]) | null> = {
   start: null,
   wait: lookup => [lookup.waitMs ?? -1],
-  waste: lookup => [wasted(lookup), lookup.waste.waitMs],
+  waste: lookup => [wasted(lookup), lookup.waste.waitMs ?? -1],
 }
 
 /** True where something leaves lookups out by what they are. */

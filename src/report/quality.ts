@@ -2,6 +2,7 @@
 import type { Capture, Issue, Report } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
 import type { Matching } from '../trace/matching.ts'
+import type { OneWay } from '../trace/one-way.ts'
 import type { Sums } from '../trace/sums.ts'
 import type { Remark } from './flow-remarks.ts'
 
@@ -10,6 +11,9 @@ type Grade = Report['quality']['grade']
 /** Shares below these are not worth a word, or only make the capture fair. */
 const SOME = 0.01
 const MANY = 0.1
+
+/** Of a capture of one direction; the rest was asked of servers of which too little was seen. */
+const NEARLY_ALL = 0.98
 
 /** A vantage point with fewer messages, or with a larger share of the other direction, shows nothing about directions. */
 const ENOUGH = 10
@@ -38,6 +42,7 @@ const DAMAGE = new Set([
 export function qualityOf(
   captures: Capture[],
   { counts: matching, givenUp }: Matching,
+  oneWay: OneWay,
   places: Place[],
   { transactions, cutNames, unseen }: Sums,
   ofFlows: Remark[],
@@ -60,12 +65,14 @@ export function qualityOf(
     Math.max(1, messages),
     `${plural(matching.responsesAlone, 'response')} (${share(matching.responsesAlone, messages)}) came to queries that are not in the capture: it began late, lost frames or saw one direction only.`,
   )
+  remarks.push(...oneDirection(oneWay, transactions))
+  const lost = Math.max(0, unseen - oneWay.queries)
   remark(
-    unseen,
+    lost,
     Math.max(1, transactions),
-    `${plural(unseen, 'answer')} (${share(unseen, transactions)}) must have come, as who asked went on without asking again, and were not captured: the capture lost frames.`,
+    `${plural(lost, 'answer')} (${share(lost, transactions)}) must have come, as who asked went on without asking again, and were not captured: the capture lost frames.`,
   )
-  remarks.push(...directions(places))
+  if (oneWay.queries + oneWay.responses < NEARLY_ALL * transactions) remarks.push(...directions(places))
   if (matching.copies > 0)
     remarks.push({
       grade: 'good',
@@ -107,6 +114,34 @@ export function qualityOf(
   const grades: Grade[] = ['good', 'fair', 'poor']
   const grade = grades[Math.max(0, ...remarks.map(r => grades.indexOf(r.grade)))]
   return { grade, remarks: remarks.map(r => r.text) }
+}
+
+/** What can be told all the same, and what not, of servers of which the capture holds one direction alone. */
+function oneDirection({ queries, responses }: OneWay, transactions: number): Remark[] {
+  const remarks: Remark[] = []
+  const gradeOf = (part: number): Grade =>
+    part > MANY * transactions ? 'poor' : part > SOME * transactions ? 'fair' : 'good'
+  if (queries > 0) {
+    const seen =
+      queries >= NEARLY_ALL * transactions
+        ? 'Only queries were captured (a filter such as "dst port 53", or answers go another way), and clients went on as if they had answers.'
+        : `Of ${plural(queries, 'query', 'queries')} (${share(queries, transactions)}) no answer was captured, as of all to the same servers, and clients went on as if they had answers.`
+    remarks.push({
+      grade: gradeOf(queries),
+      text: `${seen} What was asked, and which queries only tried search domains, is told; how a lookup ended and how long it took is not known.`,
+    })
+  }
+  if (responses > 0) {
+    const seen =
+      responses >= NEARLY_ALL * transactions
+        ? 'Only responses were captured (a filter such as "src port 53", or queries go another way).'
+        : `Of ${plural(responses, 'query', 'queries')} (${share(responses, transactions)}) only the response was captured, as of all to the same servers.`
+    remarks.push({
+      grade: gradeOf(responses),
+      text: `${seen} What was asked, and what the answer was, is told; how long it took, and what was never answered, is not known.`,
+    })
+  }
+  return remarks
 }
 
 /** Vantage points that show one direction only. Silence everywhere can also be what is wrong with the DNS. */

@@ -24,7 +24,7 @@ import { namespaceOf } from '../trace/suffix.ts'
 import type { Inward } from '../trace/sums.ts'
 import type { Hop } from '../trace/trace.ts'
 import { serverTimeOf, type Transaction, UNREACHED, waitOf } from '../trace/transaction.ts'
-import type { LookupWasteSums } from '../trace/waste.ts'
+import { type LookupWasteSums, nxdomainOf } from '../trace/waste.ts'
 import type { Tables } from '../wire/tables.ts'
 
 export interface RecordContext {
@@ -102,21 +102,22 @@ export function lookupRecord(
     searchList: lookup.searchList,
     ndots: lookup.ndots,
     candidates: lookup.candidates.map((candidate, i) => {
-      const ends = candidate.transactions.map(t => t.end).filter(end => !Number.isNaN(end))
+      const { transactions } = candidate
+      const ends = transactions[0].withoutQuery ? [] : transactions.map(t => t.end).filter(end => !Number.isNaN(end))
       return {
         name: candidate.name,
         suffix: lookup.suffixes[i],
         outcome: lookup.outcomes[i],
-        waitMs: ends.length === 0 ? null : msOf(Math.max(...ends) - candidate.transactions[0].start),
-        hops: candidate.transactions.map(t => `T${t.number}`),
+        waitMs: ends.length === 0 ? null : msOf(Math.max(...ends) - transactions[0].start),
+        hops: transactions.map(t => `T${t.number}`),
       }
     }),
     queries: waste.queries,
     waste: {
       ...waste.kinds,
-      nxdomain: waste.nxdomain,
+      nxdomain: nxdomainOf(waste),
       bytes: Number.isNaN(waste.bytes) ? null : waste.bytes,
-      waitMs: rounded(waste.wait / 1e6) as number,
+      waitMs: Number.isNaN(lookup.wait) ? null : rounded(waste.wait / 1e6),
       ...inward,
     },
     frames: all.map(t => framesOf(context, t)[0]),

@@ -137,7 +137,7 @@ function lastMinute(recent: Glance): string[] {
   const { waste, seconds } = recent
   if (recent.lookups === 0) return ['no lookup ended']
   const wasted = waste.wasted > 0 ? `, ${share(waste.wasted, waste.queries)} wasted` : ', none wasted'
-  const nxdomain = waste.nxdomain > 0 ? `, ${share(waste.nxdomain, waste.queries)} NXDOMAIN` : ''
+  const nxdomain = waste.nxdomain ? `, ${share(waste.nxdomain, waste.queries)} NXDOMAIN` : ''
   return [lookupsIn(recent), `${perSecond(waste.queries, seconds, 'query', 'queries')}${wasted}${nxdomain}`]
 }
 

@@ -26,6 +26,8 @@ export interface Doings {
   /** Names of the cluster domain for which it had what was asked. */
   clusterFound: number
   otherAnswers: number
+  /** Names of the cluster domain that it was asked for, and the capture does not hold its answers. */
+  clusterUnseen: number
   /** Answers without "recursion available": CoreDNS' kubernetes plugin. */
   noRecursion: number
   /** Smallest TTL of its responses: 64 means that no router lies between. */
@@ -73,6 +75,7 @@ export const newDoings = (): Doings => ({
   clusterAnswers: 0,
   clusterFound: 0,
   otherAnswers: 0,
+  clusterUnseen: 0,
   noRecursion: 0,
   responseTtl: 0,
   clients: NOBODY,

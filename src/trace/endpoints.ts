@@ -15,12 +15,10 @@ import { type KnownAs, knownAs } from './known-as.ts'
 import { isLoopback, networkOf, PodNetworks, rangeOf } from './networks.ts'
 import type { Pools } from './pools.ts'
 import type { SearchLists } from './searchlist.ts'
-import { FULL_TTL, type RoleEvidence, serverRoleOf } from './server-role.ts'
+import { FULL_TTL, type RoleEvidence, roleByAskers, serverRoleOf } from './server-role.ts'
 import { isWithin } from './suffix.ts'
-import { ANSWERED, type Transaction } from './transaction.ts'
+import { ANSWERED, type Transaction, UNSEEN } from './transaction.ts'
 
-/** Where no name of a cluster was seen, so many answers to others make an upstream. */
-const FEW_ANSWERS = 3
 /** A server's clients beyond this number are not remembered: its forwarders are among the first. */
 const MAX_CLIENTS = 256
 
@@ -108,11 +106,12 @@ export class Endpoints {
       asked.translatedTo = counted(asked.translatedTo, t.server)
       server.standsFor = counted(server.standsFor, t.asked)
     }
+    if (t.state === UNSEEN && this.isOfCluster(t)) server.clusterUnseen++
     if (t.state !== ANSWERED) return
     if (t.responseTtl > 0 && (server.responseTtl === 0 || t.responseTtl < server.responseTtl))
       server.responseTtl = t.responseTtl
     if (t.responseTtl === FULL_TTL && t.clientTtl === FULL_TTL) server.sameLink++
-    if (this.zone !== null && t.qname !== NONE && isWithin(this.tables.names.text(t.qname), this.zone)) {
+    if (this.isOfCluster(t)) {
       server.clusterAnswers++
       if (t.rcode === NOERROR && t.answerCount > 0) server.clusterFound++
       if (t.responseFlags & AA) server.clusterAuthority++
@@ -120,6 +119,10 @@ export class Endpoints {
       if (!(t.responseFlags & RA) && t.dnsId >= 0) server.noRecursion++
     } else if (t.qname !== NONE && !t.nameCut) server.otherAnswers++
     if (t.clientTtl === FULL_TTL - 1) server.routed = withOne(server.routed, t.client, MAX_CLIENTS)
+  }
+
+  private isOfCluster({ qname }: Transaction): boolean {
+    return this.zone !== null && qname !== NONE && isWithin(this.tables.names.text(qname), this.zone)
   }
 
   private noteForOthers(client: Doings, t: Transaction): void {
@@ -311,29 +314,11 @@ export class Endpoints {
   }
 
   private inferUpstream(address: AddressId): RoleEvidence {
-    const d = this.doings.get(address) as Doings
-    const askers = this.askersOf(address)
-    const forwarders = askers.filter(asker => {
-      const role = this.serverRoles.get(asker)?.role
-      return role === 'coredns' || role === 'node-local-cache' || role === 'host-resolver'
-    })
-    if (forwarders.length > 0) {
-      const who = [...new Set(forwarders.map(asker => this.tables.addresses.text(asker)))].join(', ')
-      const known = this.knownAs(address)
-      const evidence = [`asked by ${who} for names that it does not know itself`]
-      return { role: 'upstream', evidence: known ? [...evidence, known.because] : evidence }
-    }
-    if (d.clusterAuthority === 0 && d.otherAnswers >= (this.zone === null ? FEW_ANSWERS : 1)) {
-      return {
-        role: 'upstream',
-        evidence: [
-          this.zone
-            ? `answered ${d.otherAnswers} names, none of ${this.zone} with authority`
-            : `answered ${d.otherAnswers} names`,
-        ],
-      }
-    }
-    return { role: 'unknown', evidence: ['neither what it answers nor who asks it shows what it is'] }
+    const askers = this.askersOf(address).map(asker => ({
+      address: this.tables.addresses.text(asker),
+      role: this.serverRoles.get(asker)?.role ?? null,
+    }))
+    return roleByAskers(this.doings.get(address) as Doings, askers, this.zone, this.knownAs(address))
   }
 
   private inferClient(address: AddressId, d: Doings): RoleEvidence {

@@ -9,7 +9,7 @@ import type { SearchKnowledge } from './search-knowledge.ts'
 import { baseSettled, firstBase, LATER, NEXT, orderOf, UNKNOWN_ORDER, WRONG_ORDER } from './step-order.ts'
 import { type Steps, splitAt } from './steps.ts'
 import { dots, endsWithSuffix } from './suffix.ts'
-import { ANSWERED, type Transaction, UNREACHED } from './transaction.ts'
+import { ANSWERED, type Transaction, UNREACHED, UNSEEN } from './transaction.ts'
 
 /** Legs that are sent at once lie closer than this (L1). */
 const LEG_GAP: Time = 50e6
@@ -136,6 +136,12 @@ function fitSameName(lookup: Lookup, candidate: Candidate, t: Transaction, knowl
     return fitsNot()
   }
   const gap = t.start - twin.end
+  if (twin.state === UNSEEN) {
+    // What came back nobody knows: truncated, or nothing at all.
+    if (t.transport === TCP && twin.transport !== TCP && gap <= STEP_GAP) return joins(candidate, 9, gap)
+    if (t.dnsId === twin.dnsId && isTimer(t.start - twin.lastQuery) && sameProfile(twin, t))
+      return joins(candidate, 7, gap)
+  }
   if (isTruncated(twin) && t.transport === TCP && isFallback(twin, t)) return joins(candidate, 10, gap)
   if (sameTuple && gap < TIMER_MAX) return joins(candidate, 9, gap)
   // The partner of a leg that has just been asked again, on its socket.

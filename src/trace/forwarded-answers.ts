@@ -29,7 +29,7 @@ export class ForwardedAnswers {
       for (const got of before) {
         if (got.server === given.server || got.client === given.client) continue
         pairs.push({ got, given })
-        this.forwarding.vote(got.client, given.server)
+        this.forwarding.noteAnswer(got, given.server)
       }
       before.push(given)
       latest.set(question, before.slice(-MOST))

@@ -19,6 +19,8 @@ const SLACK: Time = 1e6
 const ANSWER_SLACK: Time = 0.2e6
 /** A forwarder hands an answer on within this. */
 const ANSWERED_SOON: Time = 10e6
+/** A forwarder that has to ask on does so within this. */
+const ASKED_ON: Time = 20e6
 /** CoreDNS tries upstreams for 5 s and answers after 6 at the latest. */
 const BUDGET: Time = 6.1e9
 /** A first try leaves the forwarder within this; a later one is a retry after silence. */
@@ -66,8 +68,7 @@ export class Forwarding {
   private learn(t: Transaction, enclosing: Transaction[]): void {
     let direct = false
     const candidates: AddressId[] = []
-    const isService = t.qname !== NONE && this.names.isService(t.qname)
-    const zone = isService ? zoneBehindService(this.names.text(t.qname)) : null
+    const zone = this.zoneOf(t)
     for (const c of enclosing) {
       if (hasAnswered(c, t.start)) continue
       if (c.server === t.client) direct = true
@@ -80,9 +81,20 @@ export class Forwarding {
     for (const server of candidates) this.vote(t.client, server)
   }
 
+  /** The cluster domain behind the name of a service; null for any other name. */
+  private zoneOf({ qname }: Transaction): string | null {
+    return qname !== NONE && this.names.isService(qname) ? zoneBehindService(this.names.text(qname)) : null
+  }
+
+  /** A response that came just before one of `server` to the same question (forwarded-answers.ts). */
+  noteAnswer(got: Transaction, server: AddressId): void {
+    const zone = this.zoneOf(got)
+    if (zone !== null) this.noteService(server, got.client, zone)
+    if (server !== got.client) this.vote(got.client, server)
+  }
+
   /** A coincidence that speaks for it that the forwarder that answers on `server` asks from `source`. */
-  vote(source: AddressId, server: AddressId): void {
-    if (source === server) return
+  private vote(source: AddressId, server: AddressId): void {
     let votes = this.votes.get(source)
     if (!votes) {
       votes = new Map()
@@ -365,8 +377,9 @@ const mayCause = (c: Transaction, t: Transaction): boolean =>
 const isOver = (c: Transaction, now: Time): boolean =>
   (c.retransmissions === 0 && hasAnswered(c, now)) || now - c.lastQuery > BUDGET
 
-/** Of an answer that the capture does not hold nobody knows when it came. */
-const hasAnswered = (c: Transaction, now: Time): boolean => c.end + SLACK < now && c.state !== UNSEEN
+/** Of an answer that the capture does not hold nobody knows when it came: who asks on does so at once. */
+const hasAnswered = (c: Transaction, now: Time): boolean =>
+  (c.state === UNSEEN ? c.lastQuery + ASKED_ON : c.end) + SLACK < now
 
 const NOTHING: Transaction[] = []
 const NOBODY: readonly AddressId[] = []

@@ -10,7 +10,7 @@ import type { Profiles } from './profiles.ts'
 import type { SearchLists } from './searchlist.ts'
 import type { Steps } from './steps.ts'
 import { beginsWithBase } from './suffix.ts'
-import type { Transaction } from './transaction.ts'
+import { type Transaction, UNSEEN } from './transaction.ts'
 
 /** A lookup is closed when nothing can follow: a final answer is older than this (legs in sequence, TCP, MX), ... */
 const CLOSE_FINAL: Time = 0.1e9
@@ -18,6 +18,9 @@ const CLOSE_FINAL: Time = 0.1e9
 const CLOSE_ANSWERED: Time = 1.6e9
 /** ... or its unanswered queries older than this. */
 const CLOSE_SILENT: Time = 9e9
+
+/** Where no answer was captured they may come again, as they do after silence. */
+const CLOSE_UNSEEN: Time = 5.6e9
 
 /** A lookup whose latest query is no older may still go on. */
 const UNDER_WAY: Time = 50e6
@@ -259,7 +262,7 @@ function closesAt(lookup: Lookup): Time {
   let settled = true
   for (const t of candidate.transactions) {
     if (Number.isNaN(t.end)) settled = false
-    const end = Number.isNaN(t.end) ? t.lastQuery + CLOSE_SILENT : t.end + after
+    const end = Number.isNaN(t.end) ? t.lastQuery + CLOSE_SILENT : t.end + (t.state === UNSEEN ? CLOSE_UNSEEN : after)
     if (end > at) at = end
   }
   if (settled) lookup.closesAt = at

@@ -74,6 +74,34 @@ export function serverRoleOf(d: Doings, facts: ServerFacts): RoleEvidence | null
   return null
 }
 
+/** Where no name of a cluster was seen, so many answers to others make an upstream. */
+const FEW_ANSWERS = 3
+
+/** Who a server is that did nothing of its own: by who asks it, whose roles are known. */
+export function roleByAskers(
+  d: Doings,
+  askers: readonly { address: string; role: Role | null }[],
+  zone: string | null,
+  known: KnownAs | null,
+): RoleEvidence {
+  const named = (roles: readonly (Role | null)[]): string =>
+    [...new Set(askers.filter(({ role }) => roles.includes(role)).map(({ address }) => address))].join(', ')
+  const caches = named(['node-local-cache'])
+  // Of queries alone: a cache has nobody else to ask for these.
+  if (caches !== '' && d.clusterUnseen > 0 && d.clusterAnswers + d.otherAnswers === 0)
+    return { role: 'coredns', evidence: [`asked by ${caches} for names of ${zone}; its answers were not captured`] }
+  const forwarders = named(['coredns', 'node-local-cache', 'host-resolver'])
+  if (forwarders !== '') {
+    const evidence = [`asked by ${forwarders} for names that it does not know itself`]
+    return { role: 'upstream', evidence: known ? [...evidence, known.because] : evidence }
+  }
+  if (d.clusterAuthority === 0 && d.otherAnswers >= (zone === null ? FEW_ANSWERS : 1)) {
+    const answered = `answered ${d.otherAnswers} names`
+    return { role: 'upstream', evidence: [zone ? `${answered}, none of ${zone} with authority` : answered] }
+  }
+  return { role: 'unknown', evidence: ['neither what it answers nor who asks it shows what it is'] }
+}
+
 /** For the processes of one host, or of one pod: what it is asked elsewhere leaves with the same question. */
 function hostResolver(facts: ServerFacts): RoleEvidence {
   const evidence = ["answers on the asker's own loopback", ...named(facts)]

@@ -31,6 +31,8 @@ export interface EdgeSum {
   to: AddressId
   count: number
   unanswered: number
+  /** Hops of which the capture does not hold both directions, so that it cannot tell whether any was not answered. */
+  untold: number
   /** Of hops whose whole wait is the server's own: nearly all, so they are counted once. */
   direct: Histogram
   /** Of all others. */
@@ -63,6 +65,8 @@ export interface KnownOfHop {
 
 export interface KeyedWaste {
   lookups: number
+  /** Of these, lookups of which it is known how long they took. */
+  timed: number
   /** Lookups that the key's candidates answered; for suffixes. */
   answered: number
   sums: LookupWasteSums
@@ -134,6 +138,7 @@ export class Sums {
 
   private addKeyed(keyed: KeyedWaste, lookup: Lookup, waste: LookupWasteSums, inward: Inward): void {
     keyed.lookups++
+    if (!Number.isNaN(lookup.wait)) keyed.timed++
     if (lookup.outcome === 'answered') keyed.answered++
     addWaste(keyed.sums, waste)
     if (wastedOf(waste) === 0) return
@@ -148,10 +153,11 @@ export class Sums {
     }
   }
 
-  /** One search candidate of the lookup that was added last: what its domain cost, and whether it answered. */
-  addSuffix(suffix: string, answered: boolean, waste: LookupWasteSums): void {
+  /** One search candidate of the lookup that was added last: what its domain cost, whether it answered, and whether it is known how long that took. */
+  addSuffix(suffix: string, answered: boolean, timed: boolean, waste: LookupWasteSums): void {
     const keyed = this.bySuffix.of(suffix, waste.queries)
     keyed.lookups++
+    if (timed) keyed.timed++
     if (answered) keyed.answered++
     addWaste(keyed.sums, waste)
   }
@@ -165,6 +171,7 @@ export class Sums {
     if (t.transport === TCP) edge.tcp++
     const outcome = outcomeOf(t)
     if (outcome === 'not-captured') this.unseen++
+    if (outcome === 'not-captured' || t.withoutQuery) edge.untold++
     if (outcome === 'unanswered' || outcome === 'unreachable') edge.unanswered++
     const wait = waitOf(t)
     if (wait !== null && outcome !== 'unreachable') {
@@ -261,6 +268,7 @@ const newEdge = (from: AddressId, forwarder: boolean, to: AddressId): EdgeSum =>
   to,
   count: 0,
   unanswered: 0,
+  untold: 0,
   direct: new Histogram(),
   wait: new Histogram(),
   own: new Histogram(),
@@ -277,6 +285,7 @@ const newEdge = (from: AddressId, forwarder: boolean, to: AddressId): EdgeSum =>
 function joinEdge(into: EdgeSum, more: EdgeSum): void {
   into.count += more.count
   into.unanswered += more.unanswered
+  into.untold += more.untold
   into.direct.merge(more.direct)
   into.wait.merge(more.wait)
   into.own.merge(more.own)
@@ -302,6 +311,7 @@ const newLossSum = (): LossSum => ({
 
 export const newKeyedWaste = (): KeyedWaste => ({
   lookups: 0,
+  timed: 0,
   answered: 0,
   sums: noWaste(),
   wasteful: 0,
@@ -316,6 +326,7 @@ export const wastedOf = ({ kinds }: LookupWasteSums): number =>
 
 export function joinKeyed(into: KeyedWaste, more: KeyedWaste): void {
   into.lookups += more.lookups
+  into.timed += more.timed
   into.answered += more.answered
   into.wasteful += more.wasteful
   into.reachedCoredns += more.reachedCoredns

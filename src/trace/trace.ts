@@ -338,7 +338,7 @@ export class Trace {
     const inward = this.inward(lookup)
     this.sums.addLookup(lookup, waste, inward)
     // What another configuration would make of it nobody can tell.
-    if (lookup.partial) {
+    if (lookup.partial || lookup.outcome === 'not-captured') {
       this.walks.partial++
       this.walks.learn(lookup, parts)
     } else this.walks.addLookup(lookup, parts, inward)
@@ -346,7 +346,7 @@ export class Trace {
       const suffix = lookup.suffixes[i]
       if (suffix === null) continue
       const answered = i === lookup.deciding && lookup.outcome === 'answered'
-      this.sums.addSuffix(suffix, answered, parts[i])
+      this.sums.addSuffix(suffix, answered, !Number.isNaN(lookup.wait), parts[i])
     }
     for (const t of transactionsOf(lookup)) this.closeHops(t, lookup)
     this.options.lookup?.(lookup, waste, inward)

@@ -7,7 +7,7 @@ import { NONE, TCP, type Time, type WasteKind } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import { hasAnswer } from './outcome.ts'
 import { Spans } from './spans.ts'
-import { ANSWERED, type Transaction } from './transaction.ts'
+import { ANSWERED, type Transaction, UNSEEN } from './transaction.ts'
 
 /** Copies to several servers leave within this. */
 const FAN_OUT_GAP: Time = 5e6
@@ -17,6 +17,8 @@ export interface LookupWasteSums {
   queries: number
   kinds: Record<WasteKind, number>
   nxdomain: number
+  /** Wasted queries whose responses were not captured, so that nobody knows of an NXDOMAIN. */
+  untold: number
   /** The share of NXDOMAIN in the bytes and in the wait below. */
   nxdomainBytes: number
   nxdomainWait: Time
@@ -129,6 +131,10 @@ export function sumWaste(lookup: Lookup, parts = sumCandidates(lookup)): LookupW
   return sums
 }
 
+/** Wasted queries whose response was NXDOMAIN; null where none of their responses was captured. */
+export const nxdomainOf = ({ nxdomain, untold }: LookupWasteSums): number | null =>
+  untold > 0 && nxdomain === 0 ? null : nxdomain
+
 /** Of all that is added up here, one after the other. */
 const spans = new Spans()
 const candidateSums: LookupWasteSums[] = []
@@ -149,6 +155,7 @@ function addTransaction(sums: LookupWasteSums, t: Transaction): void {
   sums.kinds[first] += first === 'search' || first === 'retransmission' ? queries : 1
   if (first !== 'search' && first !== 'retransmission') sums.kinds.retransmission += t.retransmissions
   sums.bytes += all
+  if (t.state === UNSEEN) sums.untold += queries
   if (t.rcode !== NXDOMAIN) return
   sums.nxdomain += queries
   sums.nxdomainBytes += all
@@ -159,6 +166,7 @@ export function noWaste(): LookupWasteSums {
     queries: 0,
     kinds: { search: 0, fanOut: 0, retransmission: 0, truncation: 0, family: 0 },
     nxdomain: 0,
+    untold: 0,
     nxdomainBytes: 0,
     nxdomainWait: 0,
     bytes: 0,
@@ -170,7 +178,7 @@ export function noWaste(): LookupWasteSums {
 function clearWaste(sums: LookupWasteSums): void {
   const { kinds } = sums
   sums.queries = kinds.search = kinds.fanOut = kinds.retransmission = kinds.truncation = kinds.family = 0
-  sums.nxdomain = sums.nxdomainBytes = sums.nxdomainWait = sums.bytes = sums.totalBytes = sums.wait = 0
+  sums.untold = sums.nxdomain = sums.nxdomainBytes = sums.nxdomainWait = sums.bytes = sums.totalBytes = sums.wait = 0
 }
 
 export function addWaste(sum: LookupWasteSums, more: LookupWasteSums): void {
@@ -181,6 +189,7 @@ export function addWaste(sum: LookupWasteSums, more: LookupWasteSums): void {
   sum.kinds.truncation += more.kinds.truncation
   sum.kinds.family += more.kinds.family
   sum.nxdomain += more.nxdomain
+  sum.untold += more.untold
   sum.nxdomainBytes += more.nxdomainBytes
   sum.nxdomainWait += more.nxdomainWait
   sum.bytes += more.bytes

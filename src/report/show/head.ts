@@ -76,9 +76,9 @@ function waste(lookup: LookupRecord): string[] {
   if (sum === 0) return [lookup.queries === 1 ? 'none: the only query was needed' : `none: all ${queries} were needed`]
   const kinds = WASTE_KINDS.filter(kind => waste[kind] > 0).map(kind => `${count(waste[kind])} ${WASTE_WORDS[kind]}`)
   const cost = [
-    waste.nxdomain > 0 ? `${count(waste.nxdomain)} NXDOMAIN (no such name)` : '',
+    waste.nxdomain ? `${count(waste.nxdomain)} NXDOMAIN (no such name)` : '',
     waste.bytes === null ? '' : bytes(waste.bytes),
-    waste.waitMs > 0 ? `${duration(waste.waitMs)} of the waiting` : '',
+    waste.waitMs ? `${duration(waste.waitMs)} of the waiting` : '',
     waste.reachedCoredns === null ? '' : `${count(waste.reachedCoredns)} reached CoreDNS`,
     waste.leftCluster === null ? '' : `${count(waste.leftCluster)} left the cluster`,
   ]

@@ -52,8 +52,18 @@ const known = ({ cache }: ServerRow): number => (cache ? cache.positive.answers 
 export function forwarders({ servers }: Report, page: Page): string[] {
   const rows = servers.filter(({ role }) => CACHES.includes(role))
   const shared = rows.some(row => row.share > 0 && row.share < 1)
-  if (!rows.some(row => row.cache) && !shared) return []
-  const columns = COLUMNS.filter(({ key }) => key !== 'share' || shared)
+  const hasCaches = rows.some(row => row.cache)
+  if (!hasCaches && !shared) return []
+  // Of queries alone nothing is known but how they spread.
+  const answers = hasCaches || rows.some(row => row.unanswered !== null)
+  const has: Record<string, boolean> = {
+    share: shared,
+    own: answers,
+    cached: answers,
+    found: answers,
+    notFound: answers,
+  }
+  const columns = COLUMNS.filter(({ key }) => has[key] ?? true)
   const lines = tableLines(
     columns,
     rows.slice(0, MOST_ROWS).map(row => ({ row })),
@@ -61,5 +71,5 @@ export function forwarders({ servers }: Report, page: Page): string[] {
     page.paint,
   )
   if (rows.length > MOST_ROWS) lines.push(`  and ${rows.length - MOST_ROWS} more`)
-  return [...lines, ...note('found: answers that hold what was asked; not found: all others', page)]
+  return !answers ? lines : [...lines, ...note('found: answers that hold what was asked; not found: all others', page)]
 }

@@ -53,7 +53,7 @@ function waited({ p50, p99, max }: Quantiles): string[] {
 /** With the client and the name that wasted most. */
 function wasted({ waste, clients }: Glance): string[] {
   if (waste.wasted === 0) return []
-  const nxdomain = waste.nxdomain > 0 ? `, ${count(waste.nxdomain)} NXDOMAIN` : ''
+  const nxdomain = waste.nxdomain ? `, ${count(waste.nxdomain)} NXDOMAIN` : ''
   const worst = [
     ...waste.byClient.slice(0, 1).map(row => shorten(named(row, clients).key, LONGEST_NAME, 'head')),
     ...waste.byName.slice(0, 1).map(row => shorten(row.key, LONGEST_NAME, 'tail')),
@@ -65,7 +65,7 @@ function wasted({ waste, clients }: Glance): string[] {
 }
 
 function hop({ from, to, count: times, unanswered, wait }: EdgeRow): string {
-  const silent = unanswered > 0 ? `, ${count(unanswered)} without reply` : ''
+  const silent = unanswered ? `, ${count(unanswered)} without reply` : ''
   const quantiles =
     wait.p50 === null
       ? ''

@@ -22,7 +22,7 @@ const COLUMNS: readonly Column<EdgeRow>[] = [
     value: e => e.unanswered,
     text: e => count(e.unanswered),
     align: 'right',
-    color: e => (e.unanswered > 0 ? 'bad' : null),
+    color: e => (e.unanswered ? 'bad' : null),
   },
   { key: 'p50', title: 'p50', value: e => e.wait.p50, text: e => milliseconds(e.wait.p50), align: 'right' },
   { key: 'p90', title: 'p90', value: e => e.wait.p90, text: e => milliseconds(e.wait.p90), align: 'right' },
@@ -65,8 +65,13 @@ export function latency(
   const hasOwn = edges.some(edge => edge.own.p50 !== null)
   const hasCache = edges.some(edge => edge.cacheHits !== null)
   const hasNetwork = page.width >= WIDE && edges.some(edge => edge.network.p50 !== null)
-  const has: Record<string, boolean> = { own: hasOwn, network: hasNetwork, cache: hasCache }
-  const columns = COLUMNS.filter(({ key }) => has[key] ?? true)
+  // Of one direction neither is known.
+  const isTimed = edges.some(edge => edge.unanswered !== null)
+  const times = Object.fromEntries(['unanswered', 'p50', 'p90', 'p99', 'max'].map(key => [key, isTimed]))
+  const has: Record<string, boolean> = { ...times, own: hasOwn, network: hasNetwork, cache: hasCache }
+  const columns = COLUMNS.filter(({ key }) => has[key] ?? true).map(column =>
+    column.key === 'server' && !isTimed ? { ...column, title: 'Queries per hop' } : column,
+  )
   const meaning = [
     hasOwn ? 'own: without the hops behind it' : '',
     hasNetwork ? 'net: of it the network' : '',

@@ -83,7 +83,7 @@ function servers(report: Report, edge: EdgeRow, most: number): string {
 /** "2 unanswered, 1 SERVFAIL (1.4 %)", or in few words "3 failed (1.4 %)"; an NXDOMAIN is an answer. */
 function trouble(edge: EdgeRow, inFewWords: boolean): string {
   const failures = Object.entries(edge.rcodes).filter(([rcode]) => rcode !== 'NOERROR' && rcode !== 'NXDOMAIN')
-  if (edge.unanswered > 0) failures.unshift(['unanswered', edge.unanswered])
+  if (edge.unanswered) failures.unshift(['unanswered', edge.unanswered])
   const sum = failures.reduce((total, [, times]) => total + times, 0)
   if (sum === 0) return ''
   const words = inFewWords

@@ -22,20 +22,22 @@ function lookups({ totals }: Report): string[] {
   if (totals.lookups === 0) {
     return [totals.messages === 0 ? 'none: there is no DNS message in the capture' : 'none']
   }
+  // Of these nobody knows how they ended.
+  if (totals.outcomes['not-captured'] === totals.lookups)
+    return [`${count(totals.lookups)}; how many failed is not known, as no answer was captured`, ...uncounted(totals)]
   const failures = outcomeCounts(totals.outcomes, outcome => !NO_FAILURES.has(outcome))
   const others = outcomeCounts(totals.outcomes, outcome => NO_FAILURES.has(outcome))
   const failed =
     totals.failed === 0
       ? `${count(totals.lookups)}, none failed`
       : `${count(totals.failed)} of ${count(totals.lookups)} failed (${share(totals.failed, totals.lookups)})`
-  const sentences = [`${failed}: ${[failures, others].filter(Boolean).join('; ')}`]
-  if (totals.infrastructure > 0) {
-    sentences.push(
-      `not counted: ${plural(totals.infrastructure, 'query', 'queries')} by the DNS servers to check each other`,
-    )
-  }
-  return sentences
+  return [`${failed}: ${[failures, others].filter(Boolean).join('; ')}`, ...uncounted(totals)]
 }
+
+const uncounted = ({ infrastructure }: Report['totals']): string[] =>
+  infrastructure === 0
+    ? []
+    : [`not counted: ${plural(infrastructure, 'query', 'queries')} by the DNS servers to check each other`]
 
 /** "2 no such name, 1 unanswered", the most frequent first. */
 function outcomeCounts(outcomes: Record<Outcome, number>, wanted: (outcome: Outcome) => boolean): string {
@@ -65,21 +67,21 @@ function waste({ waste }: Report): string[] {
   const queries = plural(waste.queries, 'query', 'queries')
   if (waste.wasted === 0)
     return [waste.queries === 1 ? 'none: the only query was needed' : `none: all ${queries} were needed`]
-  const nxdomain = waste.nxdomain > 0 ? `, ${count(waste.nxdomain)} with NXDOMAIN (no such name)` : ''
+  const nxdomain = waste.nxdomain ? `, ${count(waste.nxdomain)} with NXDOMAIN (no such name)` : ''
   const sentences = [`${count(waste.wasted)} of ${queries} (${share(waste.wasted, waste.queries)}) wasted${nxdomain}`]
   const cost = [
     waste.bytes === null
       ? ''
       : bytes(waste.bytes) + (waste.totalBytes === null ? '' : ` of ${bytes(waste.totalBytes)}`),
-    waste.waitMs > 0 ? `${roughDuration(waste.waitMs)} of waiting` : '',
+    waste.waitMs ? `${roughDuration(waste.waitMs)} of waiting` : '',
     waste.reachedCoredns === null ? '' : `${count(waste.reachedCoredns)} reached CoreDNS`,
     waste.leftCluster === null ? '' : `${count(waste.leftCluster)} left the cluster`,
   ]
   sentences.push(`cost: ${cost.filter(Boolean).join(', ')}`)
-  if (waste.nxdomain > 0 && waste.nxdomain < waste.wasted) {
+  if (waste.nxdomain && waste.nxdomain < waste.wasted) {
     const denied = [
       waste.nxdomainBytes === null ? '' : bytes(waste.nxdomainBytes),
-      waste.nxdomainWaitMs > 0 ? `${roughDuration(waste.nxdomainWaitMs)} of waiting` : '',
+      waste.nxdomainWaitMs ? `${roughDuration(waste.nxdomainWaitMs)} of waiting` : '',
     ].filter(Boolean)
     if (denied.length > 0) sentences.push(`NXDOMAIN alone: ${denied.join(', ')}`)
   }

@@ -26,7 +26,7 @@ export function upstreams({ servers, findings }: Report, page: Page): string[] {
       value: s => s.unanswered,
       text: s => count(s.unanswered),
       align: 'right',
-      color: s => (s.unanswered > 0 ? 'bad' : null),
+      color: s => (s.unanswered ? 'bad' : null),
     },
     { key: 'p50', title: 'p50', value: s => s.wait.p50, text: s => milliseconds(s.wait.p50), align: 'right' },
     { key: 'p99', title: 'p99', value: s => s.wait.p99, text: s => milliseconds(s.wait.p99), align: 'right' },
@@ -42,19 +42,29 @@ export function upstreams({ servers, findings }: Report, page: Page): string[] {
     { key: 'agrees', title: 'agree', value: s => (disagrees(s) ? 'no' : null), color: () => 'bad' },
   ]
   const isKnown = page.width >= WIDE && rows.some(row => row.network.p50 !== null)
+  // Of one direction neither is known.
+  const isTimed = rows.some(row => row.unanswered !== null)
+  const has: Record<string, boolean> = {
+    unanswered: isTimed,
+    p50: isTimed,
+    p99: isTimed,
+    network: isKnown,
+    rcodes: isTimed || rows.some(row => rcodes(row) !== ''),
+    agrees: rows.some(disagrees),
+  }
   const lines = tableLines(
-    columns.filter(({ key }) => (key === 'network' ? isKnown : key === 'agrees' ? rows.some(disagrees) : true)),
+    columns.filter(({ key }) => has[key] ?? true),
     rows.slice(0, MOST_ROWS).map(row => ({ row })),
     page.width,
     page.paint,
   )
   if (rows.length > MOST_ROWS) lines.push(`  and ${rows.length - MOST_ROWS} more`)
   const meaning = [
-    'times in ms',
+    isTimed ? 'times in ms' : '',
     isKnown ? 'net: the part of the network' : '',
     rows.some(disagrees) ? 'agree: see upstreams-disagree below' : '',
   ].filter(Boolean)
-  return [...lines, ...note(meaning.join('; '), page)]
+  return meaning.length > 0 ? [...lines, ...note(meaning.join('; '), page)] : lines
 }
 
 /** "NXDOMAIN 56 %, NOERROR 44 %". */

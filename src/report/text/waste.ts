@@ -43,8 +43,9 @@ export function wasteTable({ waste, endpoints }: Wasteful, page: Page, most = MO
     for (const row of worst.slice(0, most)) rows.push({ row: list === waste.byClient ? named(row, endpoints) : row })
   }
   if (rows.length === 0) return []
-  const known = (key: 'note' | 'bytes') => rows.some(row => 'row' in row && row.row[key] !== null)
-  const columns = COLUMNS.filter(({ key }) => (key !== 'note' && key !== 'bytes') || known(key))
+  const mayBeUnknown = ['note', 'bytes', 'nxdomain', 'waitMs'] as const
+  const unknown = mayBeUnknown.filter(key => rows.every(row => !('row' in row) || row.row[key] === null))
+  const columns = COLUMNS.filter(({ key }) => !unknown.some(column => column === key))
   return tableLines(columns, rows, page.width, page.paint)
 }
 
