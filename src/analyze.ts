@@ -28,6 +28,7 @@ import { captureRecords, messageRecord } from './report/message-record.ts'
 import { hopRecord, lookupRecord, type RecordContext } from './report/records.ts'
 import type { Identities } from './trace/identity.ts'
 import { InOrder } from './trace/in-order.ts'
+import { inwardOf } from './trace/inward.ts'
 import type { Lookup } from './trace/lookup.ts'
 import type { Inward } from './trace/sums.ts'
 import { type Hop, Trace } from './trace/trace.ts'
@@ -192,7 +193,7 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
   trace.finish()
   learnNames(captures, identities)
   const slowest = trace.sums.slowest.map(lookup =>
-    lookupRecord(context, lookup, sumWaste(lookup), trace.inward(lookup)),
+    lookupRecord(context, lookup, sumWaste(lookup), inwardOf(lookup, trace.endpoints, trace.serving)),
   )
   const findings = examination.conclude()
   sinks.finished?.(trace, context)

@@ -93,8 +93,7 @@ test('responses alone', async () => {
     ),
   )
   expect(grade).toBe('poor')
-  expect(text).toMatch(/Only responses were seen at responses\.pcap/)
-  expect(text).toMatch(/40 responses \(100 %\) came to queries that are not in the capture/)
+  expect(text).toMatch(/Only responses were captured .*how long it took, and what was never answered, is not known/)
 })
 
 test('frames that a mirror port copies count once, and as copies', async () => {

@@ -30,6 +30,7 @@
  * "node ADDRESS NAME" says on which node an address is, and "policy ADDRESS POLICY" its dnsPolicy, as --resources does; with its namespace
  * and what of its dnsConfig there is (ndots, search with commas) it says what its resolv.conf should be. "conf DOMAINS ndots=N" is --resolv-conf.
  * "role ADDRESS ROLE" is --role.
+ * "only queries", and "only responses", leave the other direction out, as a capture filter does.
  * "live" decides upon lookups as they come, as for a live pipe. A line that begins with ! is one finding that must come out, worst first, and no other;
  * one that begins with ~ is a text that one of them must say.
  */
@@ -110,6 +111,8 @@ export interface Scenario {
   conf: ResolvConf | null
   /** Decided upon as it comes, not at the end. */
   live: boolean
+  /** The direction that was captured. */
+  only: 'queries' | 'responses' | null
 }
 
 const RCODES: Record<string, number> = { FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 }
@@ -129,10 +132,12 @@ export function readScenario(path: string): Scenario {
     roles: [],
     conf: null,
     live: false,
+    only: null,
   }
   const lines = repeated(readFileSync(path, 'utf8').split('\n')).flatMap(walked)
   for (const line of lines) {
-    if (line.startsWith('#') && scenario.title === path) scenario.title = line.slice(1).trim()
+    if (line.startsWith('only ')) scenario.only = line.slice(5) as Scenario['only']
+    else if (line.startsWith('#') && scenario.title === path) scenario.title = line.slice(1).trim()
     else if (line === 'live') scenario.live = true
     else if (line.startsWith('role ')) scenario.roles.push(line.split(/\s+/).slice(1) as [string, Role])
     else if (line.startsWith('policy ')) scenario.policies.push(line.split(/\s+/).slice(1) as [string, string])
@@ -324,7 +329,7 @@ export const runScenario = (scenario: Scenario, begin: ((world: World) => Examin
 
 /** The same, with the trace that has read it all. */
 export function traceScenario(
-  { rows, nodes, policies, roles, conf, live }: Scenario,
+  { rows, nodes, policies, roles, conf, live, only }: Scenario,
   begin: ((world: World) => Examination) | null = null,
 ): { trace: Trace; context: RecordContext; records: LookupRecord[]; hops: HopRecord[] } {
   const tables = newTables()
@@ -378,6 +383,7 @@ export function traceScenario(
   m.length = 1
   rows.forEach((row, i) => {
     const fromClient = !row.response
+    if (only !== null && (only === 'queries') !== fromClient) return
     m.kind[0] = row.icmp ? UNREACHABLE : row.syn ? TCP_SILENT : DNS_MESSAGE
     m.seconds[0] = Math.floor(row.time)
     m.nanos[0] = Math.round((row.time - Math.floor(row.time)) * 1e9)

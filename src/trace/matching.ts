@@ -26,7 +26,8 @@ import { LoneResponses } from './lone-responses.ts'
 import { MatchingCounts } from './matching-counts.ts'
 import type { OneWay } from './one-way.ts'
 import { OpenTable } from './open-table.ts'
-import { asksTheSame, fits, idOf, mayAskTheSame } from './pairing.ts'
+import { asksTheSame, belongsTo, idOf } from './pairing.ts'
+import { NO_MATCH, queryFit, RETRANSMISSION, SIGHTING, SIGHTING_OTHER_SERVER } from './query-fit.ts'
 import type { Transaction } from './transaction.ts'
 import { ANSWERED, CAPTURE_ENDED, hasNoAnswer, OPEN, RESPONSE_LOST, UNANSWERED, UNREACHED } from './transaction.ts'
 import type { Transactions } from './transactions.ts'
@@ -132,7 +133,7 @@ export class Matching {
     const { found } = this.table
     const n = this.table.find(m.from[i], m.fromPort[i], idOf(m, i, m.fromPort[i]))
     for (let k = 0; k < n; k++) {
-      const fit = this.queryFit(found[k], m, i, time, vantage)
+      const fit = queryFit(found[k], m, i, time, vantage, this.hidesInterface(m.vantage[i]))
       if (fit > bestFit) {
         best = found[k]
         bestFit = fit
@@ -147,33 +148,6 @@ export class Matching {
       this.mergeQuery(best, m, i, time, vantage)
     } else if (best && bestFit === RETRANSMISSION) this.resend(best, m, i, time, vantage)
     else this.begin(m, i, time, vantage)
-  }
-
-  /** How well a query fits a transaction with the same client address, port and id; higher is better. */
-  private queryFit(t: Transaction, m: Messages, i: number, time: Time, vantage: number): number {
-    if (t.withoutQuery || !mayAskTheSame(t, m, i) || t.transport !== m.transport[i]) return NO_MATCH
-    const server = m.to[i]
-    const sameServer = t.isServer(server)
-    const gap = time - t.lastQuery
-    const ipId = m.ipId[i]
-    const sameIpId = ipId > 0 && ipId === t.ipId
-    const withoutId = m.dnsId[i] === NONE
-    // One flow log holds the reports of many nodes, each with its own clock.
-    if (isOneCrossing(gap, m.file[i] === t.file && !withoutId, sameIpId)) {
-      if (!t.querySeenAt(vantage)) {
-        if (sameServer) return SIGHTING
-        // The client asks another server under the same id and port: DNAT, or musl which asks all its servers at once.
-        if (t.asked === t.server && !(ipId > 0 && t.ipId > 0 && !sameIpId))
-          return sameIpId ? SIGHTING_OTHER_SERVER + 1 : SIGHTING_OTHER_SERVER
-        return NO_MATCH
-      }
-      if (sameIpId && t.state === OPEN && sameServer) return SIGHTING
-      if (this.hidesInterface(m.vantage[i]) && gap < SIGHTING_WINDOW && (sameIpId || m.ttl[i] !== t.serverTtl))
-        return sameServer ? SIGHTING : t.asked === t.server ? SIGHTING_OTHER_SERVER : NO_MATCH
-    }
-    // Without ids, a second such question on a TCP connection is another query: TCP itself repeats what is lost.
-    if (withoutId && t.transport === TCP) return NO_MATCH
-    return sameServer && t.state === OPEN && asksTheSame(t, m, i) ? RETRANSMISSION : NO_MATCH
   }
 
   /** A capture of all interfaces that does not say which: copies of one packet look as if one interface had seen it twice. */
@@ -204,28 +178,33 @@ export class Matching {
 
   private begin(m: Messages, i: number, time: Time, vantage: number): void {
     const t = this.transactions.take(vantage, m.file[i], m.frame[i])
-    t.number = ++this.made
     t.client = t.seen = m.from[i]
     t.clientPort = t.seenPort = m.fromPort[i]
     t.asked = t.server = m.to[i]
     t.serverPort = m.toPort[i]
     t.clientTtl = t.serverTtl = m.ttl[i]
-    t.transport = m.transport[i]
-    t.dnsId = idOf(m, i, m.fromPort[i])
-    t.qname = m.qname[i]
-    t.nameCut = (m.state[i] & NAME_CUT) !== 0
-    t.qtype = m.qtype[i]
-    t.qclass = m.qclass[i]
+    this.takeQuestion(t, m, i, time)
     t.queryFlags = m.flags[i]
     t.edns = m.edns[i]
     t.ipId = m.ipId[i]
     t.querySize = m.size[i]
     t.sinceSyn = m.sinceSyn[i]
     t.direction = m.direction[i]
-    t.start = t.lastQuery = t.lastQueryAtServer = time
     this.table.add(t)
     this.oneWay.addQuery(t.server)
     this.begun(t)
+  }
+
+  /** What a query and its response say alike. The client's port is known. */
+  private takeQuestion(t: Transaction, m: Messages, i: number, time: Time): void {
+    t.number = ++this.made
+    t.transport = m.transport[i]
+    t.dnsId = idOf(m, i, t.clientPort)
+    t.qname = m.qname[i]
+    t.nameCut = (m.state[i] & NAME_CUT) !== 0
+    t.qtype = m.qtype[i]
+    t.qclass = m.qclass[i]
+    t.start = t.lastQuery = t.lastQueryAtServer = time
   }
 
   /** Another sighting of the transaction's last query. */
@@ -289,7 +268,7 @@ export class Matching {
     this.arrivals.addResponse(m, i, time)
     this.oneWay.addAnswer(m.from[i])
     const vantage = m.vantage[i] * 4 + m.direction[i]
-    const t = this.find(m.to[i], m.toPort[i], m, i, m.from[i], vantage)
+    const t = belongsTo(this.table, m.to[i], m.toPort[i], m, i, m.from[i], vantage)
     if (t === null) {
       if (this.mergeUntranslated(m, i, time, vantage)) return
       if (this.oneWay.mayHoldResponsesAlone(m, i)) {
@@ -346,23 +325,14 @@ export class Matching {
   /** A response of which no query was captured, from a server of which none was so far: one-way.ts decides what it is. */
   private beginWithResponse(m: Messages, i: number, time: Time, vantage: number): void {
     const t = this.transactions.take(vantage, m.file[i], m.frame[i])
-    t.number = ++this.made
     t.client = t.seen = m.to[i]
     t.clientPort = t.seenPort = m.toPort[i]
     t.asked = t.server = m.from[i]
     t.serverPort = m.fromPort[i]
     t.clientTtl = t.serverTtl = 0
-    t.transport = m.transport[i]
-    t.dnsId = idOf(m, i, m.toPort[i])
-    t.qname = m.qname[i]
-    t.nameCut = (m.state[i] & NAME_CUT) !== 0
-    t.qtype = m.qtype[i]
-    t.qclass = m.qclass[i]
+    this.takeQuestion(t, m, i, time)
     t.queryFlags = m.flags[i] & RD
     t.edns = t.ipId = t.querySize = NONE
-    t.sinceSyn = Number.NaN
-    t.direction = 0
-    t.start = t.lastQuery = t.lastQueryAtServer = time
     t.beginWithResponse(vantage)
     t.delivered = true
     this.table.add(t)
@@ -426,35 +396,6 @@ export class Matching {
     }
   }
 
-  /** The transaction that a response (or an error about a query) belongs to: open ones first, then the latest, which the table has first. */
-  private find(
-    client: number,
-    port: number,
-    m: Messages,
-    i: number,
-    server: number,
-    vantage: number,
-  ): Transaction | null {
-    let best: Transaction | null = null
-    let bestRank = -1
-    const { found } = this.table
-    const n = this.table.find(client, port, idOf(m, i, port))
-    for (let k = 0; k < n; k++) {
-      const t = found[k]
-      if (!fits(t, m, i, server)) continue
-      // Without ids, answers belong to the questions in turn.
-      if (m.dnsId[i] === NONE && best?.state === OPEN && t.state === OPEN) continue
-      // A copy of a response that is already there goes where it has not been seen, before it answers another query.
-      const copy = t.state === ANSWERED && t.rcode === m.rcode[i] && !t.responseSeenAt(vantage)
-      const rank = (server === t.asked || t.asked === t.server ? 4 : 0) + (t.state === OPEN ? 2 : copy ? 1 : 0)
-      if (rank > bestRank) {
-        best = t
-        bestRank = rank
-      }
-    }
-    return best
-  }
-
   private addError(m: Messages, i: number, time: Time): void {
     if (m.kind[i] === TCP_RESET) this.reset(m, i, time)
     else if (m.kind[i] === TCP_SILENT) this.unopened.addSilent(m, i, time)
@@ -465,7 +406,7 @@ export class Matching {
     const vantage = m.vantage[i] * 4 + m.direction[i]
     // An ICMP error may quote too little; without any id it is Hubble's word, and that has the question.
     const named = m.dnsId[i] !== NONE || m.qname[i] !== NONE
-    const t = named ? this.find(m.from[i], m.fromPort[i], m, i, m.to[i], vantage) : null
+    const t = named ? belongsTo(this.table, m.from[i], m.fromPort[i], m, i, m.to[i], vantage) : null
     if (t === null) this.counts.errorsAlone++
     else if (t.state === OPEN) {
       t.state = UNREACHED
@@ -506,10 +447,3 @@ export class Matching {
     this.table.closed(t)
   }
 }
-
-// -- How a query fits ---------------------------------------------------------------------------------------------------------
-
-const NO_MATCH = 0
-const RETRANSMISSION = 1
-const SIGHTING_OTHER_SERVER = 2
-const SIGHTING = 4

@@ -10,6 +10,7 @@ import { ForwardedAnswers } from './forwarded-answers.ts'
 import { Forwarding } from './forwarding.ts'
 import { Grouping } from './grouping.ts'
 import { habitsOf } from './habits.ts'
+import { inwardOf } from './inward.ts'
 import { type Lookup, transactionsOf } from './lookup.ts'
 import { lossesOf } from './losses.ts'
 import { Matching } from './matching.ts'
@@ -29,10 +30,10 @@ import { networkOf, ownTimeOf } from './spent.ts'
 import { Steps } from './steps.ts'
 import { type Inward, Sums } from './sums.ts'
 import { Timers } from './timers.ts'
-import { OPEN, RESPONSE_LOST, type Transaction, UNANSWERED, UNSEEN } from './transaction.ts'
+import { isFirst, OPEN, RESPONSE_LOST, type Transaction, UNANSWERED, UNSEEN } from './transaction.ts'
 import { Transactions } from './transactions.ts'
 import { Walks } from './walks.ts'
-import { isWasted, judge, type LookupWasteSums, sumCandidates, sumWaste } from './waste.ts'
+import { judge, type LookupWasteSums, sumCandidates, sumWaste } from './waste.ts'
 
 /** Transactions that are held back before the first is decided upon, so that there is something to learn from, and at most, ... */
 const FIRST_BATCH = 16_000
@@ -128,7 +129,7 @@ export class Trace {
   /** Hops that no lookup caused, waiting for their response. */
   private alone: Transaction[] = []
   private readonly autopath: Autopath
-  private readonly serving: Serving
+  readonly serving: Serving
   private readonly sharing: Sharing
   private readonly forwardedAnswers: ForwardedAnswers
 
@@ -335,10 +336,10 @@ export class Trace {
   private tell(lookup: Lookup): void {
     const parts = sumCandidates(lookup)
     const waste = sumWaste(lookup, parts)
-    const inward = this.inward(lookup)
+    const inward = inwardOf(lookup, this.endpoints, this.serving)
     this.sums.addLookup(lookup, waste, inward)
     // What another configuration would make of it nobody can tell.
-    if (lookup.partial || lookup.outcome === 'not-captured') {
+    if (lookup.partial) {
       this.walks.partial++
       this.walks.learn(lookup, parts)
     } else this.walks.addLookup(lookup, parts, inward)
@@ -368,31 +369,6 @@ export class Trace {
     if (t.effects) for (const effect of t.effects) if (isFirst(t, effect)) this.release(effect)
     t.isTold = true
     this.transactions.release(t)
-  }
-
-  /** How far in the waste of a lookup went; null where a part of its path was not captured. */
-  inward(lookup: Lookup): Inward {
-    const inward: Inward = { reachedCoredns: 0, leftCluster: 0 }
-    for (const t of transactionsOf(lookup)) this.addInward(inward, t, isWasted(t), 0)
-    return inward
-  }
-
-  private addInward(inward: Inward, t: Transaction, wasted: boolean, depth: number): void {
-    const { role } = this.endpoints.serverRole(t.server)
-    if (role === 'coredns') {
-      if (wasted && inward.reachedCoredns !== null) inward.reachedCoredns++
-      // What CoreDNS answers with authority goes no further.
-      if (!this.serving.isVisible(t.server) && this.serving.of(t) !== 'authoritative') inward.leftCluster = null
-    } else if (role === 'upstream') {
-      if (wasted && inward.leftCluster !== null) inward.leftCluster++
-    } else if (
-      role === 'unknown' ||
-      ((role === 'node-local-cache' || role === 'host-resolver') && !this.serving.isVisible(t.server))
-    ) {
-      inward.reachedCoredns = inward.leftCluster = null
-    }
-    if (depth < 8 && t.effects)
-      for (const effect of t.effects) if (isFirst(t, effect)) this.addInward(inward, effect, wasted, depth + 1)
   }
 
   // -- Hops ------------------------------------------------------------------------------------------------------------------------
@@ -461,6 +437,3 @@ const isForOthers = (t: Transaction): boolean => t.isForOthers
 
 /** When all that it made its server ask has begun. */
 const causesNoMore = (t: Transaction): Time => (Number.isNaN(t.end) ? t.lastQuery + MOST_TRIES : t.end + AFTER_ANSWER)
-
-/** A query that several waited for counts once, with the first of them. */
-const isFirst = (cause: Transaction, effect: Transaction): boolean => effect.causes?.[0] === cause

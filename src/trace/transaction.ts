@@ -322,6 +322,9 @@ export class Transaction extends Small {
   }
 }
 
+/** A query that several waited for counts once, with the first of them. */
+export const isFirst = (cause: Transaction, effect: Transaction): boolean => effect.causes?.[0] === cause
+
 /** No response was seen so far. */
 export const hasNoAnswer = ({ state }: Transaction): boolean =>
   state === OPEN || state === UNANSWERED || state === UNSEEN

@@ -182,6 +182,8 @@ export class Walks {
   readonly untold = { lookups: 0, queries: 0 }
   /** Lookups of which something was not captured. */
   partial = 0
+  /** Lookups of which no answer to the last candidate was captured. */
+  unseen = 0
   /** Start of the first lookup and of the last. */
   first = Number.POSITIVE_INFINITY
   last = Number.NEGATIVE_INFINITY
@@ -207,7 +209,9 @@ export class Walks {
   }
 
   /** Takes a lookup that is closed; its outcomes and suffixes are known. `parts`: the sums of its candidates. */
-  addLookup(lookup: Lookup, parts: readonly LookupWasteSums[], inward: Inward): void {
+  addLookup(closed: Lookup, parts: readonly LookupWasteSums[], inward: Inward): void {
+    const lookup = closed.outcome === 'not-captured' ? asFound(closed) : closed
+    if (lookup !== closed) this.unseen++
     if (lookup.start < this.first) this.first = lookup.start
     if (lookup.start > this.last) this.last = lookup.start
     let types = 0
@@ -314,6 +318,15 @@ function isSameForm(a: Form, b: Form): boolean {
     if (a.suffixes[i] !== b.suffixes[i] || a.outcomes[i] !== b.outcomes[i]) return false
   return true
 }
+
+/** Nothing was asked after its last candidate: that counts as found, and those before it as denied. */
+const asFound = (lookup: Lookup): Lookup => ({
+  ...lookup,
+  outcomes: lookup.outcomes.map((outcome, i, { length }) =>
+    outcome !== 'not-captured' ? outcome : i === length - 1 ? 'answered' : 'nxdomain',
+  ),
+  outcome: 'answered',
+})
 
 const typeBit = (qtype: number): number => (qtype === A ? ASKED_A : qtype === AAAA ? ASKED_AAAA : ASKED_OTHER)
 

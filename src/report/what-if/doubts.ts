@@ -61,7 +61,11 @@ export function doubtsOf(
   if (change.ndots !== null || change.autopath)
     say(doubted('list', replayed), n => `${n} by clients whose search list did not show: left as they are.`)
   say(doubted('name'), n => `${n} of more different names than are kept: counted by their form.`)
-  const { untold, partial } = seen.walks
+  const { untold, partial, unseen } = seen.walks
+  if (unseen > 0)
+    sentences.push(
+      `no answer to ${plural(unseen, 'lookup')} was captured: taken as found, as nothing was asked after it.`,
+    )
   if (partial > 0)
     sentences.push(`${plural(partial, 'lookup')} of which a part went to a server that was not captured: left out.`)
   if (untold.lookups > 0) sentences.push(`${plural(untold.lookups, 'lookup')} beyond all bounds: left out.`)
