@@ -8,7 +8,7 @@ import type { Candidate, Lookup } from './lookup.ts'
 import type { SearchKnowledge } from './search-knowledge.ts'
 import { baseSettled, firstBase, LATER, NEXT, orderOf, UNKNOWN_ORDER, WRONG_ORDER } from './step-order.ts'
 import { type Steps, splitAt } from './steps.ts'
-import { dots, endsWithSuffix } from './suffix.ts'
+import { behind, dots, endsWithSuffix } from './suffix.ts'
 import { ANSWERED, type Transaction, UNREACHED, UNSEEN } from './transaction.ts'
 
 /** Legs that are sent at once lie closer than this (L1). */
@@ -110,6 +110,12 @@ function fitSameName(lookup: Lookup, candidate: Candidate, t: Transaction, knowl
     // The other leg after its partner's timer: glibc asks one after the other once it has lost one.
     const silent = latestSilent(all, t.start)
     if (silent && samePort && isTimer(t.start - lastQueryBefore(silent, t.start))) return joins(candidate, 6, parallel)
+    // Its first query was lost on its way here, and the client's timer sends it again.
+    if (isTimer(parallel) && isUnfinished(lookup, knowledge)) {
+      if (samePort) return joins(candidate, 6, parallel)
+      if (isWholeSeconds(parallel) && hasPortPerLeg(lookup) && sameProfile(all[0], t))
+        return joins(candidate, 5, parallel)
+    }
     return fitsNot()
   }
   // The same question again.
@@ -144,6 +150,7 @@ function fitSameName(lookup: Lookup, candidate: Candidate, t: Transaction, knowl
   }
   if (isTruncated(twin) && t.transport === TCP && isFallback(twin, t)) return joins(candidate, 10, gap)
   if (sameTuple && gap < TIMER_MAX) return joins(candidate, 9, gap)
+  if (isUnreceived(lookup, candidate, twin, t, knowledge)) return joins(candidate, 7, gap)
   // The partner of a leg that has just been asked again, on its socket.
   if (hasOtherTypeAtPort(all, t, t.start - LEG_GAP)) return joins(candidate, 9, gap)
   if (isError(twin) && gap <= STEP_GAP && sameProfile(twin, t))
@@ -183,6 +190,34 @@ function isDue({ candidates }: Lookup, candidate: Candidate, t: Transaction, { l
   if (before !== null && before.length > 1 && before[0].qtype === first.qtype && before[1].start >= before[0].end)
     return true
   return first.rcode === NXDOMAIN && list.some(suffix => endsWithSuffix(candidate.name, suffix))
+}
+
+/**
+ * The answer was lost between where it was captured and the client: the same question after a timer, with its id; or, of who gives each query
+ * an id and a socket (Go), after whole seconds, instead of the next candidate.
+ */
+function isUnreceived(
+  lookup: Lookup,
+  { transactions }: Candidate,
+  twin: Transaction,
+  t: Transaction,
+  knowledge: SearchKnowledge,
+): boolean {
+  const silence = t.start - twin.lastQuery
+  if (!isTimer(silence) || twin.end - twin.lastQuery >= silence || !sameProfile(twin, t)) return false
+  if (t.dnsId === twin.dnsId) return true
+  return isWholeSeconds(silence) && !hasOtherTypeAtPort(transactions, twin) && isUnfinished(lookup, knowledge)
+}
+
+/** True where a known list has more for it: its client has not gone on, and has had no answer that would end its search. */
+export function isUnfinished({ candidates, settledBase }: Lookup, { list, position }: SearchKnowledge): boolean {
+  if (list.length === 0) return false
+  const last = candidates[candidates.length - 1]
+  if (isPositive(last)) return false
+  if (candidates.length === 1) return endsWithSuffix(last.name, list[0])
+  const at = position.get(behind(last.name, settledBase))
+  // Where the name as it is came first, the list's last domain is the end.
+  return at !== undefined && at < list.length && (at < list.length - 1 || candidates[0].name.length > settledBase)
 }
 
 /** Another name: the next candidate of the walk. */
@@ -231,6 +266,15 @@ function fitNext(
     if (gap <= STEP_GAP) return follows(order === NEXT ? 5 : order === LATER ? 3 : 2, gap)
     // A late step is believed where the new name cannot begin a walk of its own.
     if (order === NEXT && gap <= LATE_STEP_GAP && to !== '' && knowledge.position.get(to) !== 0) return follows(1, gap)
+    // It had no answer to the one before (that was lost on its way), and goes on when its timer fires with what no walk begins with.
+    const silence = t.start - lastQueryOf(candidate)
+    if (
+      isTimer(silence) &&
+      isWholeSeconds(silence) &&
+      order !== UNKNOWN_ORDER &&
+      beginsNoWalk(to, step.nameText, knowledge)
+    )
+      return follows(1, silence)
     // Where its query was not captured it may have begun at once.
     if (order === NEXT && t.withoutQuery && gap <= LATE_ANSWER) return follows(1, gap)
     return fitsNot()
@@ -246,6 +290,12 @@ function fitNext(
   return isTimer(silence) && isWholeSeconds(silence) && !awaitsRetry(candidate)
     ? follows(order === NEXT ? 4 : 3, silence)
     : fitsNot()
+}
+
+/** True for a name behind a domain from the middle of the list, or the name as it is where it has too few dots to be asked first. */
+function beginsNoWalk(to: string, name: string, { position, ndotsMin, list }: SearchKnowledge): boolean {
+  if (to !== '') return position.get(to) !== 0
+  return list.length > 0 && ndotsMin !== null && dots(name) < ndotsMin
 }
 
 // -- Small questions about transactions ----------------------------------------------------------------------------------------------
@@ -273,6 +323,13 @@ function sharesSocket({ candidates }: Lookup): boolean {
   const [last] = candidates[candidates.length - 1].transactions
   const [before] = candidates[candidates.length - 2].transactions
   return last.clientPort === before.clientPort && last.transport === before.transport
+}
+
+/** The legs of its candidate before left from two ports (Go). */
+function hasPortPerLeg({ candidates }: Lookup): boolean {
+  if (candidates.length < 2) return false
+  const legs = candidates[candidates.length - 2].transactions
+  return legs.length > 1 && legs[0].qtype !== legs[1].qtype && legs[0].clientPort !== legs[1].clientPort
 }
 
 /** Some transaction left from the same port under another id. */
@@ -336,6 +393,13 @@ function lastSeen({ transactions }: Candidate, time: Time): Time {
 function latestSilent(all: Transaction[], time: Time): Transaction | null {
   for (let i = all.length - 1; i >= 0; i--) if (!endedBy(all[i], time)) return all[i]
   return null
+}
+
+/** When any of it was last sent. */
+function lastQueryOf({ transactions }: Candidate): Time {
+  let last = Number.NEGATIVE_INFINITY
+  for (const { lastQuery } of transactions) if (lastQuery > last) last = lastQuery
+  return last
 }
 
 /** When what had not ended by then was last sent. */

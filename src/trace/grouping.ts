@@ -4,7 +4,7 @@
  */
 import type { AddressId, Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
-import { fit, fitOf, isError, isPositive, NOTHING_FITS } from './fitting.ts'
+import { fit, fitOf, isError, isPositive, isUnfinished, NOTHING_FITS } from './fitting.ts'
 import { addTransaction, type Candidate, type Lookup, newCandidate, newLookup } from './lookup.ts'
 import type { Profiles } from './profiles.ts'
 import type { SearchLists } from './searchlist.ts'
@@ -19,8 +19,8 @@ const CLOSE_ANSWERED: Time = 1.6e9
 /** ... or its unanswered queries older than this. */
 const CLOSE_SILENT: Time = 9e9
 
-/** Where no answer was captured they may come again, as they do after silence. */
-const CLOSE_UNSEEN: Time = 5.6e9
+/** Where no answer was captured, or the client seems not to have got it, its queries may come again, as they do after silence. */
+const CLOSE_UNFINISHED: Time = 5.6e9
 
 /** A lookup whose latest query is no older may still go on. */
 const UNDER_WAY: Time = 50e6
@@ -214,7 +214,7 @@ export class Grouping {
       let kept = 0
       let openUntil = Number.POSITIVE_INFINITY
       for (const lookup of lookups) {
-        const at = closesAt(lookup)
+        const at = this.closesAt(lookup)
         if (all || now > at) this.closed(lookup)
         else {
           lookups[kept++] = lookup
@@ -228,6 +228,32 @@ export class Grouping {
       if (kept === 0) this.remove(bucket)
       else this.enter(bucket, openUntil)
     }
+  }
+
+  /** The time after which nothing more can join a lookup. */
+  private closesAt(lookup: Lookup): Time {
+    if (!Number.isNaN(lookup.closesAt)) return lookup.closesAt
+    const candidate = lookup.candidates[lookup.candidates.length - 1]
+    const after = this.closesAfter(lookup, candidate)
+    let at = 0
+    let settled = true
+    for (const t of candidate.transactions) {
+      if (Number.isNaN(t.end)) settled = false
+      const end = Number.isNaN(t.end)
+        ? t.lastQuery + CLOSE_SILENT
+        : t.end + (t.state === UNSEEN ? CLOSE_UNFINISHED : after)
+      if (end > at) at = end
+    }
+    if (settled) lookup.closesAt = at
+    return at
+  }
+
+  /** How long after an answer to its last candidate. */
+  private closesAfter(lookup: Lookup, candidate: Candidate): Time {
+    if (candidate.transactions.some(isError)) return CLOSE_ANSWERED
+    if (isPositive(candidate) || (lookup.candidates.length > 1 && isBare(lookup, candidate))) return CLOSE_FINAL
+    const [{ client, asked }] = candidate.transactions
+    return isUnfinished(lookup, this.searchLists.of(client, asked)) ? CLOSE_UNFINISHED : CLOSE_ANSWERED
   }
 
   /** To be looked at again after that time. */
@@ -250,23 +276,6 @@ export class Grouping {
 function chainOf(client: AddressId, head: number): number {
   const hash = Math.imul(client, 0x9e37_79b1) ^ Math.imul(head, 0x85eb_ca6b)
   return (hash ^ (hash >>> 15)) & (CHAINS - 1)
-}
-
-/** The time after which nothing more can join a lookup. */
-function closesAt(lookup: Lookup): Time {
-  if (!Number.isNaN(lookup.closesAt)) return lookup.closesAt
-  const candidate = lookup.candidates[lookup.candidates.length - 1]
-  const final = isPositive(candidate) || (lookup.candidates.length > 1 && isBare(lookup, candidate))
-  const after = final && !candidate.transactions.some(isError) ? CLOSE_FINAL : CLOSE_ANSWERED
-  let at = 0
-  let settled = true
-  for (const t of candidate.transactions) {
-    if (Number.isNaN(t.end)) settled = false
-    const end = Number.isNaN(t.end) ? t.lastQuery + CLOSE_SILENT : t.end + (t.state === UNSEEN ? CLOSE_UNSEEN : after)
-    if (end > at) at = end
-  }
-  if (settled) lookup.closesAt = at
-  return at
 }
 
 /** A walk that came to the name as it is has no further candidate. */
