@@ -17,12 +17,18 @@ export const partialRemarks = (trace: Trace, context: RecordContext): Remark[] =
 function tornRemarks({ portions, sums }: Trace, { tables }: RecordContext): Remark[] {
   const { torn } = portions
   if (torn.length === 0) return []
-  const [one] = torn
+  const walks = torn.reduce((n, { walks }) => n + walks, 0)
+  const holes = torn.reduce((n, { torn }) => n + torn, 0)
   const where = torn.map(({ server }) => tables.addresses.text(server)).join(', ')
+  const clients = new Set(torn.flatMap(({ clients }) => clients))
+  const all = torn.every(({ clients, of }) => clients.length === of)
+  const named = [...clients].slice(0, MOST_NAMED).map(client => tables.addresses.text(client))
+  const more = clients.size > MOST_NAMED ? ` and ${count(clients.size - MOST_NAMED)} more` : ''
+  const who = all ? `the clients of ${where} send` : `some clients of ${where} send (${named.join(', ')}${more})`
   return [
     {
       grade: sums.partial > MANY * sums.lookups ? 'poor' : 'fair',
-      text: `Only a portion of the queries was captured that the clients of ${where} send: ${share(one.torn, one.walks)} of the walks there miss candidates, which went to another server of the same service (one of several CoreDNS pods). ${plural(sums.partial, 'lookup')} of ${count(sums.lookups)} are partial: they are answered, or their outcome is not known, waits and findings leave them out, and there were more queries and waste than is shown. Capture at the clients' nodes, or at all servers and read the captures together.`,
+      text: `Only a portion of the queries was captured that ${who}: ${share(holes, walks)} of their walks there miss candidates, which went to another server of the same service (one of several CoreDNS pods). ${plural(sums.partial, 'lookup')} of ${count(sums.lookups)} are partial: they are answered, or their outcome is not known, waits and findings leave them out, and there were more queries and waste than is shown. Capture at the clients' nodes, or at all servers and read the captures together.`,
     },
   ]
 }

@@ -32,6 +32,7 @@ const TIMER_MAX: Time = 8.5e9
 const SECOND: Time = 1e9
 const TIMER_EARLY: Time = 20e6
 const TIMER_LATE: Time = 250e6
+const TIMER_PUNCTUAL: Time = 20e6
 /** Copies to several servers leave within this (musl). */
 const FAN_OUT_GAP: Time = 5e6
 /** Queries for one candidate: five attempts at three servers for two families are 30. */
@@ -113,8 +114,7 @@ function fitSameName(lookup: Lookup, candidate: Candidate, t: Transaction, knowl
     // Its first query was lost on its way here, and the client's timer sends it again.
     if (isTimer(parallel) && isUnfinished(lookup, knowledge)) {
       if (samePort) return joins(candidate, 6, parallel)
-      if (isWholeSeconds(parallel) && hasPortPerLeg(lookup) && sameProfile(all[0], t))
-        return joins(candidate, 5, parallel)
+      if (isPunctual(parallel) && hasPortPerLeg(lookup) && sameProfile(all[0], t)) return joins(candidate, 5, parallel)
     }
     return fitsNot()
   }
@@ -206,7 +206,7 @@ function isUnreceived(
   const silence = t.start - twin.lastQuery
   if (!isTimer(silence) || twin.end - twin.lastQuery >= silence || !sameProfile(twin, t)) return false
   if (t.dnsId === twin.dnsId) return true
-  return isWholeSeconds(silence) && !hasOtherTypeAtPort(transactions, twin) && isUnfinished(lookup, knowledge)
+  return isPunctual(silence) && !hasOtherTypeAtPort(transactions, twin) && isUnfinished(lookup, knowledge)
 }
 
 /** True where a known list has more for it: its client has not gone on, and has had no answer that would end its search. */
@@ -270,7 +270,7 @@ function fitNext(
     const silence = t.start - lastQueryOf(candidate)
     if (
       isTimer(silence) &&
-      isWholeSeconds(silence) &&
+      isPunctual(silence) &&
       order !== UNKNOWN_ORDER &&
       beginsNoWalk(to, step.nameText, knowledge)
     )
@@ -440,6 +440,10 @@ const isTimer = (silence: Time): boolean => silence >= TIMER_MIN && silence <= T
 
 const isWholeSeconds = (silence: Time): boolean =>
   silence >= SECOND - TIMER_EARLY && (silence + TIMER_EARLY) % SECOND <= TIMER_EARLY + TIMER_LATE
+
+/** The same of who was answered, as the capture shows: programs that ask again do so at any time. */
+const isPunctual = (silence: Time): boolean =>
+  silence >= SECOND - TIMER_EARLY && (silence + TIMER_EARLY) % SECOND <= TIMER_EARLY + TIMER_PUNCTUAL
 
 export const isError = (t: Transaction): boolean =>
   t.state === UNREACHED || (t.state === ANSWERED && t.rcode !== NOERROR && t.rcode !== NXDOMAIN)

@@ -2,6 +2,9 @@
  * Servers that get a portion of their clients' queries, where the others were not captured: one CoreDNS pod of several, over which a
  * service's address spreads what a pod asks, by its source port. Walks have holes there: candidates that this resolver cannot have left
  * out, or one family of some. What is missing is not known, so such a lookup says only what its queries and answers prove.
+ *
+ * Each client is judged by its own walks: one on the capturing node shows all that it asks, others what reaches this server; and one whose
+ * walks all miss the same has a search list that looks like that.
  */
 import { A, AAAA, NOERROR, NXDOMAIN } from '../codes.ts'
 import { type AddressId, NONE, type Time } from '../model.ts'
@@ -16,6 +19,20 @@ import { ANSWERED, type Transaction } from './transaction.ts'
  * miss any: losses on the way to the capture, and programs that end, take the first or the last ones.
  */
 const ENOUGH_WALKS = 10
+/** A client that showed so many is judged by itself, where so many of them, at least, have such a hole. */
+const ENOUGH_OF_CLIENT = 4
+const ENOUGH_BETWEEN = 2
+/** Where most clients of a server are torn, one is whole that showed so many walks, of which no more have holes than what is lost anywhere. */
+const SURELY_WHOLE = 8
+const ENOUGH_ACROSS = 2
+const FEW_SHARE = 0.02
+/** It is judged anew whether most are when there are so many more walks. */
+const JUDGE_ANEW = 1.05
+/** Clients that are kept apart, of all servers; what walks are like, of one. */
+const MOST_CLIENTS = 20_000
+const MOST_SHAPES = 16
+/** Of torn walks, so many that look alike are no accident. */
+const ALIKE_SHARE = 0.8
 const BETWEEN_SHARE = 0.05
 const TORN_SHARE = 0.5
 /** Of the candidates at a server, so many that were asked for both families make one family alone a hole. */
@@ -23,24 +40,43 @@ const BOTH_SHARE = 0.5
 /** A walk that had no more time to go on. */
 const TIME_TO_GO_ON: Time = 2e9
 
-/** What one server showed. */
-interface Portion {
-  /** Walks of which it is plain how they must go; those with holes; of these, those with a hole between two candidates. */
+/** Walks of which it is plain how they must go; those with holes; of these, those with a hole between two candidates. */
+interface WalkCounts {
   walks: number
   torn: number
   between: number
+}
+
+interface ClientPortion extends WalkCounts {
+  client: AddressId
+  /** Lookups of which this server and another one got a part: where that shows, the client's end was captured. */
+  across: number
+  /** How often its torn walks had which places, as one number; null while none was. */
+  shapes: Map<number, number> | null
+}
+
+/** What one server showed. */
+interface Portion extends WalkCounts {
   /** Candidates that were asked for addresses, and those for both families. */
   candidates: number
   both: number
+  clients: Map<AddressId, ClientPortion>
+  /** Whether most of its clients are torn, and at how many walks that was found. */
+  mostAre: boolean
+  judgedAt: number
 }
 
 export class Portions {
   private readonly servers = new Map<AddressId, Portion>()
+  private clients = 0
 
   /** Looks at a lookup that is closed and named; `now`: how far the capture has come. */
   observe(lookup: Lookup, resolver: Resolver, knowledge: SearchKnowledge, now: Time): void {
     const server = serverOf(lookup)
-    if (server === NONE) return
+    if (server === NONE) {
+      this.noteAcross(lookup)
+      return
+    }
     const portion = this.of(server)
     let one = 0
     let both = 0
@@ -58,23 +94,33 @@ export class Portions {
     // One candidate alone may be a full name, unless it is denied: then another must follow.
     const isDenied = lookup.outcomes[places.length - 1] === 'nxdomain'
     if (places.length === 1 && (lookup.suffixes[0] === null || !isDenied)) return
-    portion.walks++
     const hasEnd = !isDenied || isAtEnd(places, knowledge) || now - lookup.latest < TIME_TO_GO_ON
-    if (!isInOrder(places, knowledge) || !hasEnd || (one > 0 && both > 0)) portion.torn++
-    if (hasGap(places, knowledge)) portion.between++
+    const isTorn = !isInOrder(places, knowledge) || !hasEnd || (one > 0 && both > 0)
+    const isBetween = hasGap(places, knowledge)
+    const own = this.ofClient(portion, lookup.client)
+    for (const counts of own === null ? [portion] : [portion, own]) {
+      counts.walks++
+      if (isTorn) counts.torn++
+      if (isBetween) counts.between++
+    }
+    if (own !== null && (isTorn || isBetween)) noteShape(own, places)
   }
 
   /** True if what a client asks elsewhere may be missing of what it asked this server. */
-  isTorn(server: AddressId): boolean {
-    const portion = this.servers.get(server)
-    if (portion === undefined || portion.walks < ENOUGH_WALKS) return false
-    return portion.between >= BETWEEN_SHARE * portion.walks || portion.torn >= TORN_SHARE * portion.walks
+  private isTorn(portion: Portion, client: AddressId): boolean {
+    const own = portion.clients.get(client)
+    if (own !== undefined && own.walks >= ENOUGH_OF_CLIENT && isClientTorn(own)) return true
+    if (own !== undefined && own.across >= ENOUGH_ACROSS) return false
+    return (
+      areMostTorn(portion) && !(own !== undefined && own.walks >= SURELY_WHOLE && own.torn <= FEW_SHARE * own.walks)
+    )
   }
 
-  /** True if all of the lookup went to one server that gets a portion only. */
+  /** True if all of the lookup went to one server that gets a portion only of what its client asks. */
   mayBeTorn(lookup: Lookup): boolean {
     const server = serverOf(lookup)
-    return server !== NONE && this.isTorn(server)
+    const portion = server === NONE ? undefined : this.servers.get(server)
+    return portion !== undefined && portion.torn > 0 && this.isTorn(portion, lookup.client)
   }
 
   /** True if something of the lookup is missing, or nobody can tell that it is not. It may be torn. */
@@ -102,21 +148,95 @@ export class Portions {
     return !(last === 'answered' || isAtEnd(places, knowledge) || (last === 'nodata' && resolver.stopsAtNodata))
   }
 
-  /** Every server that gets a portion only, with the walks of which it is plain how they must go. */
-  get torn(): { server: AddressId; walks: number; torn: number }[] {
-    return [...this.servers]
-      .filter(([server]) => this.isTorn(server))
-      .map(([server, { walks, torn }]) => ({ server, walks, torn }))
+  /** Every server that gets a portion only of what some of its clients ask: these, all, and the walks of these of which it is plain how they must go. */
+  get torn(): Torn[] {
+    return [...this.servers].flatMap(([server, portion]) => {
+      const torn = [...portion.clients.values()].filter(({ client }) => this.isTorn(portion, client))
+      if (torn.length === 0) return []
+      const walks = torn.reduce((n, { walks }) => n + walks, 0)
+      const holes = torn.reduce((n, { torn }) => n + torn, 0)
+      return [{ server, clients: torn.map(({ client }) => client), of: portion.clients.size, walks, torn: holes }]
+    })
+  }
+
+  private noteAcross(lookup: Lookup): void {
+    const all = transactionsOf(lookup)
+    const [{ server }] = all
+    const other = all.find(t => t.server !== server) as Transaction
+    for (const one of [server, other.server]) {
+      const own = this.ofClient(this.of(one), lookup.client)
+      if (own !== null) own.across++
+    }
+  }
+
+  private ofClient(portion: Portion, client: AddressId): ClientPortion | null {
+    const known = portion.clients.get(client)
+    if (known !== undefined || this.clients >= MOST_CLIENTS) return known ?? null
+    this.clients++
+    const own = { client, across: 0, walks: 0, torn: 0, between: 0, shapes: null }
+    portion.clients.set(client, own)
+    return own
   }
 
   private of(server: AddressId): Portion {
     let portion = this.servers.get(server)
     if (!portion) {
-      portion = { walks: 0, torn: 0, between: 0, candidates: 0, both: 0 }
+      portion = {
+        walks: 0,
+        torn: 0,
+        between: 0,
+        candidates: 0,
+        both: 0,
+        clients: new Map(),
+        mostAre: false,
+        judgedAt: 0,
+      }
       this.servers.set(server, portion)
     }
     return portion
   }
+}
+
+export interface Torn {
+  server: AddressId
+  clients: AddressId[]
+  /** Of so many clients. */
+  of: number
+  walks: number
+  torn: number
+}
+
+const hasHoles = ({ walks, torn, between }: WalkCounts): boolean =>
+  between >= BETWEEN_SHARE * walks || torn >= TORN_SHARE * walks
+
+function areMostTorn(portion: Portion): boolean {
+  if (portion.walks < portion.judgedAt * JUDGE_ANEW) return portion.mostAre
+  portion.judgedAt = portion.walks
+  let judged = 0
+  let torn = 0
+  for (const own of portion.clients.values()) {
+    if (own.walks < ENOUGH_OF_CLIENT) continue
+    judged++
+    if (isClientTorn(own)) torn++
+  }
+  portion.mostAre = judged > 0 ? torn * 2 > judged : portion.walks >= ENOUGH_WALKS && hasHoles(portion)
+  return portion.mostAre
+}
+
+/** Its walks have holes, now here, now there. */
+function isClientTorn(own: ClientPortion): boolean {
+  if (own.between < ENOUGH_BETWEEN ? own.torn < TORN_SHARE * own.walks : !hasHoles(own)) return false
+  const shapes = [...(own.shapes?.values() ?? [])]
+  const all = shapes.reduce((n, times) => n + times, 0)
+  return shapes.length > 0 && (all < ENOUGH_OF_CLIENT || Math.max(...shapes) < ALIKE_SHARE * all)
+}
+
+function noteShape(own: ClientPortion, places: readonly number[]): void {
+  own.shapes ??= new Map()
+  let shape = 0
+  for (const place of places) shape = shape * 32 + place + 1
+  const times = own.shapes.get(shape)
+  if (times !== undefined || own.shapes.size < MOST_SHAPES) own.shapes.set(shape, (times ?? 0) + 1)
 }
 
 /** The one server of all its transactions; NONE where there are several. */
