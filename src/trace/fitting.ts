@@ -2,14 +2,35 @@
  * How a transaction fits an open lookup: as a leg or a retry of its candidate, as its next candidate, or not at all. Rules L1 to L6 and
  * K1 to K9 of the grouping rules that ARCHITECTURE.md describes. The decision looks only at what had happened when the query was sent.
  */
-import { A, AAAA, NOERROR, NXDOMAIN, TC } from '../codes.ts'
-import { HAS_CNAME, type NameId, TCP, type Time } from '../model.ts'
+import { NXDOMAIN } from '../codes.ts'
+import { type NameId, TCP, type Time } from '../model.ts'
+import {
+  awaitsRetry,
+  endedBy,
+  hasOtherIdAtPort,
+  hasOtherTypeAtPort,
+  hasTcpSince,
+  isError,
+  isFamily,
+  isLarge,
+  isPositive,
+  isTruncated,
+  lastQueryBefore,
+  lastQueryOf,
+  lastSeen,
+  lastSilentQuery,
+  latest,
+  latestSilent,
+  SLACK,
+  sameProfile,
+  settledAt,
+} from './candidate.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import type { SearchKnowledge } from './search-knowledge.ts'
 import { baseSettled, firstBase, LATER, NEXT, orderOf, UNKNOWN_ORDER, WRONG_ORDER } from './step-order.ts'
 import { type Steps, splitAt } from './steps.ts'
 import { behind, dots, endsWithSuffix } from './suffix.ts'
-import { ANSWERED, type Transaction, UNREACHED, UNSEEN } from './transaction.ts'
+import { type Transaction, UNSEEN } from './transaction.ts'
 
 /** Legs that are sent at once lie closer than this (L1). */
 const LEG_GAP: Time = 50e6
@@ -23,8 +44,6 @@ const STEP_GAP: Time = 50e6
 const LATE_STEP_GAP: Time = 1.5e9
 /** Who has no answer after this asks again. */
 const LATE_ANSWER: Time = 5e9
-/** Clock granularity: an answer may bear a later time than the query that it let loose. */
-const SLACK: Time = 0.1e6
 /** Timers of stub resolvers after silence: from timeout:1 less a tenth to 6 s (three servers), and c-ares' 8 s. */
 const TIMER_MIN: Time = 0.22e9
 const TIMER_MAX: Time = 8.5e9
@@ -39,8 +58,6 @@ const FAN_OUT_GAP: Time = 5e6
 const MOST_TRIES = 64
 /** c-ares sends its copy to a failed server in the same moment. */
 const PROBE_GAP: Time = 1e6
-/** glibc asks everything again when this many addresses do not fit its first buffer. */
-const BUFFER_ADDRESSES = 24
 
 interface Fit {
   /** 0: does not. */
@@ -173,7 +190,7 @@ function fitSameName(lookup: Lookup, candidate: Candidate, t: Transaction, knowl
   if (after <= STEP_GAP && after >= -SLACK) {
     if (all.some(isError)) return sameProfile(twin, t) ? joins(candidate, 6, after) : fitsNot()
     if (t.transport === TCP && hasFallback(all, t)) return joins(candidate, 8, after)
-    if (after < FAN_OUT_GAP && all.some(isLarge)) return joins(candidate, 5, after)
+    if (after < FAN_OUT_GAP && isLarge(candidate)) return joins(candidate, 5, after)
   }
   return fitsNot()
 }
@@ -205,8 +222,8 @@ function isUnreceived(
 ): boolean {
   const silence = t.start - twin.lastQuery
   if (!isTimer(silence) || twin.end - twin.lastQuery >= silence || !sameProfile(twin, t)) return false
-  if (t.dnsId === twin.dnsId) return true
-  return isPunctual(silence) && !hasOtherTypeAtPort(transactions, twin) && isUnfinished(lookup, knowledge)
+  if (!isUnfinished(lookup, knowledge)) return false
+  return t.dnsId === twin.dnsId || (isPunctual(silence) && !hasOtherTypeAtPort(transactions, twin))
 }
 
 /** True where a known list has more for it: its client has not gone on, and has had no answer that would end its search. */
@@ -298,9 +315,7 @@ function beginsNoWalk(to: string, name: string, { position, ndotsMin, list }: Se
   return list.length > 0 && ndotsMin !== null && dots(name) < ndotsMin
 }
 
-// -- Small questions about transactions ----------------------------------------------------------------------------------------------
-
-const isFamily = (qtype: number): boolean => qtype === A || qtype === AAAA
+// -- Small questions ----------------------------------------------------------------------------------------------
 
 const OTHER_KIND = 0
 /** Its last candidate was asked for the other family alone. */
@@ -332,29 +347,6 @@ function hasPortPerLeg({ candidates }: Lookup): boolean {
   return legs.length > 1 && legs[0].qtype !== legs[1].qtype && legs[0].clientPort !== legs[1].clientPort
 }
 
-/** Some transaction left from the same port under another id. */
-function hasOtherIdAtPort(all: Transaction[], t: Transaction): boolean {
-  for (const x of all) if (x.clientPort === t.clientPort && x.dnsId !== t.dnsId) return true
-  return false
-}
-
-/** The same stub resolver as far as one query shows: flags and OPT. Cookies come and go with the server (c-ares). */
-const sameProfile = (a: Transaction, b: Transaction): boolean =>
-  a.queryFlags === b.queryFlags && (a.edns < 0 ? -1 : a.edns & 0x1ffff) === (b.edns < 0 ? -1 : b.edns & 0x1ffff)
-
-const endedBy = (t: Transaction, time: Time): boolean => t.end <= time + SLACK
-
-function lastQueryBefore(t: Transaction, time: Time): Time {
-  let last = t.start
-  if (t.resent) for (const resent of t.resent) if (resent < time) last = resent
-  return last
-}
-
-/** The same query to another server (musl). */
-const isCopy = (x: Transaction, t: Transaction): boolean => x.dnsId === t.dnsId && x.clientPort === t.clientPort
-
-const isTruncated = (t: Transaction): boolean => t.state === ANSWERED && (t.responseFlags & TC) !== 0
-
 /** TCP after truncation: at once, up to the SYN where that was captured. A tool that is started again takes longer. */
 function isFallback(truncated: Transaction, t: Transaction): boolean {
   const begun = Number.isNaN(t.sinceSyn) ? t.start : t.start - t.sinceSyn
@@ -362,77 +354,14 @@ function isFallback(truncated: Transaction, t: Transaction): boolean {
   return begun - truncated.end <= (known ? SEQUENTIAL_GAP : STEP_GAP)
 }
 
-// The questions below are functions of their own, not arrow functions within their askers: where one is, V8 makes an object of all that it
-// may look at each time the asker is called, and these are called for every query.
-
 function candidateOf(lookup: Lookup, qname: NameId): Candidate | null {
   for (const candidate of lookup.candidates) if (candidate.qname === qname) return candidate
   return null
 }
 
-/** One leg was answered, and the other, asked beside it, not yet asked again: all do that before they go on. */
-function awaitsRetry({ transactions }: Candidate): boolean {
-  if (transactions.length !== 2) return false
-  const [first, second] = transactions
-  if (first.retransmissions > 0 || second.retransmissions > 0 || Number.isNaN(first.end) === Number.isNaN(second.end))
-    return false
-  return Number.isNaN(first.end) || second.start < first.end
-}
-
-/** When the latest answer of a candidate came, or its first query where none was seen; long ago where one was still to come. */
-function lastSeen({ transactions }: Candidate, time: Time): Time {
-  let last = transactions[0].start
-  for (const x of transactions) {
-    if (x.end > time + SLACK) return Number.NEGATIVE_INFINITY
-    if (x.end > last) last = x.end
-  }
-  return last
-}
-
-/** The latest that had not ended by then. */
-function latestSilent(all: Transaction[], time: Time): Transaction | null {
-  for (let i = all.length - 1; i >= 0; i--) if (!endedBy(all[i], time)) return all[i]
-  return null
-}
-
-/** When any of it was last sent. */
-function lastQueryOf({ transactions }: Candidate): Time {
-  let last = Number.NEGATIVE_INFINITY
-  for (const { lastQuery } of transactions) if (lastQuery > last) last = lastQuery
-  return last
-}
-
-/** When what had not ended by then was last sent. */
-function lastSilentQuery({ transactions }: Candidate, time: Time): Time {
-  let last = Number.NEGATIVE_INFINITY
-  for (const x of transactions) if (!endedBy(x, time)) last = Math.max(last, lastQueryBefore(x, time))
-  return last
-}
-
-/** Some transaction of another type left from the same port, since then. */
-function hasOtherTypeAtPort(all: Transaction[], t: Transaction, since: Time = Number.NEGATIVE_INFINITY): boolean {
-  for (const x of all) if (x.qtype !== t.qtype && x.clientPort === t.clientPort && x.start >= since) return true
-  return false
-}
-
-function hasTcpSince(all: Transaction[], since: Time): boolean {
-  for (const x of all) if (x.transport === TCP && x.start >= since) return true
-  return false
-}
-
 /** It asks over TCP what came back truncated. */
 function hasFallback(all: Transaction[], t: Transaction): boolean {
   for (const x of all) if (isTruncated(x) && isFallback(x, t)) return true
-  return false
-}
-
-const isLarge = (t: Transaction): boolean => t.addresses >= BUFFER_ADDRESSES || t.transport === TCP
-
-/** Another try of the same leg was answered by then, and not with an error, so that nobody waited for this one. */
-function isAnsweredElsewhere({ transactions }: Candidate, t: Transaction, time: Time): boolean {
-  for (const x of transactions)
-    if (x !== t && x.qtype === t.qtype && endedBy(x, time) && !isError(x) && (x.end >= t.start || isCopy(x, t)))
-      return true
   return false
 }
 
@@ -444,36 +373,3 @@ const isWholeSeconds = (silence: Time): boolean =>
 /** The same of who was answered, as the capture shows: programs that ask again do so at any time. */
 const isPunctual = (silence: Time): boolean =>
   silence >= SECOND - TIMER_EARLY && (silence + TIMER_EARLY) % SECOND <= TIMER_EARLY + TIMER_PUNCTUAL
-
-export const isError = (t: Transaction): boolean =>
-  t.state === UNREACHED || (t.state === ANSWERED && t.rcode !== NOERROR && t.rcode !== NXDOMAIN)
-
-function latest(transactions: Transaction[], qtype: number): Transaction | null {
-  for (let i = transactions.length - 1; i >= 0; i--) if (transactions[i].qtype === qtype) return transactions[i]
-  return null
-}
-
-/** When the last leg of a candidate was answered, as seen at `time`; NaN while one was still open. A copy elsewhere may stay open. */
-function settledAt(candidate: Candidate, time: Time): Time {
-  let at = Number.NaN
-  for (const t of candidate.transactions) {
-    if (endedBy(t, time)) {
-      if (Number.isNaN(at) || t.end > at) at = t.end
-      continue
-    }
-    if (!isAnsweredElsewhere(candidate, t, time)) return Number.NaN
-  }
-  return at
-}
-
-/** The walk ends at a candidate with addresses or other records, unless one leg says that the name does not exist (musl goes on). */
-export function isPositive(candidate: Candidate): boolean {
-  let positive = false
-  for (const t of candidate.transactions) {
-    if (t.state !== ANSWERED) continue
-    if (t.rcode === NXDOMAIN) return false
-    if (t.rcode === NOERROR && t.answerCount > 0 && !(t.addresses === 0 && t.content & HAS_CNAME && isFamily(t.qtype)))
-      positive = true
-  }
-  return positive
-}

@@ -4,7 +4,8 @@
  */
 import type { AddressId, Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
-import { fit, fitOf, isError, isPositive, isUnfinished, NOTHING_FITS } from './fitting.ts'
+import { isError, isPositive } from './candidate.ts'
+import { fit, fitOf, isUnfinished, NOTHING_FITS } from './fitting.ts'
 import { addTransaction, type Candidate, type Lookup, newCandidate, newLookup } from './lookup.ts'
 import type { Profiles } from './profiles.ts'
 import type { SearchLists } from './searchlist.ts'

@@ -78,8 +78,33 @@ const ANY_LEG: readonly Outcome[] = [
   'capture-ended',
   'unanswered',
 ]
-/** ... but where both must have been answered. */
-const BOTH_LEGS: readonly Outcome[] = ['nxdomain', 'servfail', 'unanswered', 'unreachable', 'capture-ended']
+/**
+ * Where both must have been answered (musl) the first of these that A has ends it, or else AAAA: an error or silence, or that there is no such
+ * name. What was truncated has what stands in it, which is mostly nothing. https://git.musl-libc.org/cgit/musl/tree/src/network/lookup_name.c
+ */
+const ENDS_BOTH: readonly Outcome[] = [
+  'nxdomain',
+  'servfail',
+  'refused',
+  'other',
+  'unanswered',
+  'unreachable',
+  'capture-ended',
+]
+
+function outcomeOfBoth(candidate: Candidate): Outcome | null {
+  const { transactions, lone } = candidate
+  for (const qtype of [A, AAAA]) {
+    const legs = transactions.filter(t => t.qtype === qtype)
+    const outcome = legs.some(isSeen)
+      ? LEG_RANK[legRank(candidate, qtype)]
+      : legs.length === 0
+        ? lone?.outcome
+        : undefined
+    if (outcome !== undefined && ENDS_BOTH.includes(outcome)) return asLookupOutcome(outcome)
+  }
+  return null
+}
 
 /** What the resolver makes of a candidate's legs; of one whose answer is unseen, nobody knows. */
 function candidateOutcome(candidate: Candidate, resolver: Resolver): Outcome {
@@ -100,8 +125,11 @@ function candidateOutcome(candidate: Candidate, resolver: Resolver): Outcome {
     has |= 1 << RANK_OF[candidate.lone.outcome]
     legs++
   }
-  if (resolver.needsBothLegs && legs > 1)
-    for (const outcome of BOTH_LEGS) if (has & (1 << RANK_OF[outcome])) return asLookupOutcome(outcome)
+  if (resolver.needsBothLegs && legs > 1) {
+    const outcome = outcomeOfBoth(candidate)
+    if (outcome !== null) return outcome
+    if (has & (1 << RANK_OF.truncated)) has |= 1 << RANK_OF.nodata
+  }
   for (const outcome of ANY_LEG) {
     if ((has & (1 << RANK_OF[outcome])) === 0) continue
     // The other leg may have had an address.
@@ -126,13 +154,14 @@ const asLookupOutcome = (outcome: Outcome): Outcome =>
 // -- Deciding candidate, outcome, wait -------------------------------------------------------------------------------------------------
 
 /**
- * Sets outcome, deciding, end, wait and waitInferred, and marks what was answered unseen (unseen.ts). The name is known. `timersLate`:
- * Timers.late; `seen`: nothing is known of later.
+ * Sets outcome, deciding, end, wait and waitInferred, and marks what was answered unseen (unseen.ts). The name is known. `usual`: its client's
+ * timeout, where this lookup does not show it; `seen`: nothing is known of later. Returns the timeout that it shows; null without.
  */
-export function decide(lookup: Lookup, resolver: Resolver, timersLate: Time, seen: Time): void {
+export function decide(lookup: Lookup, resolver: Resolver, usual: Time | null, seen: Time): Time | null {
   // Nearly every lookup has all its answers, and nothing of this is asked for then.
   const end = endWithoutTimers(lookup)
-  const timeout = Number.isNaN(end) ? timeoutOf(lookup, resolver, timersLate) : null
+  const shown = Number.isNaN(end) ? timeoutShown(lookup, resolver) : null
+  const timeout = Number.isNaN(end) ? (shown ?? usual) : null
   if (Number.isNaN(end)) markUnseen(lookup, resolver, timeout, seen)
   const outcomes = lookup.candidates.map(c => candidateOutcome(c, resolver))
   lookup.outcomes = outcomes
@@ -154,6 +183,7 @@ export function decide(lookup: Lookup, resolver: Resolver, timersLate: Time, see
     lookup.end = end
     lookup.wait = lookup.candidates[0].transactions[0].withoutQuery ? Number.NaN : end - lookup.start
   }
+  return shown
 }
 
 const stops = (outcome: Outcome, resolver: Resolver): boolean =>
@@ -272,14 +302,16 @@ function roundStart(t: Transaction, candidate: Candidate): Time {
 
 /**
  * The client's own timeout where it was seen to act on it (options timeout:n): it repeated a query after silence, or went on with the
- * next candidate. Else the resolver's, as late as timers fire in this capture.
+ * next candidate. One that counts for all tries is at least as long as these took and one more.
  */
-function timeoutOf(lookup: Lookup, resolver: Resolver, timersLate: Time): Time | null {
+function timeoutShown(lookup: Lookup, resolver: Resolver): Time | null {
   if (resolver.timeout === null) return null
   const seen: Time[] = []
+  let repeated: Time = 0
   lookup.candidates.forEach(({ transactions }, i) => {
     for (const t of transactions) {
       const times = [t.start, ...(t.resent ?? [])]
+      repeated = Math.max(repeated, times[times.length - 1] - transactions[0].start)
       for (let k = 1; k < times.length; k++) seen.push(times[k] - times[k - 1])
       const before = transactions.filter(
         x => x.qtype === t.qtype && x.start < t.start && (resolver.timeoutIsTotal || !(x.end < t.start)),
@@ -291,9 +323,9 @@ function timeoutOf(lookup: Lookup, resolver: Resolver, timersLate: Time): Time |
     if (next && silent.length === 1) seen.push(next.transactions[0].start - roundStart(silent[0], lookup.candidates[i]))
   })
   const timers = seen.filter(interval => interval >= MIN_TIMEOUT)
-  if (timers.length === 0) return resolver.timeout + timersLate
+  if (timers.length === 0) return null
   const shortest = Math.min(...timers)
-  return resolver.timeoutIsTotal ? 2 * shortest : shortest
+  return resolver.timeoutIsTotal ? Math.max(2 * shortest, repeated + shortest) : shortest
 }
 
 /** Copies to several servers, and retries after an error, follow sooner than any timer. */

@@ -21,7 +21,16 @@ interface Profile extends ClientHabits {
   clientPort: number
   dnsId: number
   start: Time
+  /** The resolver of its lookups, as far as they tell: null before, "" where they tell several. */
+  resolver: string | null
+  /** The shortest timeout that its lookups showed (options timeout:n), and how many showed that; NaN before. */
+  timeout: Time
+  timeouts: number
 }
+
+/** Timeouts that differ by less are one; so many show it, as a single one may be chance. */
+const ONE_TIMEOUT = 0.05
+const ENOUGH_TIMEOUTS = 2
 
 /** How many of the latest queries a twin is looked for among; a power of two. */
 const RECENT = 16
@@ -112,6 +121,24 @@ export class Profiles {
     if (habits.walkSharesSocket) profile.sharedWalks++
   }
 
+  /** Takes the label of a lookup and the timeout that it showed; null without. */
+  noteResolver(client: AddressId, label: string | null, timeout: Time | null): void {
+    const profile = this.of(client)
+    if (label !== null && profile.resolver !== label) profile.resolver = profile.resolver === null ? label : ''
+    if (timeout === null || timeout > profile.timeout * (1 + ONE_TIMEOUT)) return
+    if (!(timeout >= profile.timeout * (1 - ONE_TIMEOUT))) {
+      profile.timeout = timeout
+      profile.timeouts = 0
+    }
+    profile.timeouts++
+  }
+
+  /** The timeout that a client's lookups showed; null while too few did. */
+  timeoutOf(client: AddressId): Time | null {
+    const { timeout, timeouts } = this.of(client)
+    return timeouts >= ENOUGH_TIMEOUTS ? timeout : null
+  }
+
   /** What all of a client's lookups showed so far. */
   of(client: AddressId): Profile {
     let profile = this.profiles[client]
@@ -140,4 +167,7 @@ const newProfile = (): Profile => ({
   clientPort: 0,
   dnsId: 0,
   start: 0,
+  resolver: null,
+  timeout: Number.NaN,
+  timeouts: 0,
 })

@@ -361,4 +361,8 @@ export const labelOf = ({ name }: Resolver, { unsearched, repeats, candidates, c
   return name === 'glibc' && mayBeOthers && !repeats ? null : name
 }
 
+/** By what a client's other lookups told; nothing where they told several. */
+export const usualResolver = (name: string | null): Resolver =>
+  RESOLVERS.find(row => row.name === name) ?? UNKNOWN_RESOLVER
+
 export const resolverOf = (habits: Habits): Resolver => RESOLVERS.find(row => row.fits?.(habits)) ?? UNKNOWN_RESOLVER

@@ -22,7 +22,7 @@ import { Places } from './places.ts'
 import { Pools } from './pools.ts'
 import { Portions } from './portions.ts'
 import { Profiles } from './profiles.ts'
-import { labelOf, type Resolver, resolverOf } from './resolvers.ts'
+import { labelOf, type Resolver, resolverOf, usualResolver } from './resolvers.ts'
 import { SearchLists } from './searchlist.ts'
 import { Serving } from './serving.ts'
 import { Sharing } from './sharing.ts'
@@ -309,14 +309,23 @@ export class Trace {
     const knowledge = this.searchLists.of(lookup.client, asked)
     const habits = habitsOf(lookup, this.profiles.of(lookup.client), knowledge)
     this.profiles.noteWalk(lookup.client, habits)
-    const resolver = resolverOf(habits)
-    lookup.resolver = labelOf(resolver, habits)
+    const shown = resolverOf(habits)
+    lookup.resolver = labelOf(shown, habits)
+    // What its packets do not tell, the client's other lookups may.
+    const resolver = shown.name === '' ? usualResolver(this.profiles.of(lookup.client).resolver) : shown
     this.namings.name(lookup, knowledge, resolver.caches, this.searchLists.nodeDomains)
     if (lookup.candidates.length > 1) this.searchLists.noteWalk(lookup.client, asked, lookup.base, lookup.suffixes)
     lookup.ndots = { min: knowledge.ndotsMin, max: knowledge.ndotsMax }
-    decide(lookup, resolver, this.timers.late(timedIn), this.matching.now)
+    const timeout = decide(lookup, resolver, this.timeoutOf(lookup, resolver, timedIn), this.matching.now)
+    this.profiles.noteResolver(lookup.client, lookup.resolver, timeout)
     this.portions.observe(lookup, resolver, knowledge, now)
     return resolver
+  }
+
+  /** How long its resolver waits: as its client's lookups showed, else as it does by itself, as late as timers fire in this capture. */
+  private timeoutOf(lookup: Lookup, { timeout }: Resolver, timedIn: number): Time | null {
+    if (timeout === null) return null
+    return this.profiles.timeoutOf(lookup.client) ?? timeout + this.timers.late(timedIn)
   }
 
   /** Its server gets a portion only of what its clients ask: what that makes doubtful is not told. */
@@ -327,7 +336,7 @@ export class Trace {
     lookup.ndots = { min: knowledge.ndotsMin, max: knowledge.ndotsMax }
     if (lookup.candidates.length === 1) {
       this.namings.name(lookup, knowledge, resolver.caches, this.searchLists.nodeDomains, true)
-      decide(lookup, resolver, this.timers.late(timedIn), this.matching.now)
+      decide(lookup, resolver, this.timeoutOf(lookup, resolver, timedIn), this.matching.now)
     }
     if (this.portions.isPartial(lookup, resolver, knowledge)) tellLess(lookup)
   }

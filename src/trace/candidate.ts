@@ -1,0 +1,147 @@
+/**
+ * What a candidate's transactions had come to at some time: what fitting.ts asks of them. The decision looks only at what had happened then.
+ *
+ * These are functions of their own, not arrow functions within their askers: where one is, V8 makes an object of all that it may look at each
+ * time the asker is called, and these are called for every query.
+ */
+import { A, AAAA, NOERROR, NXDOMAIN, TC } from '../codes.ts'
+import { HAS_CNAME, TCP, type Time } from '../model.ts'
+import type { Candidate } from './lookup.ts'
+import { ANSWERED, type Transaction, UNREACHED } from './transaction.ts'
+
+/** Clock granularity: an answer may bear a later time than the query that it let loose. */
+export const SLACK: Time = 0.1e6
+/** glibc asks everything again when this many addresses do not fit its first buffer. */
+const BUFFER_ADDRESSES = 24
+
+export const isFamily = (qtype: number): boolean => qtype === A || qtype === AAAA
+
+/** Some transaction left from the same port under another id. */
+export function hasOtherIdAtPort(all: Transaction[], t: Transaction): boolean {
+  for (const x of all) if (x.clientPort === t.clientPort && x.dnsId !== t.dnsId) return true
+  return false
+}
+
+/** The same stub resolver as far as one query shows: flags and OPT. Cookies come and go with the server (c-ares). */
+export const sameProfile = (a: Transaction, b: Transaction): boolean =>
+  a.queryFlags === b.queryFlags && (a.edns < 0 ? -1 : a.edns & 0x1ffff) === (b.edns < 0 ? -1 : b.edns & 0x1ffff)
+
+export const endedBy = (t: Transaction, time: Time): boolean => t.end <= time + SLACK
+
+export function lastQueryBefore(t: Transaction, time: Time): Time {
+  let last = t.start
+  if (t.resent) for (const resent of t.resent) if (resent < time) last = resent
+  return last
+}
+
+/** The same query to another server (musl). */
+const isCopy = (x: Transaction, t: Transaction): boolean => x.dnsId === t.dnsId && x.clientPort === t.clientPort
+
+export const isTruncated = (t: Transaction): boolean => t.state === ANSWERED && (t.responseFlags & TC) !== 0
+
+/** One leg was answered, and the other, asked beside it, not yet asked again: all do that before they go on. */
+export function awaitsRetry({ transactions }: Candidate): boolean {
+  if (transactions.length !== 2) return false
+  const [first, second] = transactions
+  if (first.retransmissions > 0 || second.retransmissions > 0 || Number.isNaN(first.end) === Number.isNaN(second.end))
+    return false
+  return Number.isNaN(first.end) || second.start < first.end
+}
+
+/** When the latest answer of a candidate came, or its first query where none was seen; long ago where one was still to come. */
+export function lastSeen({ transactions }: Candidate, time: Time): Time {
+  let last = transactions[0].start
+  for (const x of transactions) {
+    if (x.end > time + SLACK) return Number.NEGATIVE_INFINITY
+    if (x.end > last) last = x.end
+  }
+  return last
+}
+
+/** The latest that had not ended by then. */
+export function latestSilent(all: Transaction[], time: Time): Transaction | null {
+  for (let i = all.length - 1; i >= 0; i--) if (!endedBy(all[i], time)) return all[i]
+  return null
+}
+
+/** When any of it was last sent. */
+export function lastQueryOf({ transactions }: Candidate): Time {
+  let last = Number.NEGATIVE_INFINITY
+  for (const { lastQuery } of transactions) if (lastQuery > last) last = lastQuery
+  return last
+}
+
+/** When what had not ended by then was last sent. */
+export function lastSilentQuery({ transactions }: Candidate, time: Time): Time {
+  let last = Number.NEGATIVE_INFINITY
+  for (const x of transactions) if (!endedBy(x, time)) last = Math.max(last, lastQueryBefore(x, time))
+  return last
+}
+
+/** Some transaction of another type left from the same port, since then. */
+export function hasOtherTypeAtPort(
+  all: Transaction[],
+  t: Transaction,
+  since: Time = Number.NEGATIVE_INFINITY,
+): boolean {
+  for (const x of all) if (x.qtype !== t.qtype && x.clientPort === t.clientPort && x.start >= since) return true
+  return false
+}
+
+export function hasTcpSince(all: Transaction[], since: Time): boolean {
+  for (const x of all) if (x.transport === TCP && x.start >= since) return true
+  return false
+}
+
+/** More addresses than glibc's first buffer takes, or as many as did not fit UDP. */
+export function isLarge({ transactions }: Candidate): boolean {
+  let overTcp = false
+  let truncated = false
+  for (const t of transactions) {
+    if (t.addresses >= BUFFER_ADDRESSES) return true
+    if (t.transport === TCP) overTcp = true
+    else if (isTruncated(t)) truncated = true
+  }
+  return overTcp && truncated
+}
+
+/** Another try of the same leg was answered by then, and not with an error, so that nobody waited for this one. */
+function isAnsweredElsewhere({ transactions }: Candidate, t: Transaction, time: Time): boolean {
+  for (const x of transactions)
+    if (x !== t && x.qtype === t.qtype && endedBy(x, time) && !isError(x) && (x.end >= t.start || isCopy(x, t)))
+      return true
+  return false
+}
+
+export const isError = (t: Transaction): boolean =>
+  t.state === UNREACHED || (t.state === ANSWERED && t.rcode !== NOERROR && t.rcode !== NXDOMAIN)
+
+export function latest(transactions: Transaction[], qtype: number): Transaction | null {
+  for (let i = transactions.length - 1; i >= 0; i--) if (transactions[i].qtype === qtype) return transactions[i]
+  return null
+}
+
+/** When the last leg of a candidate was answered, as seen at `time`; NaN while one was still open. A copy elsewhere may stay open. */
+export function settledAt(candidate: Candidate, time: Time): Time {
+  let at = Number.NaN
+  for (const t of candidate.transactions) {
+    if (endedBy(t, time)) {
+      if (Number.isNaN(at) || t.end > at) at = t.end
+      continue
+    }
+    if (!isAnsweredElsewhere(candidate, t, time)) return Number.NaN
+  }
+  return at
+}
+
+/** The walk ends at a candidate with addresses or other records, unless one leg says that the name does not exist (musl goes on). */
+export function isPositive(candidate: Candidate): boolean {
+  let positive = false
+  for (const t of candidate.transactions) {
+    if (t.state !== ANSWERED) continue
+    if (t.rcode === NXDOMAIN) return false
+    if (t.rcode === NOERROR && t.answerCount > 0 && !(t.addresses === 0 && t.content & HAS_CNAME && isFamily(t.qtype)))
+      positive = true
+  }
+  return positive
+}
