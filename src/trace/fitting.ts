@@ -169,7 +169,7 @@ function fitSameName(lookup: Lookup, candidate: Candidate, t: Transaction, knowl
   if (sameTuple && gap < TIMER_MAX) return joins(candidate, 9, gap)
   if (isUnreceived(lookup, candidate, twin, t, knowledge)) return joins(candidate, 7, gap)
   // The partner of a leg that has just been asked again, on its socket.
-  if (hasOtherTypeAtPort(all, t, t.start - LEG_GAP)) return joins(candidate, 9, gap)
+  if (t.dnsId === twin.dnsId && hasOtherTypeAtPort(all, t, t.start - LEG_GAP)) return joins(candidate, 9, gap)
   if (isError(twin) && gap <= STEP_GAP && sameProfile(twin, t))
     return joins(candidate, gap <= SEQUENTIAL_GAP ? 7 : 3, gap)
   // After an error on either leg both may be asked again.
@@ -276,6 +276,8 @@ function fitNext(
     if (gap > RESTART_GAP && order === UNKNOWN_ORDER) return fitsNot()
     // Nothing of the list was asked between them, though it is known: no walk, unless a cache kept it.
     if (gap > SEQUENTIAL_GAP && from === '' && order === LATER) return fitsNot()
+    // Another walk of the same client is nearer to this: it has all of its legs.
+    if (gap <= STEP_GAP && isOutOfTurn(lookup, candidate, t)) return follows(1, gap)
     if (samePort && order === NEXT && gap <= STEP_GAP) return follows(9, gap)
     // What leaves from one port does so up to the end (K5).
     if (order !== NEXT && !samePort && sharesSocket(lookup)) return fitsNot()
@@ -307,6 +309,15 @@ function fitNext(
   return isTimer(silence) && isWholeSeconds(silence) && !awaitsRetry(candidate)
     ? follows(order === NEXT ? 4 : 3, silence)
     : fitsNot()
+}
+
+/** The candidate before had both families, and this one has not; or the families were asked in turn, beginning with the other one. */
+function isOutOfTurn({ candidates }: Lookup, { transactions }: Candidate, t: Transaction): boolean {
+  if (candidates.length < 2 || !isFamily(t.qtype)) return false
+  const before = candidates[candidates.length - 2].transactions
+  if (before.length < 2 || before[0].qtype === before[1].qtype) return false
+  if (transactions.length === 1) return true
+  return before[1].start >= before[0].end && before[0].qtype !== t.qtype
 }
 
 /** True for a name behind a domain from the middle of the list, or the name as it is where it has too few dots to be asked first. */
