@@ -130,6 +130,8 @@ function candidateOutcome(candidate: Candidate, resolver: Resolver): Outcome {
     if (outcome !== null) return outcome
     if (has & (1 << RANK_OF.truncated)) has |= 1 << RANK_OF.nodata
   }
+  if (resolver.failsAtSilence && has & (1 << RANK_OF.unanswered) && !(has & (1 << RANK_OF.answered)))
+    return 'unanswered'
   for (const outcome of ANY_LEG) {
     if ((has & (1 << RANK_OF[outcome])) === 0) continue
     // The other leg may have had an address.

@@ -12,6 +12,8 @@ export interface Resolver {
   fits: ((habits: Habits) => boolean) | null
   /** Both families must have been answered: one NXDOMAIN makes the name missing, one silence makes the lookup fail (musl). */
   needsBothLegs: boolean
+  /** One silence makes a lookup without an address fail, though the other family was denied (Netty). */
+  failsAtSilence: boolean
   /** The walk ends at a candidate without addresses and without NXDOMAIN. */
   stopsAtNodata: boolean
   stopsAtServfail: boolean
@@ -46,6 +48,7 @@ export const RESOLVERS: Resolver[] = [
     shows: 'OPT 1232 with AD and a cookie, one type, one candidate at a time',
     fits: h => h.edns !== null && h.ad && h.edns !== 1200 && (h.cookie || !h.twoLegs),
     needsBothLegs: false,
+    failsAtSilence: false,
     stopsAtNodata: true,
     stopsAtServfail: true,
     afterSilence: 'stop',
@@ -64,6 +67,7 @@ export const RESOLVERS: Resolver[] = [
     shows: 'OPT 4096',
     fits: h => h.edns === 4096 && !h.cookie,
     needsBothLegs: false,
+    failsAtSilence: true,
     stopsAtNodata: false,
     stopsAtServfail: false,
     afterSilence: 'stop',
@@ -87,6 +91,7 @@ export const RESOLVERS: Resolver[] = [
       isSharedWalk(h) ||
       isWalkOfTwoPorts(h),
     needsBothLegs: false,
+    failsAtSilence: false,
     stopsAtNodata: false,
     stopsAtServfail: true,
     afterSilence: 'stop',
@@ -112,6 +117,7 @@ export const RESOLVERS: Resolver[] = [
         !h.ad &&
         h.client.sharedWalks <= h.client.walks / 2),
     needsBothLegs: false,
+    failsAtSilence: false,
     stopsAtNodata: false,
     stopsAtServfail: false,
     afterSilence: 'next',
@@ -132,6 +138,7 @@ export const RESOLVERS: Resolver[] = [
       h.edns === null &&
       ((h.candidatesTogether && h.walkSharesSocket) || (h.resendsHalfway && h.twoLegs && !hasClockIds(h))),
     needsBothLegs: false,
+    failsAtSilence: false,
     stopsAtNodata: false,
     stopsAtServfail: false,
     afterSilence: 'stop',
@@ -150,6 +157,7 @@ export const RESOLVERS: Resolver[] = [
     shows: 'Ids count: each query has the next one; one type, a port for each query',
     fits: h => h.edns === null && !h.twoLegs && !h.asIsLast && h.steps > 0 && h.countedIds === h.steps,
     needsBothLegs: false,
+    failsAtSilence: false,
     stopsAtNodata: false,
     stopsAtServfail: false,
     afterSilence: 'next',
@@ -175,6 +183,7 @@ export const RESOLVERS: Resolver[] = [
       h.secondLegsAfterNothing === h.candidates - 1 &&
       h.idPairs === h.candidates - 1,
     needsBothLegs: false,
+    failsAtSilence: false,
     stopsAtNodata: false,
     stopsAtServfail: false,
     afterSilence: 'next',
@@ -193,6 +202,7 @@ export const RESOLVERS: Resolver[] = [
     shows: 'A alone walks; then AAAA and MX of the name that won, each from a new port',
     fits: h => h.edns === null && h.asksMx && h.twoLegs && !h.legsTogether,
     needsBothLegs: false,
+    failsAtSilence: false,
     stopsAtNodata: true,
     stopsAtServfail: true,
     afterSilence: 'stop',
@@ -212,6 +222,7 @@ export const RESOLVERS: Resolver[] = [
     fits: h =>
       h.edns === null && h.startsWithA && h.candidates > 1 && h.idPairs === 1 && !h.legsWalkTogether && !h.legsTogether,
     needsBothLegs: false,
+    failsAtSilence: false,
     stopsAtNodata: true,
     stopsAtServfail: true,
     afterSilence: 'stop',
@@ -233,6 +244,7 @@ export const RESOLVERS: Resolver[] = [
       !h.ad &&
       ((h.resendsHalfway && !h.twoLegs) || (h.twoLegs && h.legsShareSocket && hasClockIds(h))),
     needsBothLegs: true,
+    failsAtSilence: false,
     stopsAtNodata: true,
     stopsAtServfail: true,
     afterSilence: 'stop',
@@ -254,6 +266,7 @@ export const RESOLVERS: Resolver[] = [
       h.twoLegs &&
       (h.legsShareSocket || (h.legsWalkTogether && !h.legsTogether && h.candidates > 1)),
     needsBothLegs: false,
+    failsAtSilence: false,
     stopsAtNodata: false,
     stopsAtServfail: false,
     afterSilence: 'as-is',
@@ -272,6 +285,7 @@ export const RESOLVERS: Resolver[] = [
     shows: 'Nothing of its own: OPT and its size change with what the server was seen to bear',
     fits: null,
     needsBothLegs: false,
+    failsAtSilence: false,
     stopsAtNodata: false,
     stopsAtServfail: false,
     afterSilence: 'next',
@@ -290,6 +304,7 @@ export const RESOLVERS: Resolver[] = [
     shows: 'Nothing of its own',
     fits: null,
     needsBothLegs: false,
+    failsAtSilence: false,
     stopsAtNodata: false,
     stopsAtServfail: false,
     afterSilence: 'next',
@@ -336,6 +351,7 @@ export const UNKNOWN_RESOLVER: Resolver = {
   shows: '',
   fits: null,
   needsBothLegs: false,
+  failsAtSilence: false,
   stopsAtNodata: false,
   stopsAtServfail: false,
   afterSilence: 'next',
