@@ -27,6 +27,8 @@ const LONG_ENOUGH: Time = 5e9
 const MOST_LINGERING = 100_000
 /** Open ones of one client, port and id: of a client that gives each query the same only the latest are told apart. */
 const MOST_ALIKE = 128
+/** A query that was sent again is answered twice where it was slow; forwarders give up by then. */
+const LONG_ANSWER: Time = 7e9
 /** How often it is looked for what has lingered long enough. */
 const SWEEP: Time = LINGER / 8
 /** Slots, and chains, at the beginning: a power of two. */
@@ -171,7 +173,14 @@ export class OpenTable {
     if (now - this.swept < SWEEP) return
     this.swept = now
     const { after, ends } = this
-    while (after[LINGERING] !== LINGERING && !(now - ends[after[LINGERING]] <= LINGER)) this.forgetLingering()
+    while (after[LINGERING] !== LINGERING && !(now - ends[after[LINGERING]] <= LINGER)) {
+      const slot = after[LINGERING]
+      if (this.mayBeAnsweredAgain(slot, now)) {
+        ends[slot] = now
+        this.leave(slot)
+        this.enter(slot, LINGERING)
+      } else this.forgetLingering()
+    }
     while (after[WAITING] !== WAITING) {
       const t = this.at(after[WAITING])
       if (now - t.lastQuery <= QUERY_TIMEOUT) return
@@ -179,6 +188,12 @@ export class OpenTable {
       this.waiting--
       this.forget(t.slot)
     }
+  }
+
+  /** It was sent more than once: the answer to the other query may still come. */
+  private mayBeAnsweredAgain(slot: number, now: Time): boolean {
+    const { retransmissions, lastQuery } = this.at(slot)
+    return retransmissions > 0 && now - lastQuery <= LONG_ANSWER
   }
 
   private forgetLingering(): void {
