@@ -70,9 +70,15 @@ export function serverRoleOf(d: Doings, facts: ServerFacts): RoleEvidence | null
     if (sources.length > 0) evidence.push(`asks upstream from ${sources.join(', ')}`)
     return { role: 'coredns', evidence }
   }
+  // Of queries alone: a cache would ask on for these as well.
+  if (d.clusterUnseen >= ENOUGH_UNSEEN && d.asked >= ENOUGH_UNSEEN && d.clusterAnswers + d.otherAnswers === 0)
+    return { role: 'coredns', evidence: [`is asked for names of ${zone}, and asks others for the rest alone`] }
   if (sources.length > 0) return { role: 'node-local-cache', evidence: [passesOn(sources)] }
   return null
 }
+
+/** Queries whose answers were not captured, that a server got and that it sent. */
+const ENOUGH_UNSEEN = 10
 
 /** Where no name of a cluster was seen, so many answers to others make an upstream. */
 const FEW_ANSWERS = 3

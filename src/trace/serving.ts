@@ -16,6 +16,8 @@ import { ANSWERED, answeredAt, RESPONSE_LOST, type Transaction } from './transac
 const SLACK: Time = 1e6
 /** So many answers must show a server's habit. */
 const ENOUGH = 3
+/** Answers without AA for one with it, at most, of a server that sets it on what it has in its cache. */
+const MOST_PLAIN = 10
 /** A cached answer's TTL has not gone down yet within the first second. */
 const FIRST_SECOND: Time = 1e9
 const MAX_ENTRIES = 20_000
@@ -24,6 +26,8 @@ const MAX_ENTRIES = 20_000
 interface Habits {
   /** Answers without a query further on that bear AA and RA: CoreDNS' cache sets AA on what it has from elsewhere. */
   authorityOnHits: number
+  /** The same without AA: other caches', what was asked where the capture did not look, and of dnsmasq nearly all. */
+  plainHits: number
   /** Largest TTL of the cluster's own names, positive and negative: that of the kubernetes plugin itself. */
   fullTtl: [positive: number, negative: number]
   /** Answers of such names whose TTL had gone down: they are cached too. */
@@ -54,7 +58,7 @@ export class Serving {
 
   /** True where it behaves as CoreDNS does: its answers from the cache bear AA. */
   isCoredns(server: AddressId): boolean {
-    return this.endpoints.serverRole(server).role === 'coredns' || this.habitsOf(server).authorityOnHits >= ENOUGH
+    return this.endpoints.serverRole(server).role === 'coredns' || setsAuthority(this.habitsOf(server))
   }
 
   /** Takes a batch when its hops are linked, before any of them is closed. */
@@ -65,6 +69,7 @@ export class Serving {
       if (t.rcode === NONE || t.effects) continue
       const habits = this.habitsOf(t.server)
       if (t.responseFlags & AA && t.responseFlags & RA) habits.authorityOnHits++
+      else if (t.responseFlags & RA) habits.plainHits++
       if (!this.isClusterAnswer(t)) continue
       const sign = signOf(t)
       if (t.recordTtl > habits.fullTtl[sign]) habits.fullTtl[sign] = t.recordTtl
@@ -93,7 +98,7 @@ export class Serving {
     if (!this.visible.has(t.server)) return null
     // CoreDNS sets AA on what it has in its cache: what comes without was asked for where the capture did not look.
     if (!isAuthority && this.encrypted.isUsedBy(t.server)) return null
-    if (!isAuthority && this.habitsOf(t.server).authorityOnHits >= ENOUGH) return null
+    if (!isAuthority && setsAuthority(this.habitsOf(t.server))) return null
     if (t.rcode === NOERROR || t.rcode === NXDOMAIN) return 'cache'
     return this.servfails.isCached(t) ? 'cache' : null
   }
@@ -129,11 +134,15 @@ export class Serving {
   private habitsOf(server: AddressId): Habits {
     let habits = this.habits.get(server)
     if (!habits) {
-      habits = { authorityOnHits: 0, fullTtl: [0, 0], countedDown: 0 }
+      habits = { authorityOnHits: 0, plainHits: 0, fullTtl: [0, 0], countedDown: 0 }
       this.habits.set(server, habits)
     }
     return habits
   }
 }
+
+/** What dnsmasq hands on to several who waited bears the AA of the server behind it. */
+const setsAuthority = ({ authorityOnHits, plainHits }: Habits): boolean =>
+  authorityOnHits >= ENOUGH && authorityOnHits * MOST_PLAIN >= plainHits
 
 const signOf = (t: Transaction): 0 | 1 => (t.rcode === NOERROR && t.answerCount > 0 ? 0 : 1)

@@ -96,7 +96,7 @@ const MUCH_MORE = 1.25
 const MOST_NAMES = 2
 
 /** "best single change: ndots 2 saves 131 queries and 1.6 s; nothing would stop resolving". */
-function bestChange({ changes }: Report): string[] {
+function bestChange({ changes, totals }: Report): string[] {
   const trouble = ({ stops, outside }: ChangeRow): number => stops.length + outside.length
   const best = changes.find(change => trouble(change) === 0)
   const other = changes
@@ -105,7 +105,9 @@ function bestChange({ changes }: Report): string[] {
   const saves = ({ queries, waitMs }: ChangeRow): string =>
     `${plural(queries, 'query', 'queries')}${waitMs >= 1 ? ` and ${roughDuration(waitMs)}` : ''}`
   const sentences: string[] = []
-  if (best) sentences.push(`best single change: ${best.what} saves ${saves(best)}; nothing would stop resolving`)
+  const isTold = totals.outcomes['not-captured'] * 2 <= totals.lookups
+  const still = isTold ? 'nothing would stop resolving' : 'whether all names would still be found only answers show'
+  if (best) sentences.push(`best single change: ${best.what} saves ${saves(best)}; ${still}`)
   if (other) {
     const names =
       other.stops.length > 0
