@@ -100,6 +100,9 @@ class WasteLeavesCluster implements Observer {
     const wasted = sum(server => server.wasted)
     if (wasted < MIN_QUERIES || wasted < MIN_SHARE * queries) return []
     const worst = upstreams.sort((a, b) => b[1].wasted - a[1].wasted).filter(([, server]) => server.nxdomain > 0)
+    const nxdomain = sum(s => s.nxdomain)
+    // Of queries alone nothing is known of their answers.
+    const denied = nxdomain > 0 ? `, ${count(nxdomain)} of them answered NXDOMAIN` : ''
     const example = worst.length > 0 ? `, such as ${nameOf(this.world, worst[0][1].example)}` : ''
     const seconds =
       (Math.max(...upstreams.map(([, s]) => s.last)) - Math.min(...upstreams.map(([, s]) => s.first))) / 1e9
@@ -111,7 +114,7 @@ class WasteLeavesCluster implements Observer {
         what: `${count(wasted)} of ${plural(queries, 'query', 'queries')} to ${whoAll(
           this.world,
           upstreams.map(([address]) => address),
-        )} (${share(wasted, queries)}) were wasted, ${count(sum(s => s.nxdomain))} of them answered NXDOMAIN${example}${rate}.`,
+        )} (${share(wasted, queries)}) were wasted${denied}${example}${rate}.`,
         why: 'CoreDNS and NodeLocal DNSCache forward every name outside the cluster domain, also one that only a search domain made.',
         advice:
           'See ndots-waste and useless-suffix for the cause; until then let CoreDNS itself deny the search domain that holds nothing.',

@@ -26,6 +26,7 @@ const MOST_LABEL = 0.4
 
 const WAITING = '='
 const SILENT = '-'
+const HALF = '.'
 const AGAIN = 'R'
 
 type HopBranch = Extract<Branch, { hop: HopRecord }>
@@ -216,13 +217,21 @@ function inNumbers(
 
 // -- Bars -------------------------------------------------------------------------------------------------------------------
 
+/** One direction of it alone was captured: nobody knows how long it took. */
+const isHalf = ({ waitMs, outcome, rcode }: HopRecord): boolean =>
+  waitMs === null && (outcome === 'not-captured' || (rcode !== null && outcome !== 'unanswered'))
+
 /** One without a response stays open to the end of the axis: nobody knows when the client stopped to hope. */
-function bar({ start, waitMs, resentMs }: HopRecord, origin: string, time: Axis): string {
+function bar(hop: HopRecord, origin: string, time: Axis): string {
+  const { start, waitMs, resentMs } = hop
   const begin = millisecondsBetween(origin, start)
   const cells = Array<string>(time.width).fill(' ')
   const first = time.column(begin)
-  const last = waitMs === null ? time.width - 1 : time.column(begin + waitMs)
-  cells.fill(waitMs === null ? SILENT : WAITING, first, last + 1)
+  if (isHalf(hop)) cells[first] = HALF
+  else {
+    const last = waitMs === null ? time.width - 1 : time.column(begin + waitMs)
+    cells.fill(waitMs === null ? SILENT : WAITING, first, last + 1)
+  }
   for (const ms of resentMs) cells[time.column(begin + ms)] = AGAIN
   for (const { first, last } of time.breaks) {
     for (let i = 0; i < BREAK.length; i++) cells[first + i] = cells[last - i] = BREAK[i]
@@ -241,8 +250,9 @@ function waitedUntil(waitMs: number | null, time: Axis, left: number, width: num
 
 function legend(hops: HopRecord[], time: Axis): string {
   const marks = [
-    `${WAITING} until the response`,
-    hops.some(({ waitMs }) => waitMs === null) ? `${SILENT} no response came` : '',
+    hops.some(({ waitMs }) => waitMs !== null) ? `${WAITING} until the response` : '',
+    hops.some(hop => hop.waitMs === null && !isHalf(hop)) ? `${SILENT} no response came` : '',
+    hops.some(isHalf) ? `${HALF} its query, or its response, was not captured` : '',
     hops.some(({ retransmissions }) => retransmissions > 0) ? `${AGAIN} sent again (x2: sent twice)` : '',
     time.breaks.length > 0 ? `${BREAK} nothing happened, cut out` : '',
     hops.some(hop => ownTime(hop) !== null) ? 'own: without the hops below it' : '',
