@@ -109,7 +109,7 @@ export const RESOLVERS: Resolver[] = [
     name: 'go',
     shows: 'OPT 1232 and a port for each query; AAAA often first',
     fits: h =>
-      (h.edns === 1232 && !h.cookie && (h.twoLegs ? !h.legsShareSocket : !h.ad)) ||
+      (h.edns === 1232 && !h.cookie && !h.asksMx && (h.twoLegs ? !h.legsShareSocket : !h.ad)) ||
       (h.edns === null &&
         h.twoLegs &&
         !h.legsShareSocket &&
