@@ -371,8 +371,13 @@ export const UNKNOWN_RESOLVER: Resolver = {
  * it search: only a search, or a query sent again, tells them apart. Nor does a single pair tell of whom it is where its client has both.
  * That it is treated like glibc's harms nobody.
  */
-export const labelOf = ({ name }: Resolver, { unsearched, repeats, candidates, client }: Habits): string | null => {
+export const labelOf = (
+  { name }: Resolver,
+  { unsearched, repeats, candidates, client, twoLegs }: Habits,
+): string | null => {
   if (name === '') return null
+  // One query alone, with the OPT that others send as well (unbound-host).
+  if (name === 'go' && unsearched && !twoLegs) return null
   const mayBeOthers = unsearched || (candidates === 1 && client.sharedWalks > 0)
   return name === 'glibc' && mayBeOthers && !repeats ? null : name
 }
