@@ -108,6 +108,7 @@ export class Matching {
     this.counts.responsesAlone += t.sightings + t.duplicates
     this.counts.sightings -= t.sightings - 1
     this.loneResponses.add(t)
+    this.transactions.release(t)
   }
 
   /** No more messages: what is open is unanswered, or the capture ended before it could be. */

@@ -91,8 +91,16 @@ export class OneWay {
     this.alone[server] = (this.alone[server] ?? 0) + 1
   }
 
-  /** True where such a transaction stands for a query: no others were captured of its server meanwhile. */
-  isKept({ server, asked }: Transaction): boolean {
+  /** The batch without what was made of responses whose queries the capture lost: each is given to `putBack`. */
+  withoutLone(batch: Transaction[], putBack: (t: Transaction) => void): Transaction[] {
+    const isLone = (t: Transaction): boolean => t.withoutQuery && !this.isKept(t)
+    if (!batch.some(isLone)) return batch
+    for (const t of batch) if (isLone(t)) putBack(t)
+    return batch.filter(t => !isLone(t))
+  }
+
+  /** True where it stands for a query: no others were captured of its server meanwhile. */
+  private isKept({ server, asked }: Transaction): boolean {
     if (this.asked[server] || this.asked[asked]) return false
     return !this.hasQueries || this.alone[server] >= ENOUGH_RESPONSES || this.alone[asked] >= ENOUGH_RESPONSES
   }

@@ -190,7 +190,7 @@ export class Trace {
 
   /** Decides upon all transactions that began before `until`; `complete`: nothing that began before will come any more. */
   private drain(until: Time, all: boolean, complete = false): void {
-    const batch = this.withoutLone(this.takeBatch(until, complete))
+    const batch = this.oneWay.withoutLone(this.takeBatch(until, complete), t => this.matching.putBack(t))
     this.learnt = true
     this.nodes.place(batch)
     this.oneWay.observe(batch)
@@ -260,18 +260,6 @@ export class Trace {
     return sorted ? batch : batch.sort((a, b) => a.start - b.start)
   }
 
-  /** Without what was made of responses whose queries the capture lost. */
-  private withoutLone(batch: Transaction[]): Transaction[] {
-    const isLone = (t: Transaction): boolean => t.withoutQuery && !this.oneWay.isKept(t)
-    if (!batch.some(isLone)) return batch
-    for (const t of batch) {
-      if (!isLone(t)) continue
-      this.matching.putBack(t)
-      this.transactions.release(t)
-    }
-    return batch.filter(t => !isLone(t))
-  }
-
   /** Roles change slowly: they are decided when there is a new address, and now and then. */
   private decideRoles(transactions: number, all: boolean): void {
     this.sinceRoles += transactions
@@ -310,9 +298,12 @@ export class Trace {
     const habits = habitsOf(lookup, this.profiles.of(lookup.client), knowledge)
     this.profiles.noteWalk(lookup.client, habits)
     const shown = resolverOf(habits)
-    lookup.resolver = labelOf(shown, habits)
+    const usual = usualResolver(this.profiles.of(lookup.client).resolver)
+    // Where walks may have exchanged legs, they look like those of another one.
+    const isOdd = lookup.crowded && usual.name !== '' && shown !== usual
+    lookup.resolver = isOdd ? null : labelOf(shown, habits)
     // What its packets do not tell, the client's other lookups may.
-    const resolver = shown.name === '' ? usualResolver(this.profiles.of(lookup.client).resolver) : shown
+    const resolver = shown.name === '' || isOdd ? usual : shown
     this.namings.name(lookup, knowledge, resolver.caches, this.searchLists.nodeDomains)
     if (lookup.candidates.length > 1) this.searchLists.noteWalk(lookup.client, asked, lookup.base, lookup.suffixes)
     lookup.ndots = { min: knowledge.ndotsMin, max: knowledge.ndotsMax }
