@@ -23,6 +23,7 @@ interface Profile extends ClientHabits {
   start: Time
   /** The resolver of its lookups, as far as they tell: null before, "" where they tell several. */
   resolver: string | null
+  labels: number
   /** The shortest timeout that its lookups showed (options timeout:n), and how many showed that; NaN before. */
   timeout: Time
   timeouts: number
@@ -31,6 +32,7 @@ interface Profile extends ClientHabits {
 /** Timeouts that differ by less are one; so many show it, as a single one may be chance. */
 const ONE_TIMEOUT = 0.05
 const ENOUGH_TIMEOUTS = 2
+const MANY_LABELS = 8
 
 /** How many of the latest queries a twin is looked for among; a power of two. */
 const RECENT = 16
@@ -124,13 +126,21 @@ export class Profiles {
   /** Takes the label of a lookup and the timeout that it showed; null without. */
   noteResolver(client: AddressId, label: string | null, timeout: Time | null): void {
     const profile = this.of(client)
-    if (label !== null && profile.resolver !== label) profile.resolver = profile.resolver === null ? label : ''
+    if (label !== null) {
+      if (profile.resolver !== label) profile.resolver = profile.resolver === null ? label : ''
+      profile.labels++
+    }
     if (timeout === null || timeout > profile.timeout * (1 + ONE_TIMEOUT)) return
     if (!(timeout >= profile.timeout * (1 - ONE_TIMEOUT))) {
       profile.timeout = timeout
       profile.timeouts = 0
     }
     profile.timeouts++
+  }
+
+  /** True where many lookups told one resolver and none another. */
+  isSettled(client: AddressId): boolean {
+    return this.of(client).labels >= MANY_LABELS
   }
 
   /** The timeout that a client's lookups showed; null while too few did. */
@@ -168,6 +178,7 @@ const newProfile = (): Profile => ({
   dnsId: 0,
   start: 0,
   resolver: null,
+  labels: 0,
   timeout: Number.NaN,
   timeouts: 0,
 })

@@ -386,4 +386,18 @@ export const labelOf = (
 export const usualResolver = (name: string | null): Resolver =>
   RESOLVERS.find(row => row.name === name) ?? UNKNOWN_RESOLVER
 
+/** One that is not known, but for its timers: those of the resolver that its client's other lookups told. */
+export function withTimersOf(usual: Resolver): Resolver {
+  if (usual.name === '') return UNKNOWN_RESOLVER
+  let known = TIMED.get(usual.name)
+  if (known === undefined) {
+    const { tries, repeats, timeout, timeoutIsTotal } = usual
+    known = { ...UNKNOWN_RESOLVER, tries, repeats, timeout, timeoutIsTotal }
+    TIMED.set(usual.name, known)
+  }
+  return known
+}
+
+const TIMED = new Map<string, Resolver>()
+
 export const resolverOf = (habits: Habits): Resolver => RESOLVERS.find(row => row.fits?.(habits)) ?? UNKNOWN_RESOLVER

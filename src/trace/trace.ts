@@ -22,7 +22,7 @@ import { Places } from './places.ts'
 import { Pools } from './pools.ts'
 import { Portions } from './portions.ts'
 import { Profiles } from './profiles.ts'
-import { labelOf, type Resolver, resolverOf, usualResolver } from './resolvers.ts'
+import { labelOf, type Resolver, resolverOf, usualResolver, withTimersOf } from './resolvers.ts'
 import { SearchLists } from './searchlist.ts'
 import { Serving } from './serving.ts'
 import { Sharing } from './sharing.ts'
@@ -300,10 +300,10 @@ export class Trace {
     const shown = resolverOf(habits)
     const usual = usualResolver(this.profiles.of(lookup.client).resolver)
     // Where walks may have exchanged legs, they look like those of another one.
-    const isOdd = lookup.crowded && usual.name !== '' && shown !== usual
+    const isOdd = lookup.crowded && usual.name !== '' && shown !== usual && this.profiles.isSettled(lookup.client)
     lookup.resolver = isOdd ? null : labelOf(shown, habits)
-    // What its packets do not tell, the client's other lookups may.
-    const resolver = shown.name === '' || isOdd ? usual : shown
+    // How long it waits the client's other lookups may tell, where its packets do not.
+    const resolver = isOdd ? usual : shown.name === '' ? withTimersOf(usual) : shown
     this.namings.name(lookup, knowledge, resolver.caches, this.searchLists.nodeDomains)
     if (lookup.candidates.length > 1) this.searchLists.noteWalk(lookup.client, asked, lookup.base, lookup.suffixes)
     lookup.ndots = { min: knowledge.ndotsMin, max: knowledge.ndotsMax }
