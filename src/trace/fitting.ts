@@ -229,8 +229,10 @@ function isUnreceived(
 }
 
 /** True where a known list has more for it: its client has not gone on, and has had no answer that would end its search. */
-export function isUnfinished({ candidates, settledBase }: Lookup, { list, position }: SearchKnowledge): boolean {
-  if (list.length === 0) return false
+export function isUnfinished({ candidates, settledBase }: Lookup, knowledge: SearchKnowledge): boolean {
+  const { list, position } = knowledge
+  // Of what is asked elsewhere, too, nobody knows whether it went on.
+  if (list.length === 0 || knowledge.isTorn) return false
   const last = candidates[candidates.length - 1]
   if (isPositive(last)) return false
   if (candidates.length === 1) return endsWithSuffix(last.name, list[0])
@@ -323,7 +325,8 @@ function isOutOfTurn({ candidates }: Lookup, { transactions }: Candidate, t: Tra
 }
 
 /** True for a name behind a domain from the middle of the list, or the name as it is where it has too few dots to be asked first. */
-function beginsNoWalk(to: string, name: string, { position, ndotsMin, list }: SearchKnowledge): boolean {
+function beginsNoWalk(to: string, name: string, { position, ndotsMin, list, isTorn }: SearchKnowledge): boolean {
+  if (isTorn) return false
   if (to !== '') return position.get(to) !== 0
   return list.length > 0 && ndotsMin !== null && dots(name) < ndotsMin
 }

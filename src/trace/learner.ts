@@ -70,6 +70,7 @@ export function countWalk({ knowledge, ndots }: Learner, base: string, suffixes:
 
 /** The first candidates that were seen may not be the first: what they tell of ndots does not hold. */
 export function doubtFirst({ knowledge, ndots }: Learner): void {
+  knowledge.isTorn = true
   doubtNdots(ndots)
   setBounds(knowledge, ndots)
 }

@@ -20,6 +20,8 @@ export interface SearchKnowledge {
   steps: readonly number[]
   /** The last domain was seen to be followed by the as-is name: nothing stands behind it. */
   complete: boolean
+  /** A part of its walks goes where the capture does not look (portions.ts). */
+  isTorn: boolean
   /** What the user's files say; null where they say nothing. Where `contradicted` what was learned holds all the same. */
   expected: Expected | null
   contradicted: boolean
@@ -37,6 +39,7 @@ export const NOTHING_KNOWN: SearchKnowledge = {
   queries: 0,
   steps: [],
   complete: false,
+  isTorn: false,
   expected: null,
   contradicted: false,
 }

@@ -362,6 +362,7 @@ export class SearchLists {
       queries: 0,
       steps: [],
       complete: false,
+      isTorn: false,
       expected: null,
       contradicted: false,
     }
