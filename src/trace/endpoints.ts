@@ -179,9 +179,16 @@ export class Endpoints {
       if (d.forOthers > 0)
         this.forwarderRoles.set(
           address,
-          this.hintedForwarder(address) ?? forwarderRoleOf(d, this.zone, this.pools.evidenceOf(address)),
+          this.hintedForwarder(address) ?? forwarderRoleOf(d, this.zone, this.asForwarder(address)),
         )
     }
+  }
+
+  /** How a forwarder shows, as a sentence goes on. */
+  private asForwarder(address: AddressId): string {
+    return this.forwarding.isForwarder(address)
+      ? 'sends on from its own address what clients ask it'
+      : this.pools.evidenceOf(address)
   }
 
   serverRole(address: AddressId): RoleEvidence {

@@ -9,6 +9,7 @@ import { HINFO, NS } from '../codes.ts'
 import { type AddressId, INCOMING, type NameId, NONE, OTHER_HOST, type Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
 import type { Profiles } from './profiles.ts'
+import { Reviews } from './reviews.ts'
 import { endsWithSuffix, withoutSuffix } from './suffix.ts'
 import { type Transaction, UNREACHED, UNSEEN } from './transaction.ts'
 import { kept, type Transactions } from './transactions.ts'
@@ -29,6 +30,9 @@ const FIRST_TRY: Time = 1e9
 const ENOUGH_VOTES = 3
 /** ... and the share of what that address asks which they must be: its host's own processes ask from there too. */
 const ENOUGH_SHARE = 0.15
+/** Queries of a client that a server was seen to send on from its own address, and how many it may send for each. */
+const ENOUGH_FORWARDED = 8
+const MOST_OWN = 4
 
 export class Forwarding {
   private readonly waiting: Waiting
@@ -43,6 +47,8 @@ export class Forwarding {
   /** Transactions per source address, and 1 for each address that was asked. By address. */
   private readonly asked: number[] = []
   private readonly serves: number[] = []
+  /** Of these, those that a client of that same address was waiting for. */
+  private readonly forwarded: number[] = []
   private readonly names: Names
   private readonly profiles: Profiles
   private readonly loopName = /^\d{8,}\.\d{8,}(\.|$)/
@@ -152,7 +158,18 @@ export class Forwarding {
     const cause = chooseCause(this.possible(enclosing, t), t)
     // What a forwarder still tries for an answer that nobody waits for any more is its own affair.
     if (cause?.isTold) t.infrastructure = true
-    return !t.infrastructure && attach(t, cause)
+    if (t.infrastructure || !attach(t, cause)) return false
+    if (cause?.server === t.client) this.forwarded[t.client] = (this.forwarded[t.client] ?? 0) + 1
+    return true
+  }
+
+  /**
+   * True of a server that asks on from its own address: what else it asks, it asks for somebody whose query was not captured. A server whose
+   * pod asks for itself as well has more that nobody caused.
+   */
+  isForwarder(address: AddressId): boolean {
+    const forwarded = this.forwarded[address] ?? 0
+    return forwarded >= ENOUGH_FORWARDED && forwarded * MOST_OWN >= this.asked[address]
   }
 
   /**
@@ -294,35 +311,6 @@ class Waiting {
     t.nextWaiting = null
     t.isWaiting = false
     this.transactions.release(t)
-  }
-}
-
-/** Transactions that are looked at again after some time, in that order. */
-class Reviews {
-  private transactions: Transaction[] = []
-  private due: Time[] = []
-  private head = 0
-  private readonly after: Time
-
-  constructor(after: Time) {
-    this.after = after
-  }
-
-  add(t: Transaction, now: Time): void {
-    this.transactions.push(t)
-    this.due.push(now + this.after)
-  }
-
-  /** The next one whose time has come; null without. */
-  take(now: Time): Transaction | null {
-    if (this.head === this.due.length || this.due[this.head] > now) return null
-    const t = this.transactions[this.head++]
-    if (this.head > 4096 && this.head * 2 > this.due.length) {
-      this.transactions = this.transactions.slice(this.head)
-      this.due = this.due.slice(this.head)
-      this.head = 0
-    }
-    return t
   }
 }
 

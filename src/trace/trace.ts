@@ -202,10 +202,11 @@ export class Trace {
     }
     this.pools.observe(batch, this.headOf)
     if (this.oneWay.responses > 0) this.forwardedAnswers.link(batch)
+    for (const t of batch) if (t.causes === null) this.forwarding.link(t)
     for (const t of batch) {
       // What a forwarder asks is nobody's walk.
-      if (t.causes !== null || this.forwarding.link(t)) continue
-      t.isForOthers = this.pools.asksForOthers(t)
+      if (t.causes !== null) continue
+      t.isForOthers = this.pools.asksForOthers(t) || this.forwarding.isForwarder(t.client)
       if (isAlone(t)) continue
       // Until its lookup is closed it counts as answered at once: who asked goes on as if it were.
       if (t.state === UNSEEN) t.end = t.lastQuery
