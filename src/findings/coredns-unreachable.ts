@@ -15,7 +15,7 @@ const MIN_LOOKUPS = 5
 /** One lost packet is no outage: a lookup counts when this many of its queries, and all of them, got nothing. */
 const MIN_QUERIES = 2
 /** Who was answered when is remembered in steps of this. */
-const STEP: Time = 10e9
+const STEP: Time = 1e9
 /** Dead lookups that are remembered one by one. */
 const MOST_DEAD = 5_000
 
@@ -54,6 +54,8 @@ interface Dead {
   forService: boolean
   refused: boolean
   start: Time
+  /** When its client asked for the last time. */
+  lastQuery: Time
   end: Time
   first: Transaction
 }
@@ -77,7 +79,7 @@ class Served {
   }
 
   note(t: Transaction): void {
-    const step = Math.floor(t.end / STEP)
+    const step = Math.floor(t.lastQuery / STEP)
     let entry: Answered | undefined = this.latest[t.client]
     if (!entry || entry.server !== t.server || entry.step !== step) {
       // The later, the heavier.
@@ -88,10 +90,10 @@ class Served {
     if (entry.answered === 0) {
       entry.client = t.client
       entry.server = t.server
-      entry.first = entry.last = t.end
+      entry.first = entry.last = t.lastQuery
     }
-    entry.first = Math.min(entry.first, t.end)
-    entry.last = Math.max(entry.last, t.end)
+    entry.first = Math.min(entry.first, t.lastQuery)
+    entry.last = Math.max(entry.last, t.lastQuery)
     entry.answered++
   }
 }
@@ -143,6 +145,7 @@ class CorednsUnreachable implements Observer {
       forService: lookup.candidates.some(({ name }) => name.includes('.svc.')),
       refused,
       start: lookup.start,
+      lastQuery: Math.max(...transactionsOf(lookup).map(t => t.lastQuery)),
       end: Math.max(lookup.latest, lookup.start + (Number.isNaN(lookup.wait) ? 0 : lookup.wait)),
       first: kept(first),
     })
@@ -160,10 +163,13 @@ class CorednsUnreachable implements Observer {
   }
 
   conclude(): Draft[] {
+    // Everything came again: it is no capture of one direction.
+    const isDead = this.answered === 0 && this.world.trace.oneWay.isDead
     const dead = this.dead.filter(({ client, server, forService }) => {
       // What a forwarder lost counts where its own client suffers.
       if (this.world.trace.forwarding.forwardersAt(client).length > 0) return false
       const role = serverRole(this.world, server)
+      if (role === 'unknown' && isDead) return true
       return role === 'coredns' || role === 'node-local-cache' || (forService && role !== 'upstream')
     })
     const failing = [...this.failing].filter(([server]) => serverRole(this.world, server) === 'node-local-cache')
@@ -191,10 +197,12 @@ class CorednsUnreachable implements Observer {
     ].filter(Boolean)
     const who = `${whoAll(this.world, servers)} failed ${plural(clients.size, 'client')} (${whoAll(this.world, clients)})`
     // Nothing came back to anybody: CoreDNS is down for all, or the capture shows one direction only.
-    const blind = this.answered === 0 && refused.length === 0
+    const blind = this.answered === 0 && refused.length === 0 && !isDead
     const alone = blind
       ? ' The capture holds no answer at all: it may show one direction only.'
-      : this.othersWereServed(silent)
+      : isDead
+        ? ' The capture holds no answer at all, and nearly everything was asked again, as after silence.'
+        : this.othersWereServed(silent)
     const direct = this.servedDirectly(dead, clients)
     return [
       {
@@ -230,7 +238,9 @@ kubectl get networkpolicies -A`,
   /** A sentence where other clients were answered by the same server while some got silence. */
   private othersWereServed(silent: readonly Dead[]): string {
     const alone = silent.filter(d =>
-      this.served.list.some(a => a.server === d.server && a.client !== d.client && a.last > d.start && a.first < d.end),
+      this.served.list.some(
+        a => a.server === d.server && a.client !== d.client && a.first > d.start && a.last < d.lastQuery,
+      ),
     )
     if (alone.length === 0) return ''
     const clients = new Set(alone.map(d => d.client))

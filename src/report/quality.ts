@@ -75,7 +75,7 @@ export function qualityOf(
     Math.max(1, transactions),
     `${plural(lost, 'answer')} (${share(lost, transactions)}) must have come, as who asked went on without asking again, and were not captured: the capture lost frames.`,
   )
-  if (oneWay.queries + oneWay.responses < NEARLY_ALL * transactions) remarks.push(...directions(places))
+  if (oneWay.queries + oneWay.responses < NEARLY_ALL * transactions) remarks.push(...directions(places, oneWay.isDead))
   if (matching.copies > 0)
     remarks.push({
       grade: 'good',
@@ -148,7 +148,7 @@ function oneDirection({ queries, responses }: OneWay, transactions: number): Rem
 }
 
 /** Vantage points that show one direction only. Silence everywhere can also be what is wrong with the DNS. */
-function directions(places: Place[]): Remark[] {
+function directions(places: Place[], isDead: boolean): Remark[] {
   const queriesOnly = places.filter(p => p.queries >= ENOUGH && p.responses < HARDLY_ANY * p.queries)
   const responsesOnly = places.filter(p => p.responses >= ENOUGH && p.queries < HARDLY_ANY * p.responses)
   const queries = places.reduce((n, place) => n + place.queries, 0)
@@ -157,8 +157,10 @@ function directions(places: Place[]): Remark[] {
   const gradeOf = (some: Place[]): Grade => (some.length === places.length ? 'poor' : 'good')
   if (queriesOnly.length > 0 && responses < HARDLY_ANY * queries)
     remarks.push({
-      grade: 'poor',
-      text: 'There are queries and hardly any responses: either next to nothing was answered, or only one direction was captured (a filter such as "dst port 53", another way back), and then nobody can tell what failed.',
+      grade: isDead ? 'good' : 'poor',
+      text: isDead
+        ? 'There is not one response, and clients asked again for nearly everything, as after silence: nothing was answered where this was captured.'
+        : 'There are queries and hardly any responses: either next to nothing was answered, or only one direction was captured (a filter such as "dst port 53", another way back), and then nobody can tell what failed.',
     })
   else if (queriesOnly.length > 0)
     remarks.push({

@@ -111,6 +111,9 @@ export class Endpoints {
     if (t.responseTtl > 0 && (server.responseTtl === 0 || t.responseTtl < server.responseTtl))
       server.responseTtl = t.responseTtl
     if (t.responseTtl === FULL_TTL && t.clientTtl === FULL_TTL) server.sameLink++
+    // What the kubernetes plugin says of a service shows its zone, where no search list does.
+    if (this.zone === null && t.rcode === NOERROR && isOfPlugin(t))
+      this.zone = zoneBehindService(this.tables.names.text(t.qname))
     if (this.isOfCluster(t)) {
       server.clusterAnswers++
       if (t.rcode === NOERROR && t.answerCount > 0) server.clusterFound++
@@ -432,6 +435,10 @@ export class Endpoints {
     return d
   }
 }
+
+/** With authority, and no recursion: not from a cache. */
+const isOfPlugin = (t: Transaction): boolean =>
+  t.qname !== NONE && t.answerCount > 0 && (t.responseFlags & AA) !== 0 && (t.responseFlags & RA) === 0
 
 /** A pod or a node that is asked is a DNS server too, and another role says which; an upstream that asks is more than that. */
 const ONLY_ASK: readonly Role[] = ['pod', 'host']

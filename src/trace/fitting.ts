@@ -300,6 +300,9 @@ function fitNext(
       return follows(1, silence)
     // Where its query was not captured it may have begun at once.
     if (order === NEXT && t.withoutQuery && gap <= LATE_ANSWER) return follows(1, gap)
+    // The same where only its answer was not: a slow one, as nothing else begins like that.
+    if (order === NEXT && gap <= LATE_ANSWER && isHalfSeen(candidate) && beginsNoWalk(to, step.nameText, knowledge))
+      return follows(1, gap)
     return fitsNot()
   }
   // Unanswered: all at once (BusyBox), or after the timer.
@@ -322,6 +325,11 @@ function isOutOfTurn({ candidates }: Lookup, { transactions }: Candidate, t: Tra
   if (before.length < 2 || before[0].qtype === before[1].qtype) return false
   if (transactions.length === 1) return true
   return before[1].start >= before[0].end && before[0].qtype !== t.qtype
+}
+
+function isHalfSeen({ transactions }: Candidate): boolean {
+  for (const { state } of transactions) if (state === UNSEEN) return true
+  return false
 }
 
 /** True for a name behind a domain from the middle of the list, or the name as it is where it has too few dots to be asked first. */

@@ -29,6 +29,9 @@ const QUERIES_PER_STEP = 20
 const ENOUGH_QUERIES = 20
 const LONG_ENOUGH: Time = 20e9
 const QUERIES_PER_REPEAT = 5
+/** Of a dead server, where a stub resolver asks twice; and steps that are chance. */
+const QUERIES_PER_RETRY = 3
+const STEPS_OF_CHANCE = 10
 /** Responses of a server that is never asked, in a capture that holds queries to others. */
 const ENOUGH_RESPONSES = 20
 /** Latest queries that are remembered, by hash: a power of two. */
@@ -74,6 +77,12 @@ export class OneWay {
 
   constructor(names: Names) {
     this.names = names
+  }
+
+  /** No answer at all, and what clients do shows that there was none: they asked for nearly everything again, and went on with nothing. */
+  get isDead(): boolean {
+    const { queries, repeats, steps } = this.all
+    return !this.hasAnswers && repeats * QUERIES_PER_RETRY >= queries && steps * STEPS_OF_CHANCE < repeats
   }
 
   /** A query went there. */
@@ -184,8 +193,9 @@ export class OneWay {
     const before = this.exchange(this.questions, t, t.qname * 0x1_0000 + t.qtype, name)
     if (before === null) return false
     const gap = t.start - before.start
+    if (before.dnsId === t.dnsId) return gap > 0 && gap <= TIMER_MAX
     if (gap < TIMER_MIN || gap > TIMER_MAX) return false
-    return before.dnsId === t.dnsId || (gap >= SECOND - TIMER_EARLY && (gap + TIMER_EARLY) % SECOND <= TIMER_LATE)
+    return gap >= SECOND - TIMER_EARLY && (gap + TIMER_EARLY) % SECOND <= TIMER_LATE
   }
 
   /** What stands there of this client and key, which the query takes the place of; null where nothing does. */

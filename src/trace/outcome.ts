@@ -180,7 +180,7 @@ export function decide(lookup: Lookup, resolver: Resolver, usual: Time | null, s
     if (outcomes.includes('nodata')) lookup.outcome = 'nodata'
     else if (outcomes.includes('servfail')) lookup.outcome = 'servfail'
   }
-  if (Number.isNaN(end)) setWait(lookup, resolver, timeout)
+  if (Number.isNaN(end)) setWait(lookup, resolver, timeout, seen)
   else {
     lookup.end = end
     lookup.wait = lookup.candidates[0].transactions[0].withoutQuery ? Number.NaN : end - lookup.start
@@ -206,7 +206,7 @@ export function tellLess(lookup: Lookup): void {
   lookup.end = Number.NaN
 }
 
-function setWait(lookup: Lookup, resolver: Resolver, timeout: Time | null): void {
+function setWait(lookup: Lookup, resolver: Resolver, timeout: Time | null, seen: Time): void {
   let end = Number.NaN
   for (const candidate of lookup.candidates) {
     if (candidate.lone !== null && !(candidate.lone.time <= end)) end = candidate.lone.time
@@ -222,10 +222,14 @@ function setWait(lookup: Lookup, resolver: Resolver, timeout: Time | null): void
   if (lookup.candidates[0].transactions[0].withoutQuery) return
   lookup.wait = end - lookup.start
   const silentUntil = timerOf(lookup.candidates[lookup.candidates.length - 1], resolver, timeout)
-  if (silentUntil !== null && !(silentUntil <= end)) {
-    lookup.wait = silentUntil - lookup.start
-    lookup.waitInferred = true
+  if (silentUntil === null || silentUntil <= end) return
+  if (silentUntil > seen && triesOf(lookup.candidates[lookup.candidates.length - 1]) < (resolver.tries ?? 1)) {
+    // It would have asked again when the capture had ended.
+    if (lookup.outcome === 'unanswered') lookup.outcome = 'capture-ended'
+    return
   }
+  lookup.wait = silentUntil - lookup.start
+  lookup.waitInferred = true
 }
 
 /**
@@ -281,6 +285,17 @@ function timerOf(candidate: Candidate, resolver: Resolver, timeout: Time | null)
     if (until === null || at > until) until = at
   }
   return until
+}
+
+/** How often the leg was asked that was asked most often. */
+function triesOf({ transactions }: Candidate): number {
+  let most = 0
+  for (const { qtype } of transactions) {
+    let tries = 0
+    for (const t of transactions) if (t.qtype === qtype) tries += 1 + t.retransmissions
+    if (tries > most) most = tries
+  }
+  return most
 }
 
 /** True if the stub's timer ended its wait for this leg, no message. */

@@ -20,7 +20,7 @@ import { ANSWERED, type Transaction } from './transaction.ts'
  */
 const ENOUGH_WALKS = 10
 /** A client that showed so many is judged by itself, where so many of them, at least, have such a hole. */
-const ENOUGH_OF_CLIENT = 4
+const ENOUGH_OF_CLIENT = 8
 const ENOUGH_BETWEEN = 2
 /** Where most clients of a server are torn, one is whole that showed so many walks, of which no more have holes than what is lost anywhere. */
 const SURELY_WHOLE = 8
@@ -35,10 +35,15 @@ const MOST_SHAPES = 16
 const ALIKE_SHARE = 0.8
 const BETWEEN_SHARE = 0.05
 const TORN_SHARE = 0.5
+/** Of fewer walks so many: what was lost on the way to the capture makes holes, too. */
+const MANY_WALKS = 100
+const FEW_BETWEEN_SHARE = 0.2
 /** Of the candidates at a server, so many that were asked for both families make one family alone a hole. */
 const BOTH_SHARE = 0.5
 /** A walk that had no more time to go on. */
-const TIME_TO_GO_ON: Time = 2e9
+const TIME_TO_GO_ON: Time = 5.5e9
+/** A walk that took longer may have lost a query, or an answer, and waited: it shows nothing. */
+const LONGEST_PLAIN: Time = 0.2e9
 
 /** Walks of which it is plain how they must go; those with holes; of these, those with a hole between two candidates. */
 interface WalkCounts {
@@ -89,6 +94,7 @@ export class Portions {
     portion.both += both
     // Of threads that ask the same at once, what one seems to miss another has too much.
     if (lookup.crowded || (resolver.caches && resolver.name !== '')) return
+    if (lookup.latest - lookup.start > LONGEST_PLAIN) return
     const places = placesOf(lookup, knowledge)
     if (places === null || knowledge.list.length < 2 || !transactionsOf(lookup).every(isPlain)) return
     // One candidate alone may be a full name, unless it is denied: then another must follow.
@@ -207,7 +213,7 @@ export interface Torn {
 }
 
 const hasHoles = ({ walks, torn, between }: WalkCounts): boolean =>
-  between >= BETWEEN_SHARE * walks || torn >= TORN_SHARE * walks
+  between >= (walks < MANY_WALKS ? FEW_BETWEEN_SHARE : BETWEEN_SHARE) * walks || torn >= TORN_SHARE * walks
 
 function areMostTorn(portion: Portion): boolean {
   if (portion.walks < portion.judgedAt * JUDGE_ANEW) return portion.mostAre

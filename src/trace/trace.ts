@@ -394,7 +394,7 @@ export class Trace {
     const fromCache = isVisible ? servedFrom === 'cache' || servedFrom === 'stale' : null
     const { role } = this.endpoints.serverRole(t.server)
     if (lookup) this.walks.addHop(t, role)
-    if (t.retransmissions > 0 || t.state === UNANSWERED || t.state === RESPONSE_LOST)
+    if (t.state !== UNSEEN && (t.retransmissions > 0 || t.state === UNANSWERED || t.state === RESPONSE_LOST))
       for (const loss of lossesOf(t, this.places, this.endpoints)) this.sums.addLoss(loss)
     const networkMs = networkOf(t, this.places)
     const hop: Hop = { transaction: t, lookup, from, forwarder, role, ownMs, networkMs, servedFrom, fromCache }
