@@ -131,7 +131,7 @@ function fitSameName(lookup: Lookup, candidate: Candidate, t: Transaction, knowl
     const silent = latestSilent(all, t.start)
     if (silent && samePort && isTimer(t.start - lastQueryBefore(silent, t.start))) return joins(candidate, 6, parallel)
     // Its first query was lost on its way here, and the client's timer sends it again.
-    if (isTimer(parallel) && isUnfinished(lookup, knowledge)) {
+    if (isTimer(parallel) && (isUnfinished(lookup, knowledge) || lacksLeg(lookup))) {
       if (samePort) return joins(candidate, 6, parallel)
       if (isPunctual(parallel) && hasPortPerLeg(lookup) && sameProfile(all[0], t)) return joins(candidate, 5, parallel)
     }
@@ -313,7 +313,9 @@ function fitNext(
   const silence = t.start - lastSilentQuery(candidate, t.start)
   // So long after, other threads ask as well: where the whole list is known, it says what can be next.
   if (order === UNKNOWN_ORDER && knowledge.complete) return fitsNot()
-  return isTimer(silence) && isWholeSeconds(silence) && !awaitsRetry(candidate)
+  // Go that asks but once (attempts:1) goes on with the next name.
+  const goesOnAtOnce = hasPortPerLeg(lookup) && isPunctual(silence)
+  return isTimer(silence) && isWholeSeconds(silence) && (goesOnAtOnce || !awaitsRetry(candidate))
     ? follows(order === NEXT ? 4 : 3, silence)
     : fitsNot()
 }
@@ -362,6 +364,14 @@ function sharesSocket({ candidates }: Lookup): boolean {
   const [last] = candidates[candidates.length - 1].transactions
   const [before] = candidates[candidates.length - 2].transactions
   return last.clientPort === before.clientPort && last.transport === before.transport
+}
+
+/** It asked both families of the candidate before, and one of the last. */
+export function lacksLeg({ candidates }: Lookup): boolean {
+  if (candidates.length < 2) return false
+  const last = candidates[candidates.length - 1].transactions
+  const before = candidates[candidates.length - 2].transactions
+  return last.length === 1 && isFamily(last[0].qtype) && before.length > 1 && before[0].qtype !== before[1].qtype
 }
 
 /** The legs of its candidate before left from two ports (Go). */

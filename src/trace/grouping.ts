@@ -5,7 +5,7 @@
 import type { AddressId, Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
 import { isError, isPositive } from './candidate.ts'
-import { fit, fitOf, isUnfinished, NOTHING_FITS } from './fitting.ts'
+import { fit, fitOf, isUnfinished, lacksLeg, NOTHING_FITS } from './fitting.ts'
 import { addTransaction, type Candidate, type Lookup, newCandidate, newLookup } from './lookup.ts'
 import type { Profiles } from './profiles.ts'
 import type { SearchLists } from './searchlist.ts'
@@ -252,8 +252,10 @@ export class Grouping {
   /** How long after an answer to its last candidate. */
   private closesAfter(lookup: Lookup, candidate: Candidate): Time {
     if (candidate.transactions.some(isError)) return CLOSE_ANSWERED
-    if (isPositive(candidate) || (lookup.candidates.length > 1 && isBare(lookup, candidate))) return CLOSE_FINAL
     const [{ client, asked }] = candidate.transactions
+    // Its other leg was lost on its way here, and comes again.
+    if (lacksLeg(lookup) && !this.searchLists.of(client, asked).isTorn) return CLOSE_UNFINISHED
+    if (isPositive(candidate) || (lookup.candidates.length > 1 && isBare(lookup, candidate))) return CLOSE_FINAL
     return isUnfinished(lookup, this.searchLists.of(client, asked)) ? CLOSE_UNFINISHED : CLOSE_ANSWERED
   }
 

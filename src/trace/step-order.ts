@@ -45,6 +45,9 @@ export function orderOf(step: Step, knowledge: SearchKnowledge): number {
   return step.order
 }
 
+/** What a cluster gives its pods has so many domains, at least. */
+const WHOLE = 3
+
 /** as-is may come first (enough dots), last, or after a jump. */
 function stepOrder(from: string, to: string, { position, list, complete }: SearchKnowledge): number {
   if (list.length === 0) return plausible(from, to) ? UNKNOWN_ORDER : WRONG_ORDER
@@ -52,6 +55,10 @@ function stepOrder(from: string, to: string, { position, list, complete }: Searc
   const b = position.get(to)
   if (complete && b === undefined && from !== '' && holdsMore(to, list)) return WRONG_ORDER
   if (complete && b === 0 && holdsMore(from, list)) return WRONG_ORDER
+  // A walk that begins within a list that is known to its end stays in it. Errors and silence show a part of it, with the name as it is behind.
+  const isWhole = complete && list.length >= WHOLE
+  if (isWhole && a !== undefined && b === undefined && from !== '') return WRONG_ORDER
+  if (isWhole && a === undefined && b !== undefined && to !== '') return WRONG_ORDER
   if (a === undefined || b === undefined) return plausible(from, to) ? UNKNOWN_ORDER : WRONG_ORDER
   if (from === '') return b === 0 ? NEXT : LATER
   if (b === a + 1) return NEXT
