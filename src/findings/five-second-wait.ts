@@ -146,7 +146,9 @@ spec:
         : '',
     ].filter(Boolean)
     // Known of a few only, it would speak for all.
-    if (this.places.answer + this.places.query >= losses / 2) return ` ${parts.join(', ')}.`
+    const isAtServer = this.world.files.length === 1 && this.places.query === 0
+    const unseen = isAtServer ? '; queries that were lost on their way to this capture it cannot show' : ''
+    if (this.places.answer + this.places.query >= losses / 2) return ` ${parts.join(', ')}${unseen}.`
     const { before, behind } = this.sides
     return this.world.files.length === 1 && before + behind < losses / 2
       ? ' Capture at the server too: then the side that lost it can be told.'

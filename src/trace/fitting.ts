@@ -146,6 +146,8 @@ function fitSameName(lookup: Lookup, candidate: Candidate, t: Transaction, knowl
       return joins(candidate, 4, t.start - twin.start)
     const silence = t.start - lastQueryBefore(twin, t.start)
     if (sameTuple) return joins(candidate, 9, silence)
+    // Its pair met an error, and both are asked again from another port.
+    if (t.dnsId === twin.dnsId && hasOtherTypeAtPort(all, t, t.start - LEG_GAP)) return joins(candidate, 9, silence)
     // Its turn after the other leg's, which was lost as well: glibc asks one after the other, each from a new port, with the ids it had.
     if (
       t.dnsId === twin.dnsId &&

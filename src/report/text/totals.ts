@@ -18,19 +18,28 @@ export function totals(report: Report, page: Page): string[] {
   ]
 }
 
+/** With more of which nobody knows how they ended, a share of all would say that fewer failed than did. */
+const MANY_UNTOLD = 0.05
+
 function lookups({ totals }: Report): string[] {
   if (totals.lookups === 0) {
     return [totals.messages === 0 ? 'none: there is no DNS message in the capture' : 'none']
   }
   // Of these nobody knows how they ended.
-  if (totals.outcomes['not-captured'] === totals.lookups)
-    return [`${count(totals.lookups)}; how many failed is not known, as no answer was captured`, ...uncounted(totals)]
+  const untold = totals.outcomes['not-captured'] + totals.outcomes['capture-ended']
+  const told = totals.lookups - untold
+  if (told === 0)
+    return [`${count(totals.lookups)}; how many failed is not known, as no end was captured`, ...uncounted(totals)]
   const failures = outcomeCounts(totals.outcomes, outcome => !NO_FAILURES.has(outcome))
   const others = outcomeCounts(totals.outcomes, outcome => NO_FAILURES.has(outcome))
+  const isTold = untold <= MANY_UNTOLD * totals.lookups
+  const of = isTold ? count(totals.lookups) : `the ${count(told)} whose end was captured`
   const failed =
-    totals.failed === 0
-      ? `${count(totals.lookups)}, none failed`
-      : `${count(totals.failed)} of ${count(totals.lookups)} failed (${share(totals.failed, totals.lookups)})`
+    totals.failed > 0
+      ? `${count(totals.failed)} of ${of} failed (${share(totals.failed, isTold ? totals.lookups : told)})`
+      : isTold
+        ? `${of}, none failed`
+        : `none of ${of} failed`
   return [`${failed}: ${[failures, others].filter(Boolean).join('; ')}`, ...uncounted(totals)]
 }
 
@@ -90,6 +99,9 @@ function waste({ waste }: Report): string[] {
   return sentences
 }
 
+/** Fewer show little of what else a cluster asks for. */
+const FEW_LOOKUPS = 20
+
 /** Another change is worth a word where it saves so much more than the best one that breaks nothing. */
 const MUCH_MORE = 1.25
 /** Names in a sentence. */
@@ -103,10 +115,14 @@ function bestChange({ changes, totals }: Report): string[] {
     .filter(change => trouble(change) > 0 && change.queries >= MUCH_MORE * (best?.queries ?? 0))
     .sort((a, b) => trouble(a) - trouble(b) || b.queries - a.queries)[0]
   const saves = ({ queries, waitMs }: ChangeRow): string =>
-    `${plural(queries, 'query', 'queries')}${waitMs >= 1 ? ` and ${roughDuration(waitMs)}` : ''}`
+    `${plural(queries, 'query', 'queries')}${waitMs >= 1 && totals.wait.max !== null ? ` and ${roughDuration(waitMs)}` : ''}`
   const sentences: string[] = []
   const isTold = totals.outcomes['not-captured'] * 2 <= totals.lookups
-  const still = isTold ? 'nothing would stop resolving' : 'whether all names would still be found only answers show'
+  const still = !isTold
+    ? 'whether all names would still be found only answers show'
+    : totals.lookups < FEW_LOOKUPS
+      ? 'no name of this capture would stop resolving'
+      : 'nothing would stop resolving'
   if (best) sentences.push(`best single change: ${best.what} saves ${saves(best)}; ${still}`)
   if (other) {
     const names =
