@@ -200,7 +200,7 @@ class CorednsUnreachable implements Observer {
     const blind = this.answered === 0 && refused.length === 0 && !isDead
     const alone = blind
       ? ' The capture holds no answer at all: it may show one direction only.'
-      : isDead
+      : isDead && refused.length === 0
         ? ' The capture holds no answer at all, and nearly everything was asked again, as after silence.'
         : this.othersWereServed(silent)
     const direct = this.servedDirectly(dead, clients)

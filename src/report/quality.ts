@@ -159,7 +159,7 @@ function directions(places: Place[], isDead: boolean): Remark[] {
     remarks.push({
       grade: isDead ? 'good' : 'poor',
       text: isDead
-        ? 'There is not one response, and clients asked again for nearly everything, as after silence: nothing was answered where this was captured.'
+        ? 'There is not one response, and what came instead (ICMP errors, or nearly everything asked again) shows that nothing was answered where this was captured.'
         : 'There are queries and hardly any responses: either next to nothing was answered, or only one direction was captured (a filter such as "dst port 53", another way back), and then nobody can tell what failed.',
     })
   else if (queriesOnly.length > 0)

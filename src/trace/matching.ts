@@ -411,7 +411,7 @@ export class Matching {
     if (t === null) this.counts.errorsAlone++
     else if (t.state === OPEN) {
       t.state = UNREACHED
-      this.oneWay.addAnswer(t.server)
+      this.oneWay.addError(t)
       this.close(t, time)
       t.addResponseVantage(vantage)
       t.addFrame(m.file[i], m.frame[i])

@@ -70,6 +70,7 @@ export class OneWay {
   private readonly all = newSilence()
   private hasQueries = false
   private hasAnswers = false
+  private hasResponses = false
   /** Of a client: its latest query for names that begin alike, and for a name and type. */
   private readonly steps: (Latest | undefined)[] = []
   private readonly questions: (Latest | undefined)[] = []
@@ -79,10 +80,13 @@ export class OneWay {
     this.names = names
   }
 
-  /** No answer at all, and what clients do shows that there was none: they asked for nearly everything again, and went on with nothing. */
+  /** No response at all, and there was none: errors came in their place, or clients asked for nearly everything again, and went on with nothing. */
   get isDead(): boolean {
     const { queries, repeats, steps } = this.all
-    return !this.hasAnswers && repeats * QUERIES_PER_RETRY >= queries && steps * STEPS_OF_CHANCE < repeats
+    return (
+      !this.hasResponses &&
+      (this.hasAnswers || (repeats * QUERIES_PER_RETRY >= queries && steps * STEPS_OF_CHANCE < repeats))
+    )
   }
 
   /** A query went there. */
@@ -114,8 +118,13 @@ export class OneWay {
     return !this.hasQueries || this.alone[server] >= ENOUGH_RESPONSES || this.alone[asked] >= ENOUGH_RESPONSES
   }
 
-  /** A response, or an error in its place, came from there. */
+  /** A response came from there. */
   addAnswer(server: AddressId): void {
+    this.answers[server] = this.hasAnswers = this.hasResponses = true
+  }
+
+  /** An error came in the place of its response: it may be dead, but the capture shows what came back. */
+  addError({ server }: Transaction): void {
     this.answers[server] = this.hasAnswers = true
   }
 
