@@ -52,7 +52,7 @@ export function qualityOf(
   const remarks: Remark[] = [...ofFlows]
   const messages = captures.reduce((n, c) => n + c.messages, 0)
   const remark = (part: number, whole: number, text: string): void => {
-    if (part > 0) remarks.push({ grade: part > MANY * whole ? 'poor' : part > SOME * whole ? 'fair' : 'good', text })
+    if (part > 0) remarks.push({ grade: gradeOf(part, whole), text })
   }
   const dropped = captures.reduce((n, c) => n + (c.lines === null ? (c.dropped ?? 0) : 0), 0)
   const frames = captures.reduce((n, c) => n + c.frames, 0)
@@ -119,18 +119,20 @@ export function qualityOf(
   return { grade, remarks: remarks.map(r => r.text) }
 }
 
+/** How bad it is that a part of the whole is affected. */
+const gradeOf = (part: number, whole: number): Grade =>
+  part > MANY * whole ? 'poor' : part > SOME * whole ? 'fair' : 'good'
+
 /** What can be told all the same, and what not, of servers of which the capture holds one direction alone. */
 function oneDirection({ queries, responses }: OneWay, transactions: number): Remark[] {
   const remarks: Remark[] = []
-  const gradeOf = (part: number): Grade =>
-    part > MANY * transactions ? 'poor' : part > SOME * transactions ? 'fair' : 'good'
   if (queries > 0) {
     const seen =
       queries >= NEARLY_ALL * transactions
         ? 'Only queries were captured (a filter such as "dst port 53", or answers go another way), and clients went on as if they had answers.'
         : `Of ${plural(queries, 'query', 'queries')} (${share(queries, transactions)}) no answer was captured, as of all to the same servers, and clients went on as if they had answers.`
     remarks.push({
-      grade: gradeOf(queries),
+      grade: gradeOf(queries, transactions),
       text: `${seen} What was asked, and which queries only tried search domains, is told; how a lookup ended and how long it took is not known.`,
     })
   }
@@ -140,7 +142,7 @@ function oneDirection({ queries, responses }: OneWay, transactions: number): Rem
         ? 'Only responses were captured (a filter such as "src port 53", or queries go another way).'
         : `Of ${plural(responses, 'query', 'queries')} (${share(responses, transactions)}) only the response was captured, as of all to the same servers.`
     remarks.push({
-      grade: gradeOf(responses),
+      grade: gradeOf(responses, transactions),
       text: `${seen} What was asked, and what the answer was, is told; how long it took, and what was never answered, is not known.`,
     })
   }
@@ -154,7 +156,7 @@ function directions(places: Place[], isDead: boolean): Remark[] {
   const queries = places.reduce((n, place) => n + place.queries, 0)
   const responses = places.reduce((n, place) => n + place.responses, 0)
   const remarks: Remark[] = []
-  const gradeOf = (some: Place[]): Grade => (some.length === places.length ? 'poor' : 'good')
+  const gradeOfSome = (some: Place[]): Grade => (some.length === places.length ? 'poor' : 'good')
   if (queriesOnly.length > 0 && responses < HARDLY_ANY * queries)
     remarks.push({
       grade: isDead ? 'good' : 'poor',
@@ -164,12 +166,12 @@ function directions(places: Place[], isDead: boolean): Remark[] {
     })
   else if (queriesOnly.length > 0)
     remarks.push({
-      grade: gradeOf(queriesOnly),
+      grade: gradeOfSome(queriesOnly),
       text: `Only queries were seen at ${named(queriesOnly)}: responses took another way, or were not captured there.`,
     })
   if (responsesOnly.length > 0)
     remarks.push({
-      grade: gradeOf(responsesOnly),
+      grade: gradeOfSome(responsesOnly),
       text: `Only responses were seen at ${named(responsesOnly)}: queries took another way, or were not captured there.`,
     })
   return remarks

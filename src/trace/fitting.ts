@@ -30,6 +30,7 @@ import type { SearchKnowledge } from './search-knowledge.ts'
 import { baseSettled, firstBase, LATER, NEXT, orderOf, UNKNOWN_ORDER, WRONG_ORDER } from './step-order.ts'
 import { type Steps, splitAt } from './steps.ts'
 import { behind, dots, endsWithSuffix } from './suffix.ts'
+import { isTimer, LONGEST_TIMER } from './timers.ts'
 import { type Transaction, UNSEEN } from './transaction.ts'
 
 /** Legs that are sent at once lie closer than this (L1). */
@@ -44,9 +45,6 @@ const STEP_GAP: Time = 50e6
 const LATE_STEP_GAP: Time = 1.5e9
 /** Who has no answer after this asks again. */
 const LATE_ANSWER: Time = 5e9
-/** Timers of stub resolvers after silence: from timeout:1 less a tenth to 6 s (three servers), and c-ares' 8 s. */
-const TIMER_MIN: Time = 0.22e9
-const TIMER_MAX: Time = 8.5e9
 /** Who goes on to another name after silence (glibc, Go) counts whole seconds; a timer fires late, by little. */
 const SECOND: Time = 1e9
 const TIMER_EARLY: Time = 20e6
@@ -170,7 +168,7 @@ function fitSameName(lookup: Lookup, candidate: Candidate, t: Transaction, knowl
       return joins(candidate, 7, gap)
   }
   if (isTruncated(twin) && t.transport === TCP && isFallback(twin, t)) return joins(candidate, 10, gap)
-  if (sameTuple && gap < TIMER_MAX) return joins(candidate, 9, gap)
+  if (sameTuple && gap < LONGEST_TIMER) return joins(candidate, 9, gap)
   if (isUnreceived(lookup, candidate, twin, t, knowledge)) return joins(candidate, 7, gap)
   // The partner of a leg that has just been asked again, on its socket.
   if (t.dnsId === twin.dnsId && hasOtherTypeAtPort(all, t, t.start - LEG_GAP)) return joins(candidate, 9, gap)
@@ -283,7 +281,7 @@ function fitNext(
     // Nothing of the list was asked between them, though it is known: no walk, unless a cache kept it.
     if (gap > SEQUENTIAL_GAP && from === '' && order === LATER) return fitsNot()
     // Another walk of the same client is nearer to this: it has all of its legs.
-    if (gap <= STEP_GAP && isOutOfTurn(lookup, candidate, t)) return follows(1, gap)
+    if (gap <= STEP_GAP && isOutOfTurn(lookup, t)) return follows(1, gap)
     if (samePort && order === NEXT && gap <= STEP_GAP) return follows(9, gap)
     // What leaves from one port does so up to the end (K5).
     if (order !== NEXT && !samePort && sharesSocket(lookup)) return fitsNot()
@@ -323,12 +321,10 @@ function fitNext(
 }
 
 /** The candidate before had both families, and this one has not; or the families were asked in turn, beginning with the other one. */
-function isOutOfTurn({ candidates }: Lookup, { transactions }: Candidate, t: Transaction): boolean {
-  if (candidates.length < 2 || !isFamily(t.qtype)) return false
-  const before = candidates[candidates.length - 2].transactions
-  if (before.length < 2 || before[0].qtype === before[1].qtype) return false
-  if (transactions.length === 1) return true
-  return before[1].start >= before[0].end && before[0].qtype !== t.qtype
+function isOutOfTurn(lookup: Lookup, t: Transaction): boolean {
+  const legs = isFamily(t.qtype) ? legsBefore(lookup) : null
+  if (legs === null) return false
+  return lacksLeg(lookup) || (legs[1].start >= legs[0].end && legs[0].qtype !== t.qtype)
 }
 
 function isHalfSeen({ transactions }: Candidate): boolean {
@@ -369,18 +365,22 @@ function sharesSocket({ candidates }: Lookup): boolean {
 }
 
 /** It asked both families of the candidate before, and one of the last. */
-export function lacksLeg({ candidates }: Lookup): boolean {
-  if (candidates.length < 2) return false
-  const last = candidates[candidates.length - 1].transactions
-  const before = candidates[candidates.length - 2].transactions
-  return last.length === 1 && isFamily(last[0].qtype) && before.length > 1 && before[0].qtype !== before[1].qtype
+export function lacksLeg(lookup: Lookup): boolean {
+  const { transactions } = lookup.candidates[lookup.candidates.length - 1]
+  return transactions.length === 1 && isFamily(transactions[0].qtype) && legsBefore(lookup) !== null
+}
+
+/** The transactions of the candidate before the last, if it was asked for two types; else null. */
+function legsBefore({ candidates }: Lookup): readonly Transaction[] | null {
+  if (candidates.length < 2) return null
+  const { transactions } = candidates[candidates.length - 2]
+  return transactions.length > 1 && transactions[0].qtype !== transactions[1].qtype ? transactions : null
 }
 
 /** The legs of its candidate before left from two ports (Go). */
-function hasPortPerLeg({ candidates }: Lookup): boolean {
-  if (candidates.length < 2) return false
-  const legs = candidates[candidates.length - 2].transactions
-  return legs.length > 1 && legs[0].qtype !== legs[1].qtype && legs[0].clientPort !== legs[1].clientPort
+function hasPortPerLeg(lookup: Lookup): boolean {
+  const legs = legsBefore(lookup)
+  return legs !== null && legs[0].clientPort !== legs[1].clientPort
 }
 
 /** TCP after truncation: at once, up to the SYN where that was captured. A tool that is started again takes longer. */
@@ -400,8 +400,6 @@ function hasFallback(all: Transaction[], t: Transaction): boolean {
   for (const x of all) if (isTruncated(x) && isFallback(x, t)) return true
   return false
 }
-
-const isTimer = (silence: Time): boolean => silence >= TIMER_MIN && silence <= TIMER_MAX
 
 const isWholeSeconds = (silence: Time): boolean =>
   silence >= SECOND - TIMER_EARLY && (silence + TIMER_EARLY) % SECOND <= TIMER_EARLY + TIMER_LATE

@@ -179,10 +179,7 @@ export class Matching {
 
   private begin(m: Messages, i: number, time: Time, vantage: number): void {
     const t = this.transactions.take(vantage, m.file[i], m.frame[i])
-    t.client = t.seen = m.from[i]
-    t.clientPort = t.seenPort = m.fromPort[i]
-    t.asked = t.server = m.to[i]
-    t.serverPort = m.toPort[i]
+    t.setEnds(m.from[i], m.fromPort[i], m.to[i], m.toPort[i])
     t.clientTtl = t.serverTtl = m.ttl[i]
     this.takeQuestion(t, m, i, time)
     t.queryFlags = m.flags[i]
@@ -326,10 +323,7 @@ export class Matching {
   /** A response of which no query was captured, from a server of which none was so far: one-way.ts decides what it is. */
   private beginWithResponse(m: Messages, i: number, time: Time, vantage: number): void {
     const t = this.transactions.take(vantage, m.file[i], m.frame[i])
-    t.client = t.seen = m.to[i]
-    t.clientPort = t.seenPort = m.toPort[i]
-    t.asked = t.server = m.from[i]
-    t.serverPort = m.fromPort[i]
+    t.setEnds(m.to[i], m.toPort[i], m.from[i], m.fromPort[i])
     t.clientTtl = t.serverTtl = 0
     this.takeQuestion(t, m, i, time)
     t.queryFlags = m.flags[i] & RD

@@ -10,13 +10,11 @@ import { type AddressId, type Messages, NAME_CUT, NONE, type Time } from '../mod
 import type { Names } from '../wire/names.ts'
 import { chainOf } from './slots.ts'
 import { behind, commonBase, endsWithSuffix } from './suffix.ts'
+import { isTimer, LONGEST_TIMER } from './timers.ts'
 import { CAPTURE_ENDED, hasNoAnswer, type Transaction, UNSEEN } from './transaction.ts'
 
 /** No timer fires sooner, and nearly all answers come sooner. */
 const AT_ONCE: Time = 0.2e9
-/** From the shortest timer of a stub resolver to the longest. */
-const TIMER_MIN: Time = 0.22e9
-const TIMER_MAX: Time = 8.5e9
 /** Who retries with a new id (Go, CoreDNS) counts whole seconds. */
 const SECOND: Time = 1e9
 const TIMER_EARLY: Time = 5e6
@@ -202,8 +200,8 @@ export class OneWay {
     const before = this.exchange(this.questions, t, t.qname * 0x1_0000 + t.qtype, name)
     if (before === null) return false
     const gap = t.start - before.start
-    if (before.dnsId === t.dnsId) return gap > 0 && gap <= TIMER_MAX
-    if (gap < TIMER_MIN || gap > TIMER_MAX) return false
+    if (before.dnsId === t.dnsId) return gap > 0 && gap <= LONGEST_TIMER
+    if (!isTimer(gap)) return false
     return gap >= SECOND - TIMER_EARLY && (gap + TIMER_EARLY) % SECOND <= TIMER_LATE
   }
 

@@ -138,7 +138,7 @@ export class Profiles {
     profile.timeouts++
   }
 
-  /** True where many lookups told one resolver and none another. */
+  /** True where many lookups told a resolver; whether it was one stands in `resolver`. */
   isSettled(client: AddressId): boolean {
     return this.of(client).labels >= MANY_LABELS
   }

@@ -4,7 +4,7 @@
  */
 import { type AddressId, NONE } from '../model.ts'
 import type { Seen } from './replay.ts'
-import { RESOLVERS, type Resolver, UNKNOWN_RESOLVER } from './resolvers.ts'
+import { type Resolver, resolverNamed } from './resolvers.ts'
 import { ndotsGiven, type SearchKnowledge } from './search-knowledge.ts'
 import { dots, withoutSuffix } from './suffix.ts'
 import { AS_IS, candidateOrder, ONLY_AS_IS } from './walk.ts'
@@ -68,7 +68,7 @@ function usualResolvers(walks: readonly Walk[]): Map<AddressId, Resolver> {
   return new Map(
     [...counts].map(([client, ofClient]) => {
       const [name] = [...ofClient].reduce((a, b) => (b[1] > a[1] ? b : a))
-      return [client, BY_NAME.get(name) as Resolver]
+      return [client, resolverNamed(name)]
     }),
   )
 }
@@ -77,15 +77,14 @@ function usualResolvers(walks: readonly Walk[]): Map<AddressId, Resolver> {
 const TOOLS: ReadonlySet<string> = new Set(['dig', 'host', 'nslookup', 'busybox'])
 /** Their libraries have a way to ask for a name without its search list (Node's dns.resolve, dig without +search). */
 const MAY_NOT_SEARCH: ReadonlySet<string> = new Set(['dig', 'c-ares', 'netty'])
-const BY_NAME: ReadonlyMap<string, Resolver> = new Map(RESOLVERS.map(row => [row.name, row]))
-const GLIBC = BY_NAME.get('glibc') as Resolver
+const GLIBC = resolverNamed('glibc')
 
 function readingOf(walk: Walk, seen: Seen, votes: NdotsVotes, usual: Resolver | null, searches: boolean): Reading {
   const knowledge = seen.searchLists.of(walk.client, walk.asked)
   const list = listOf(walk, knowledge)
   const ndots = ndotsOf(walk, ndotsGiven(knowledge) ?? votes.of(walk))
   const doubts: Doubt[] = []
-  const own = walk.resolver === null ? null : (BY_NAME.get(walk.resolver) ?? UNKNOWN_RESOLVER)
+  const own = walk.resolver === null ? null : resolverNamed(walk.resolver)
   const resolver = own ?? usual ?? GLIBC
   if (own === null && usual === null) doubts.push('resolver')
   if (walk.base === null) doubts.push('name')

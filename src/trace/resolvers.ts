@@ -382,9 +382,10 @@ export const labelOf = (
   return name === 'glibc' && mayBeOthers && !repeats ? null : name
 }
 
-/** By what a client's other lookups told; nothing where they told several. */
-export const usualResolver = (name: string | null): Resolver =>
-  RESOLVERS.find(row => row.name === name) ?? UNKNOWN_RESOLVER
+const BY_NAME: ReadonlyMap<string, Resolver> = new Map(RESOLVERS.map(row => [row.name, row]))
+
+/** The row of that name; the unknown one for any other. */
+export const resolverNamed = (name: string | null): Resolver => BY_NAME.get(name ?? '') ?? UNKNOWN_RESOLVER
 
 /** One that is not known, but for its timers: those of the resolver that its client's other lookups told. */
 export function withTimersOf(usual: Resolver): Resolver {

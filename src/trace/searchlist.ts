@@ -13,6 +13,7 @@ import { NOTHING_KNOWN, type SearchKnowledge } from './search-knowledge.ts'
 import { type Observation, observationOf } from './search-path.ts'
 import type { SearchStep, Steps } from './steps.ts'
 import { beginsWithBase, endsWithSuffix, namespaceOf } from './suffix.ts'
+import { LONGEST_TIMER } from './timers.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
 
 /** The next candidate follows its predecessor's answer within this (a stub resolver needs microseconds, a starved pod more). */
@@ -23,8 +24,6 @@ const STEP_SLACK: Time = 0.5e6
 const RESTART_GAP: Time = 10e6
 /** Both legs of a name leave within this. */
 const LEG_GAP: Time = 50e6
-/** The longest timer of a stub resolver after silence: glibc with three servers, c-ares. */
-const LONGEST_TIMER: Time = 8.5e9
 /** Clients whose latest queries that brought nothing are remembered. */
 const MOST_DENIED = 2048
 /** How many long names are remembered of a client until its list is known. */

@@ -5,6 +5,13 @@
 import type { AddressId, NameId, Time } from '../model.ts'
 import { RESPONSE_LOST, type Transaction } from './transaction.ts'
 
+/** Timers of stub resolvers after silence: from timeout:1 less a tenth to 6 s (three servers), and c-ares' 8 s. */
+const SHORTEST_TIMER: Time = 0.22e9
+export const LONGEST_TIMER: Time = 8.5e9
+
+/** So long after a query its resolver may ask again. */
+export const isTimer = (silence: Time): boolean => silence >= SHORTEST_TIMER && silence <= LONGEST_TIMER
+
 const HALF_SECOND: Time = 0.5e9
 /** A repeat that is later than this behind a half second was not sent by such a timer. */
 const MAX_LATE: Time = 15e6

@@ -22,7 +22,7 @@ import { Places } from './places.ts'
 import { Pools } from './pools.ts'
 import { Portions } from './portions.ts'
 import { Profiles } from './profiles.ts'
-import { labelOf, type Resolver, resolverOf, usualResolver, withTimersOf } from './resolvers.ts'
+import { labelOf, type Resolver, resolverNamed, resolverOf, withTimersOf } from './resolvers.ts'
 import { SearchLists } from './searchlist.ts'
 import { Serving } from './serving.ts'
 import { Sharing } from './sharing.ts'
@@ -299,7 +299,7 @@ export class Trace {
     const habits = habitsOf(lookup, this.profiles.of(lookup.client), knowledge)
     this.profiles.noteWalk(lookup.client, habits)
     const shown = resolverOf(habits)
-    const usual = usualResolver(this.profiles.of(lookup.client).resolver)
+    const usual = resolverNamed(this.profiles.of(lookup.client).resolver)
     // Where walks may have exchanged legs, they look like those of another one.
     const isOdd = lookup.crowded && usual.name !== '' && shown !== usual && this.profiles.isSettled(lookup.client)
     lookup.resolver = isOdd ? null : labelOf(shown, habits)

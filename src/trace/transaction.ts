@@ -143,6 +143,14 @@ export class Transaction extends Small {
     this.rare?.clear()
   }
 
+  /** Before any translation is known. */
+  setEnds(client: AddressId, clientPort: number, server: AddressId, serverPort: number): void {
+    this.client = this.seen = client
+    this.clientPort = this.seenPort = clientPort
+    this.asked = this.server = server
+    this.serverPort = serverPort
+  }
+
   /** What was seen first is its response: no query was captured. */
   beginWithResponse(vantage: number): void {
     this.withoutQuery = true
