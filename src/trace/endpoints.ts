@@ -43,9 +43,11 @@ export class Endpoints {
   private readonly forwarding: Forwarding
   private readonly pools: Pools
   private zone: string | null
-  /** Those who were asked, as of the last decision. */
+  /** Those who were asked, in the same order; made anew where one was asked for the first time. */
   private servers: [AddressId, Doings][] = []
+  private serversChanged = false
   private serverRoles = new Map<AddressId, RoleEvidence>()
+  /** Of whom somebody wanted to know since the last decision: there are many clients, and a capture's end is when most are asked for. */
   private clientRoles = new Map<AddressId, RoleEvidence>()
   private forwarderRoles = new Map<AddressId, RoleEvidence>()
   private hostNetworks = new Map<string, string>()
@@ -97,7 +99,7 @@ export class Endpoints {
     if (t.seen !== t.client) this.of(t.seen).masks++
     if (t.isForOthers && t.causes === null) this.noteForOthers(client, t)
     const server = this.of(t.server)
-    server.served++
+    if (server.served++ === 0) this.serversChanged = true
     // Who asks the server that it asked last stands there already.
     if (client.lastServer !== t.server) server.clients = withOne(server.clients, t.client, MAX_CLIENTS)
     client.lastServer = t.server
@@ -164,8 +166,7 @@ export class Endpoints {
     this.serverRoles = new Map()
     this.clientRoles = new Map()
     this.forwarderRoles = new Map()
-    const served = [...this.doings].filter(([, d]) => d.served > 0)
-    this.servers = served
+    const served = this.listServers()
     for (const [address, d] of served)
       this.serverRoles.set(address, this.hinted(address, ONLY_ASK) ?? this.inferServer(address, d))
     // Who is asked by a forwarder and is none of the cluster's own is upstream; this needs the forwarders first.
@@ -177,14 +178,18 @@ export class Endpoints {
     this.hostNetworks = this.findHostNetworks()
     this.podNetworks = this.findPodNetworks()
     for (const [address, d] of this.doings) {
-      if (d.asked > 0 || d.masks > 0)
-        this.clientRoles.set(address, this.hinted(address, ONLY_ANSWER) ?? this.inferClient(address, d))
-      if (d.forOthers > 0)
-        this.forwarderRoles.set(
-          address,
-          this.hintedForwarder(address) ?? forwarderRoleOf(d, this.zone, this.asForwarder(address)),
-        )
+      if (d.forOthers === 0) continue
+      this.forwarderRoles.set(
+        address,
+        this.hintedForwarder(address) ?? forwarderRoleOf(d, this.zone, this.asForwarder(address)),
+      )
     }
+  }
+
+  private listServers(): readonly [AddressId, Doings][] {
+    if (this.serversChanged) this.servers = [...this.doings].filter(([, d]) => d.served > 0)
+    this.serversChanged = false
+    return this.servers
   }
 
   /** How a forwarder shows, as a sentence goes on. */
@@ -200,7 +205,13 @@ export class Endpoints {
 
   /** The role of an address as one that asks for itself, not for others. */
   clientRole(address: AddressId): RoleEvidence {
-    return this.clientRoles.get(address) ?? NOTHING
+    const known = this.clientRoles.get(address)
+    if (known !== undefined) return known
+    const d = this.byAddress[address]
+    if (d === undefined || (d.asked === 0 && d.masks === 0)) return NOTHING
+    const role = this.hinted(address, ONLY_ANSWER) ?? this.inferClient(address, d)
+    this.clientRoles.set(address, role)
+    return role
   }
 
   /** The address that stands for the forwarder which asks from this one: the one that it answers on, where that is known. */
@@ -407,8 +418,9 @@ export class Endpoints {
   private findHostNetworks(): Map<string, string> {
     const networks = new Map<string, string>()
     for (const [address, d] of this.doings) {
+      if (d.masks === 0) continue
       const text = this.tables.addresses.text(address)
-      if (d.masks > 0) networks.set(networkOf(text), text)
+      networks.set(networkOf(text), text)
     }
     for (const [address, { role }] of this.serverRoles) {
       if (role === 'coredns') networks.delete(networkOf(this.tables.addresses.text(address)))
