@@ -1,9 +1,10 @@
 // @ts-check
 /**
  * npm run bench [-- --frames 1M,4M --shape pod,any,flows --runs 5 --only dnstrail,tcpdump]
+ * npm run bench -- --frames 500k --shape pod --rate 150,1500,6000 --only dnstrail
  *
- * Measures dnstrail beside the tools that people have, in one run, taking turns, on captures from generate.js. Prints medians. The
- * captures are kept in the system's temporary folder and used again; they go away with --clean.
+ * Measures dnstrail beside the tools that people have, in one run, taking turns, on captures from generate.js. Prints medians, and how
+ * time and memory grow where several numbers of frames, pods, names or lookups per second are asked for. The captures are kept in the system's temporary folder and used again; they go away with --clean.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
@@ -272,7 +273,8 @@ if (values.help) {
   --shape S[,S...]    ${SHAPES.join(', ')} of packets, ${FLOWS}: logs of Hubble flows, ${FLOODS}: one thing by the thousand (default pod,${FLOWS})
   --runs N            runs of each tool (default 5)
   --only NAME[,...]   tools whose name begins with one of these
-  --pods, --names, --rate, --seed   of the generator (${DEFAULTS.pods}, ${DEFAULTS.names}, ${DEFAULTS.rate} lookups/s, ${DEFAULTS.seed})
+  --pods, --names, --rate N[,N...]  of the generator: pods, names, lookups a second (${DEFAULTS.pods}, ${DEFAULTS.names}, ${DEFAULTS.rate})
+  --seed N            of the generator (${DEFAULTS.seed})
   --clean             remove the generated captures and stop
 `)
   process.exit(0)
@@ -290,21 +292,32 @@ const asked = values.shape.split(',')
 const shapes = asked.filter(shape => shape !== FLOWS && shape !== FLOODS)
 for (const shape of shapes) if (!SHAPES.includes(shape)) throw new Error(`no such shape: ${shape}`)
 
+/** What captures differ in, with each number that is asked for: as a heading, and as the generator calls it. @type {[string, 'frames' | 'pods' | 'names' | 'rate', number[]][]} */
+const DIMENSIONS = [
+  ['frames', 'frames', sizes],
+  ['pods', 'pods', values.pods.split(',').map(count)],
+  ['names', 'names', values.names.split(',').map(count)],
+  ['lookups/s', 'rate', values.rate.split(',').map(count)],
+]
+
+/** Every combination. @returns {Record<'frames' | 'pods' | 'names' | 'rate', number>[]} */
+function combinations() {
+  let all = [{ frames: 0, pods: 0, names: 0, rate: 0 }]
+  for (const [, key, numbers] of DIMENSIONS) all = all.flatMap(one => numbers.map(n => ({ ...one, [key]: n })))
+  return all
+}
+
 process.stdout.write(`${machine(tools)}\n`)
 for (const shape of shapes) {
-  const growth = [['frames', 'median s', 'us/frame', 'peak MB']]
-  for (const frames of sizes) {
-    const options = {
-      shape,
-      frames,
-      seed: Number(values.seed),
-      pods: Number(values.pods),
-      names: Number(values.names),
-      rate: Number(values.rate),
-    }
-    const file = capture(options)
+  const varied = DIMENSIONS.filter(([, , numbers]) => numbers.length > 1)
+  const growth = [[...varied.map(([heading]) => heading), 'median s', 'us/frame', 'peak MB']]
+  for (const numbers of combinations()) {
+    const { frames } = numbers
+    const file = capture({ shape, seed: Number(values.seed), ...numbers })
     const bytes = statSync(file).size
     process.stdout.write(`\n${shape}: ${frames.toLocaleString('en-US')} frames, ${(bytes / 1e6).toFixed(0)} MB`)
+    for (const [heading, key] of varied)
+      if (key !== 'frames') process.stdout.write(`, ${numbers[key].toLocaleString('en-US')} ${heading}`)
     if (tools.some(tool => tool.slow) && frames > SLOW_ABOVE && runs > SLOW_RUNS)
       process.stdout.write(`; tshark runs ${SLOW_RUNS} times only`)
     process.stdout.write('\n\n')
@@ -314,7 +327,7 @@ for (const shape of shapes) {
     if (ours) {
       const s = median(ours.seconds)
       growth.push([
-        frames.toLocaleString('en-US'),
+        ...varied.map(([, key]) => numbers[key].toLocaleString('en-US')),
         s.toFixed(3),
         ((s / frames) * 1e6).toFixed(3),
         (ours.peak / 1e6).toFixed(0),

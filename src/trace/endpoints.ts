@@ -7,12 +7,13 @@ import { AA, NOERROR, NXDOMAIN, RA } from '../codes.ts'
 import { type AddressId, INCOMING, NONE, OTHER_HOST, OUTGOING, type Role, TCP } from '../model.ts'
 import { WELL_KNOWN } from '../well-known.ts'
 import type { Tables } from '../wire/tables.ts'
+import { clientRoleOf } from './client-role.ts'
 import { type Contradiction, contradictionOf } from './contradictions.ts'
 import { counted, type Doings, mostFrequent, newDoings, withOne } from './doings.ts'
 import { forwarderRoleOf } from './forwarder-role.ts'
 import { type Forwarding, zoneBehindService } from './forwarding.ts'
 import { type KnownAs, knownAs } from './known-as.ts'
-import { isLoopback, networkOf, PodNetworks, rangeOf } from './networks.ts'
+import { networkOf, PodNetworks, rangeOf } from './networks.ts'
 import type { Pools } from './pools.ts'
 import type { SearchLists } from './searchlist.ts'
 import { FULL_TTL, type RoleEvidence, roleByAskers, serverRoleOf } from './server-role.ts'
@@ -343,54 +344,16 @@ export class Endpoints {
   }
 
   private inferClient(address: AddressId, d: Doings): RoleEvidence {
-    const text = this.tables.addresses.text(address)
-    if (isLoopback(text)) return { role: 'host', evidence: ['asks over its loopback'] }
-    const server = this.serverRoles.get(address)
-    if (server && server.role !== 'unknown' && d.served > 0) {
-      // A cache in a pod of its own stands behind DNAT (Cilium's Local Redirect Policy); the others share their node's network.
-      if (text.startsWith('169.254.') || (server.role === 'node-local-cache' && d.standsFor.size === 0))
-        return { role: 'host', evidence: [`asks from ${text}, an address of its own host`] }
-      return { role: server.role, evidence: server.evidence }
-    }
-    if (d.masks > 0) return { role: 'host', evidence: ['pods are masqueraded behind it (SNAT)'] }
-    const forwarders = this.forwarding.forwardersAt(address)
-    if (forwarders.length > 0) {
-      const who = forwarders.map(f => this.tables.addresses.text(f)).join(', ')
-      return { role: 'host', evidence: [`the forwarder at ${who} asks from it too`] }
-    }
-    const { list } = this.searchLists.bestOf(address)
-    const namespace = list.find(suffix => suffix.includes('.svc.'))
-    if (namespace && d.cameIn === 0 && d.wentOut > 0 && this.podNetworks.isBeside(text)) {
-      const reason = `searches ${namespace} beside the CoreDNS pods, but was seen only on its way to them: a pod there or this host`
-      return { role: 'unknown', evidence: [reason] }
-    }
-    if (d.wentOut > d.cameIn) return { role: 'host', evidence: ['its queries begin on the host that was captured'] }
-    const neighbour = this.hostNetworks.get(networkOf(text))
-    if (neighbour !== undefined)
-      return { role: 'host', evidence: [`in the network of ${neighbour}, which is a node's address`] }
-    if (/^\d+\.\d+\.\d+\.0$/.test(text))
-      return { role: 'host', evidence: ["first address of a node's pod network: an overlay's own"] }
-    // A stub resolver opens a connection per candidate; NodeLocal DNSCache keeps a few for many.
-    if (d.overTcp >= 10 && d.connections < 0.2 * d.overTcp)
-      return {
-        role: 'host',
-        evidence: ['keeps TCP connections for many queries, as NodeLocal DNSCache does from its node'],
-      }
-    const upstream = this.masqueradesTo(address, text)
-    if (upstream !== null)
-      return {
-        role: 'host',
-        evidence: [`in one network with ${upstream}, and yet its queries crossed a router: pods are behind it`],
-      }
-    if (namespace && this.podNetworks.isFar(text))
-      return { role: 'unknown', evidence: [`searches ${namespace}, but is in another network than the CoreDNS pods`] }
-    if (namespace) return { role: 'pod', evidence: [`searches ${namespace}`] }
-    if (d.cameIn > 0 && d.clusterAnswers === 0)
-      return { role: 'pod', evidence: ["its queries come in through a pod's interface"] }
-    return {
-      role: 'unknown',
-      evidence: ['no search list, interface or translation shows whether it is a pod or a host'],
-    }
+    const text = (id: AddressId): string => this.tables.addresses.text(id)
+    return clientRoleOf(d, {
+      address: text(address),
+      asServer: this.serverRoles.get(address) ?? NOTHING,
+      forwarders: this.forwarding.forwardersAt(address).map(text),
+      searches: this.searchLists.bestOf(address).list.find(suffix => suffix.includes('.svc.')) ?? null,
+      hostNetworks: this.hostNetworks,
+      podNetworks: this.podNetworks,
+      masqueradesTo: () => this.masqueradesTo(address, text(address)),
+    })
   }
 
   /** An upstream beside which it stands and which its queries reach by way of a router; null where there is none. */

@@ -8,7 +8,9 @@ import { isError, isPositive } from './candidate.ts'
 import { fit, fitOf, isUnfinished, lacksLeg, NOTHING_FITS } from './fitting.ts'
 import { addTransaction, type Candidate, type Lookup, newCandidate, newLookup } from './lookup.ts'
 import type { Profiles } from './profiles.ts'
+import { NOTHING_KNOWN } from './search-knowledge.ts'
 import type { SearchLists } from './searchlist.ts'
+import { firstBase } from './step-order.ts'
 import type { Steps } from './steps.ts'
 import { beginsWithBase } from './suffix.ts'
 import { type Transaction, UNSEEN } from './transaction.ts'
@@ -94,17 +96,15 @@ export class Grouping {
     this.touch(bucket)
     let best: Lookup | null = null
     let { rank, gap, next, candidate } = NOTHING_FITS
-    if (bucket.lookups.length > 0) {
-      const knowledge = this.searchLists.of(t.client, t.asked)
-      for (const lookup of bucket.lookups) {
-        const itsRank = fitOf(lookup, t, this.steps, knowledge)
-        if (itsRank > rank || (itsRank === rank && itsRank > 0 && fit.gap < gap)) {
-          best = lookup
-          rank = itsRank
-          gap = fit.gap
-          next = fit.next
-          candidate = fit.candidate
-        }
+    const knowledge = bucket.lookups.length > 0 ? this.searchLists.of(t.client, t.asked) : NOTHING_KNOWN
+    for (const lookup of bucket.lookups) {
+      const itsRank = fitOf(lookup, t, this.steps, knowledge)
+      if (itsRank > rank || (itsRank === rank && itsRank > 0 && fit.gap < gap)) {
+        best = lookup
+        rank = itsRank
+        gap = fit.gap
+        next = fit.next
+        candidate = fit.candidate
       }
     }
     if (!best) {
@@ -122,7 +122,7 @@ export class Grouping {
     if (next) {
       const { candidates } = best
       candidates.push(newCandidate(this.names.text(t.qname), t))
-      if (candidates.length === 2) best.settledBase = this.steps.of(candidates[0].qname, t.qname).common
+      if (candidates.length === 2) best.settledBase = firstBase(this.steps.of(candidates[0].qname, t.qname), knowledge)
     } else if (candidate) addTransaction(candidate, t)
   }
 

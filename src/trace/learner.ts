@@ -20,6 +20,14 @@ export interface Learner {
   changed: boolean
 }
 
+/** A step that may be one of a walk whose search domains differ in their last label alone; the next step tells. */
+export interface Alike {
+  before: NameId
+  qname: NameId
+  /** The one that led to `before`. */
+  previous: Alike | null
+}
+
 /** One client: what it showed at each server, and what it showed at all. */
 export interface Client {
   address: AddressId
@@ -37,6 +45,8 @@ export interface Client {
   stayed: number
   /** The latest query that a step led to. */
   led: { by: Observation | null; base: string; qname: NameId; start: Time; silent: boolean }
+  /** The latest query whose name differs in its last label alone from one that was denied just before; null without. */
+  alike: Alike | null
   /** The latest query that none led to. */
   unled: { qname: NameId; qtype: number; start: Time }
   /** The latest query that brought what was asked for. */

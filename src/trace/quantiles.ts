@@ -63,8 +63,7 @@ export class Histogram {
     else {
       if (this.different === MOST_SPARSE) return false
       let into = sparse
-      // An array that is pushed to takes room for seventeen.
-      if (this.different === sparse.length) this.sparse = into = [...sparse, ...new Array<number>(SPARSE_STEP).fill(0)]
+      if (this.different === sparse.length) this.sparse = into = widened(sparse)
       into.copyWithin(low + 1, low, this.different)
       into[low] = bucket * PER_BUCKET + n
       this.different++
@@ -138,6 +137,13 @@ export class Histogram {
   get quantiles(): Quantiles {
     return { p50: this.at(0.5), p90: this.at(0.9), p99: this.at(0.99), max: this.count ? this.maxMs : null }
   }
+}
+
+/** With room for some more, and no more than that: an array that is pushed or spread to takes seventeen. */
+function widened(sparse: readonly number[]): number[] {
+  const wider = new Array<number>(sparse.length + SPARSE_STEP).fill(0)
+  for (let i = 0; i < sparse.length; i++) wider[i] = sparse[i]
+  return wider
 }
 
 const bucketOf = (ms: number): number => (ms <= SMALLEST_MS ? 0 : Math.ceil(Math.log(ms / SMALLEST_MS) / GROWTH))

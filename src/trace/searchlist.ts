@@ -3,11 +3,21 @@
  * with the next search domain. Rules I1 to I6 of the grouping rules that ARCHITECTURE.md describes.
  */
 import { A, AAAA, NOERROR } from '../codes.ts'
-import { type AddressId, HAS_CNAME, NONE, type PodDns, type Time } from '../model.ts'
+import { type AddressId, HAS_CNAME, type NameId, NONE, type PodDns, type Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
 import { Completion, type Files } from './completion.ts'
 import { Denials } from './denials.ts'
-import { type Client, countWalk, crosses, doubtFirst, holding, type Learner, learnWhole, makeList } from './learner.ts'
+import {
+  type Alike,
+  type Client,
+  countWalk,
+  crosses,
+  doubtFirst,
+  holding,
+  type Learner,
+  learnWhole,
+  makeList,
+} from './learner.ts'
 import { isLong, newNdots, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
 import { NOTHING_KNOWN, type SearchKnowledge } from './search-knowledge.ts'
 import { type Observation, observationOf } from './search-path.ts'
@@ -42,6 +52,8 @@ export class SearchLists {
   private readonly steps: Steps
   /** The step that `predecessor` found. */
   private found: SearchStep | null = null
+  /** The name that it found denied where the last label alone differs; NONE without. */
+  private foundAlike: NameId = NONE
   /** Whose list may have changed. */
   private changed: Learner[] = []
   /** Who has denials. */
@@ -78,7 +90,11 @@ export class SearchLists {
     const at = denied === null || t.start - denied.latestEnd > STEP_GAP ? NONE : this.predecessor(denied, t)
     const isLed = at !== NONE || isSameCandidate(client, t)
     if (at !== NONE) this.follow(learner, denied as Denials<Observation>, at, t)
-    else if (!isLed) this.noteUnled(client, t)
+    else if (!isLed) {
+      this.noteUnled(client, t)
+      if (this.foundAlike !== NONE) noteAlike(client, this.foundAlike, t.qname)
+    }
+    this.foundAlike = NONE
     if (isAnswered(client, t)) return
     const head = this.names.head(t.qname)
     const denials = this.denialsOf(client)
@@ -120,6 +136,8 @@ export class SearchLists {
     else client.crossed++
     const learner = stays ? asked : this.crossingsOf(client)
     const by = this.note(learner, step.from, step.to, step.base)
+    if (step.to === '' && client.alike?.qname === denials.qnameAt(at))
+      this.followAlike(learner, client.alike, step.base, by)
     const before = denials.byAt(at)
     const isQuick = t.start - denials.endAt(at) <= RESTART_GAP
     if (isQuick && before && denials.baseAt(at) === step.base && !(by.inWalk && before.inWalk)) {
@@ -140,6 +158,18 @@ export class SearchLists {
     }
     if (step.from === '' && step.baseDots > 0 && this.beginsAsIs(denials, at, t, step.base))
       noteAsIsFirst(ndots, step.baseDots)
+  }
+
+  /** Names that differ in their last label alone, and then what they begin with alone: search domains such as acme.com and acme.net (I2b). */
+  private followAlike(learner: Learner, latest: Alike, base: string, behind: Observation): void {
+    for (let alike: Alike | null = latest; alike !== null; alike = alike.previous) {
+      const step = this.steps.searchFrom(alike.before, alike.qname, base)
+      if (step === null) return
+      const by = this.note(learner, step.from, step.to, base)
+      if (by.inWalk && behind.inWalk) continue
+      by.inWalk = behind.inWalk = true
+      this.mark(learner)
+    }
   }
 
   /** True where a step from the name as it is begins a walk: at once, by the same resolver, and not after a walk that ended with it. */
@@ -174,6 +204,8 @@ export class SearchLists {
       if (!(gap >= -STEP_SLACK && gap <= STEP_GAP)) continue
       this.found = this.steps.search(denials.qnameAt(at), t.qname)
       if (this.found !== null) return at
+      if (this.foundAlike === NONE && this.steps.differInLastLabel(denials.qnameAt(at), t.qname))
+        this.foundAlike = denials.qnameAt(at)
     }
     return NONE
   }
@@ -324,6 +356,7 @@ export class SearchLists {
       crossings: null,
       crossed: 0,
       stayed: 0,
+      alike: null,
       led: { by: null, base: '', qname: NONE, start: 0, silent: false },
       unled: { qname: NONE, qtype: NONE, start: 0 },
       answered: NONE,
@@ -377,6 +410,11 @@ export class SearchLists {
     if (second || n <= 4 || (n & (n - 1)) === 0) this.mark(learner)
     return step
   }
+}
+
+function noteAlike(client: Client, before: NameId, qname: NameId): void {
+  const { alike } = client
+  client.alike = { before, qname, previous: alike?.qname === before ? alike : null }
 }
 
 /** Some record, and not CNAMEs alone where an address was asked for. */

@@ -4,7 +4,7 @@
  */
 import type { NameId } from '../model.ts'
 import type { Names } from '../wire/names.ts'
-import { behind, commonBase, dots } from './suffix.ts'
+import { beginsWithBase, behind, commonBase, dots } from './suffix.ts'
 
 export interface Step {
   before: NameId
@@ -90,6 +90,22 @@ export class Steps {
     return step.search
   }
 
+  /** True where the two names differ in their last label alone: top-level domains of two names, or two search domains that begin alike. */
+  differInLastLabel(before: NameId, name: NameId): boolean {
+    const step = this.of(before, name)
+    return (
+      step.common > 0 && isLabel(behind(step.beforeText, step.common)) && isLabel(behind(step.nameText, step.common))
+    )
+  }
+
+  /** A step as a search, where it is known from elsewhere what the two names' base is; null where it is none. */
+  searchFrom(before: NameId, name: NameId, base: string): SearchStep | null {
+    const { beforeText, nameText } = this.of(before, name)
+    if (!beginsWithBase(beforeText, base) || !beginsWithBase(nameText, base)) return null
+    const from = this.domain(behind(beforeText, base.length))
+    return { base, baseDots: dots(base), from, to: this.domain(behind(nameText, base.length)) }
+  }
+
   private domain(text: string): string {
     const known = this.domains.get(text)
     if (known !== undefined) return known
@@ -107,10 +123,12 @@ function searchStep({ common, beforeText, nameText }: Step): SearchStep | null {
   if (common === 0) return null
   const from = behind(beforeText, common)
   const to = behind(nameText, common)
-  if (from === to || (from !== '' && to !== '' && !from.includes('.') && !to.includes('.'))) return null
+  if (from === to || (isLabel(from) && isLabel(to))) return null
   const base = nameText.slice(0, common)
   return { base, baseDots: dots(base), from, to }
 }
+
+const isLabel = (text: string): boolean => text !== '' && !text.includes('.')
 
 /** Sets `from` and `to` for a base of this length. */
 export function splitAt(step: Step, base: number): void {

@@ -175,14 +175,23 @@ export class Sums {
     if (outcome === 'unanswered' || outcome === 'unreachable') edge.unanswered++
     const wait = waitOf(t)
     if (wait !== null && outcome !== 'unreachable') {
-      if (ownMs === wait) edge.direct.add(wait)
-      else {
+      if (ownMs === wait) {
+        edge.direct = begun(edge.direct)
+        edge.direct.add(wait)
+      } else {
+        edge.wait = begun(edge.wait)
         edge.wait.add(wait)
-        if (ownMs !== null) edge.own.add(ownMs)
+        if (ownMs !== null) {
+          edge.own = begun(edge.own)
+          edge.own.add(ownMs)
+        }
       }
     }
     if (t.rcode !== NONE) edge.rcodes = counted(edge.rcodes, t.rcode, 1)
-    if (networkMs !== null && outcome !== 'unreachable') edge.network.add(networkMs)
+    if (networkMs !== null && outcome !== 'unreachable') {
+      edge.network = begun(edge.network)
+      edge.network.add(networkMs)
+    }
     if (fromCache !== null) {
       const isNegative = outcome !== 'answered'
       edge.cacheKnown++
@@ -262,6 +271,18 @@ function counted(counts: readonly number[], rcode: number, n: number): readonly 
   return counts.concat(rcode, n)
 }
 
+/** Of the four kinds of times most edges have one, and there is an edge for every client. */
+const NO_TIMES = new Histogram()
+
+const begun = (times: Histogram): Histogram => (times === NO_TIMES ? new Histogram() : times)
+
+function joined(into: Histogram, more: Histogram): Histogram {
+  if (more.count === 0) return into
+  const times = begun(into)
+  times.merge(more)
+  return times
+}
+
 const newEdge = (from: AddressId, forwarder: boolean, to: AddressId): EdgeSum => ({
   from,
   forwarder,
@@ -269,10 +290,10 @@ const newEdge = (from: AddressId, forwarder: boolean, to: AddressId): EdgeSum =>
   count: 0,
   unanswered: 0,
   untold: 0,
-  direct: new Histogram(),
-  wait: new Histogram(),
-  own: new Histogram(),
-  network: new Histogram(),
+  direct: NO_TIMES,
+  wait: NO_TIMES,
+  own: NO_TIMES,
+  network: NO_TIMES,
   rcodes: NO_RCODES,
   cacheKnown: 0,
   cacheHits: 0,
@@ -286,10 +307,10 @@ function joinEdge(into: EdgeSum, more: EdgeSum): void {
   into.count += more.count
   into.unanswered += more.unanswered
   into.untold += more.untold
-  into.direct.merge(more.direct)
-  into.wait.merge(more.wait)
-  into.own.merge(more.own)
-  into.network.merge(more.network)
+  into.direct = joined(into.direct, more.direct)
+  into.wait = joined(into.wait, more.wait)
+  into.own = joined(into.own, more.own)
+  into.network = joined(into.network, more.network)
   for (let i = 0; i < more.rcodes.length; i += 2) into.rcodes = counted(into.rcodes, more.rcodes[i], more.rcodes[i + 1])
   into.cacheHits += more.cacheHits
   into.cacheKnown += more.cacheKnown
