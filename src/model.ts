@@ -183,6 +183,8 @@ export interface Messages {
   ipId: Int32Array
   /** TTL or hop limit. */
   ttl: Uint8Array
+  /** Who sent the frame: six bytes of link-layer address as one number; 0 where there is none. */
+  linkSource: Float64Array
   /** Bytes at the IP layer: the whole datagram; for TCP the message with its length prefix. */
   size: Int32Array
   state: Uint8Array

@@ -15,7 +15,7 @@
  * A line with a time is a query and what the server did: NXDOMAIN, NODATA, SERVFAIL, REFUSED, FORMERR, TC, "A 10.0.0.1 ...", "AAAA ...",
  * "CNAME name", "icmp", "drop" ("drop behind": behind the DNAT), "unopened" (the SYN of its TCP
  * connection is sent again). Words before the type: sport, id (hex), client, server, opt (UDP size), cookie, ad, tcp, syn (milliseconds
- * since the SYN of its connection); behind the outcome: after (milliseconds, 2 without), ttl, size (bytes), cut (the capture holds a part of it),
+ * since the SYN of its connection), link and serverlink (numbers for the link-layer addresses of both ends); behind the outcome: after (milliseconds, 2 without), ttl, size (bytes), cut (the capture holds a part of it),
  * aa, noaa, nora (flags that are set and not set), cname (in front of the addresses). "dport" before the type is the port behind the DNAT. "dnat" before the type is the address that serves it:
  * both sides of the translation are seen, "crossing" milliseconds apart. A line that begins with = is one lookup that must come out, in order of start, and no other.
  *
@@ -87,6 +87,8 @@ interface Row {
   recordTtl: number
   size: number
   sinceSyn: number
+  /** Link-layer addresses of client and server; 0 where they are not known. */
+  links: [client: number, server: number]
   /** 1 behind the DNAT. */
   vantage: number
   /** IP identification: the same on both sides of the DNAT. */
@@ -238,6 +240,7 @@ function rowsOf(line: string): Row[] {
     recordTtl: NONE,
     size: 28 + 12 + name.length + 6,
     sinceSyn: given.has('syn') ? Number(given.get('syn')) * 1e6 : Number.NaN,
+    links: [Number(given.get('link') ?? 0), Number(given.get('serverlink') ?? 0)],
     vantage: 0,
     packet: ++packets,
   }
@@ -396,6 +399,7 @@ export function traceScenario(
     m.toPort[0] = fromClient ? row.serverPort : row.port
     m.ipId[0] = row.packet
     m.ttl[0] = 64 - row.vantage
+    m.linkSource[0] = row.links[fromClient ? 0 : 1]
     m.size[0] = row.size
     m.dnsId[0] = row.id
     m.flags[0] = row.flags

@@ -210,6 +210,7 @@ export function append(m: Messages, record: DnsRecord, file: number): void {
   m.toPort[i] = record.toPort
   m.ipId[i] = NONE
   m.ttl[i] = 0
+  m.linkSource[i] = 0
   m.size[i] = NONE
   m.state[i] = 0
   m.dnsId[i] = NONE

@@ -8,11 +8,11 @@
 import { HINFO, NS } from '../codes.ts'
 import { type AddressId, INCOMING, type NameId, NONE, OTHER_HOST, type Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
-import type { Profiles } from './profiles.ts'
 import { Reviews } from './reviews.ts'
 import { endsWithSuffix, withoutSuffix } from './suffix.ts'
 import { type Transaction, UNREACHED, UNSEEN } from './transaction.ts'
 import { kept, type Transactions } from './transactions.ts'
+import type { Twins } from './twins.ts'
 
 /** The query upstream may bear an earlier time by this much: two interfaces, one clock. */
 const SLACK: Time = 1e6
@@ -50,13 +50,13 @@ export class Forwarding {
   /** Of these, those that a client of that same address was waiting for. */
   private readonly forwarded: number[] = []
   private readonly names: Names
-  private readonly profiles: Profiles
+  private readonly twins: Twins
   private readonly loopName = /^\d{8,}\.\d{8,}(\.|$)/
 
-  constructor(names: Names, profiles: Profiles, transactions: Transactions) {
-    this.waiting = new Waiting(transactions)
+  constructor(names: Names, twins: Twins, transactions: Transactions) {
+    this.waiting = new Waiting(transactions, twins)
     this.names = names
-    this.profiles = profiles
+    this.twins = twins
   }
 
   /** Looks at a transaction in order of start, before any is linked: learns who asks from where. */
@@ -77,8 +77,8 @@ export class Forwarding {
     const zone = this.zoneOf(t)
     for (const c of enclosing) {
       if (hasAnswered(c, t.start)) continue
-      if (c.server === t.client) direct = true
-      else if (c.client === t.client || candidates.includes(c.server)) continue
+      if (this.twins.areOne(c.server, t.client)) direct = true
+      else if (this.twins.areOne(c.client, t.client) || candidates.includes(c.server)) continue
       else candidates.push(c.server)
       if (zone !== null) this.noteService(c.server, t.client, zone)
     }
@@ -114,20 +114,27 @@ export class Forwarding {
 
   /** True if `source` is known as the address from which the forwarder that answers on `server` asks. */
   asksFrom(server: AddressId, source: AddressId): boolean {
-    if (server === source) return true
+    if (this.twins.areOne(server, source)) return true
     const votes = this.votes.get(source)?.get(server) ?? 0
     return votes >= ENOUGH_VOTES && votes >= ENOUGH_SHARE * (this.asked[source] ?? 0)
   }
 
   /** The addresses other than its own from which the forwarder that answers on `server` asks. */
   sourcesOf(server: AddressId): AddressId[] {
-    return [...(this.sources.get(server) ?? [])].filter(source => source !== server && this.asksFrom(server, source))
+    const sources = [...(this.sources.get(server) ?? [])].filter(
+      source => source !== server && this.asksFrom(server, source),
+    )
+    const twin = this.twins.of(server)
+    return twin === NONE || sources.includes(twin) ? sources : [...sources, twin]
   }
 
   /** The answering addresses of the forwarder that asks from `source`. */
   forwardersAt(source: AddressId): readonly AddressId[] {
     const votes = this.votes.get(source)
-    return votes === undefined ? NOBODY : [...votes.keys()].filter(server => this.asksFrom(server, source))
+    const twin = this.twins.of(source)
+    const servers = twin !== NONE && this.serves[twin] === 1 && this.serves[source] !== 1 ? [twin] : NOBODY
+    if (votes === undefined) return servers
+    return [...servers, ...[...votes.keys()].filter(server => server !== twin && this.asksFrom(server, source))]
   }
 
   /** True if the forwarder at `server` was seen to ask on for services of the cluster: CoreDNS knows them itself, a cache does not. */
@@ -159,7 +166,8 @@ export class Forwarding {
     // What a forwarder still tries for an answer that nobody waits for any more is its own affair.
     if (cause?.isTold) t.infrastructure = true
     if (t.infrastructure || !attach(t, cause)) return false
-    if (cause?.server === t.client) this.forwarded[t.client] = (this.forwarded[t.client] ?? 0) + 1
+    if (cause !== null && this.twins.areOne(cause.server, t.client))
+      this.forwarded[t.client] = (this.forwarded[t.client] ?? 0) + 1
     return true
   }
 
@@ -199,7 +207,7 @@ export class Forwarding {
   /** One client asks two servers, perhaps from two addresses: a copy or a failover, not a forwarder at work. */
   private isCopy(c: Transaction, t: Transaction): boolean {
     if (c.dnsId !== t.dnsId && c.clientPort !== t.clientPort) return false
-    return this.profiles.clientOf(c.client) === this.profiles.clientOf(t.client)
+    return this.twins.areOne(c.client, t.client)
   }
 
   /** Health checks and loop probes: what forwarders ask for themselves (H10). */
@@ -230,9 +238,11 @@ class Waiting {
   /** ... and what is not may be silent to the end. */
   private readonly later = new Reviews(BUDGET / 4)
   private readonly transactions: Transactions
+  private readonly twins: Twins
 
-  constructor(transactions: Transactions) {
+  constructor(transactions: Transactions, twins: Twins) {
     this.transactions = transactions
+    this.twins = twins
   }
 
   /** The transactions with the same question during whose wait this one began, another server's; null without. */
@@ -249,7 +259,8 @@ class Waiting {
         continue
       }
       before = c
-      if (c.qname !== t.qname || c.qtype !== t.qtype || !mayCause(c, t)) continue
+      if (c.qname !== t.qname || c.qtype !== t.qtype || !mayCause(c, t) || this.twins.areOne(c.server, t.server))
+        continue
       if (found) found.push(c)
       else found = [c]
     }

@@ -7,13 +7,13 @@ import type { Names } from '../wire/names.ts'
 import { isError, isPositive } from './candidate.ts'
 import { fit, fitOf, isUnfinished, lacksLeg, NOTHING_FITS } from './fitting.ts'
 import { addTransaction, type Candidate, type Lookup, newCandidate, newLookup } from './lookup.ts'
-import type { Profiles } from './profiles.ts'
 import { NOTHING_KNOWN } from './search-knowledge.ts'
 import type { SearchLists } from './searchlist.ts'
 import { firstBase } from './step-order.ts'
 import type { Steps } from './steps.ts'
 import { beginsWithBase } from './suffix.ts'
 import { type Transaction, UNSEEN } from './transaction.ts'
+import type { Twins } from './twins.ts'
 
 /** A lookup is closed when nothing can follow: a final answer is older than this (legs in sequence, TCP, MX), ... */
 const CLOSE_FINAL: Time = 0.1e9
@@ -64,7 +64,7 @@ export class Grouping {
   private readonly steps: Steps
   private readonly names: Names
   private readonly searchLists: SearchLists
-  private readonly profiles: Profiles
+  private readonly twins: Twins
   private readonly closed: (lookup: Lookup) => void
   private made = 0
   private bucketsMade = 0
@@ -76,23 +76,17 @@ export class Grouping {
   /** The latest span that was looked at. */
   private span = Number.NEGATIVE_INFINITY
 
-  constructor(
-    names: Names,
-    steps: Steps,
-    searchLists: SearchLists,
-    profiles: Profiles,
-    closed: (lookup: Lookup) => void,
-  ) {
+  constructor(names: Names, steps: Steps, searchLists: SearchLists, twins: Twins, closed: (lookup: Lookup) => void) {
     this.names = names
     this.steps = steps
     this.searchLists = searchLists
-    this.profiles = profiles
+    this.twins = twins
     this.closed = closed
   }
 
   /** Takes a client's transactions in order of start. */
   add(t: Transaction): void {
-    const bucket = this.bucketOf(this.profiles.clientOf(t.client), this.names.head(t.qname))
+    const bucket = this.bucketOf(this.twins.hostOf(t.client), this.names.head(t.qname))
     this.touch(bucket)
     let best: Lookup | null = null
     let { rank, gap, next, candidate } = NOTHING_FITS

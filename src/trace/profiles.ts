@@ -1,19 +1,11 @@
-/**
- * The habits of each client over the whole capture, learned before its lookups are grouped: whether its ids come from a clock (musl),
- * and which IPv4 and IPv6 addresses are one client's.
- */
+/** The habits of each client over the whole capture, learned before its lookups are grouped: whether its ids come from a clock (musl). */
 import { A, AAAA } from '../codes.ts'
 import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
-import type { Addresses } from '../wire/tables.ts'
 import { type ClientHabits, FAST_CLOCK, type Habits, isClockPair, SLOW_CLOCK } from './habits.ts'
 import type { Transaction } from './transaction.ts'
 
 /** Legs of one candidate leave within this. */
 const LEG_GAP: Time = 50e6
-/** Copies of one query to servers of both families leave within this, and retries after an error follow within it. */
-const COPY_GAP: Time = 5e6
-/** Coincidences of id, port, name and time that prove two addresses to be one client's. */
-const ENOUGH_TWINS = 2
 
 interface Profile extends ClientHabits {
   /** The last A query, whose AAAA may follow; `qname` is NONE where there is none. */
@@ -34,37 +26,13 @@ const ONE_TIMEOUT = 0.05
 const ENOUGH_TIMEOUTS = 2
 const MANY_LABELS = 8
 
-/** How many of the latest queries a twin is looked for among; a power of two. */
-const RECENT = 16
-
 export class Profiles {
   /** By address. */
   private readonly profiles: (Profile | undefined)[] = []
-  private readonly twins = new Map<AddressId, Map<AddressId, number>>()
-  /** The latest queries, of all clients, where a copy from the other address is looked for: a ring in columns. */
-  private readonly recent = {
-    dnsId: new Float64Array(RECENT).fill(Number.NaN),
-    client: new Int32Array(RECENT),
-    server: new Int32Array(RECENT),
-    qname: new Int32Array(RECENT),
-    qtype: new Int32Array(RECENT),
-    start: new Float64Array(RECENT),
-  }
-  private observed = 0
-  private readonly addresses: Addresses
-
-  constructor(addresses: Addresses) {
-    this.addresses = addresses
-  }
 
   /** Looks at a transaction in order of start. */
   observe(t: Transaction): void {
     if (t.qtype !== A && t.qtype !== AAAA) return
-    this.observePair(t)
-    this.observeTwin(t)
-  }
-
-  private observePair(t: Transaction): void {
     const profile = this.of(t.client)
     if (t.qtype === A) {
       profile.qname = t.qname
@@ -79,40 +47,6 @@ export class Profiles {
     if (isClockPair(profile, t, FAST_CLOCK)) profile.clockPairs++
     if (isClockPair(profile, t, SLOW_CLOCK)) profile.slowClockPairs++
     profile.qname = NONE
-  }
-
-  /** A query copied or repeated to a server of the other family keeps its id: two addresses of one pod (musl at once, glibc after an error). */
-  private observeTwin(t: Transaction): void {
-    const { dnsId, client, server, qname, qtype, start } = this.recent
-    const last = this.observed - 1
-    for (let i = last; i > last - RECENT; i--) {
-      const at = i & (RECENT - 1)
-      if (dnsId[at] !== t.dnsId || client[at] === t.client || server[at] === t.server) continue
-      if (qname[at] !== t.qname || qtype[at] !== t.qtype || t.start - start[at] > COPY_GAP) continue
-      if (this.isV6(client[at]) !== this.isV6(t.client)) this.countTwins(client[at], t.client)
-    }
-    const at = this.observed++ & (RECENT - 1)
-    dnsId[at] = t.dnsId
-    client[at] = t.client
-    server[at] = t.server
-    qname[at] = t.qname
-    qtype[at] = t.qtype
-    start[at] = t.start
-  }
-
-  private countTwins(one: AddressId, other: AddressId): void {
-    const first = Math.min(one, other)
-    const second = Math.max(one, other)
-    let counts = this.twins.get(second)
-    if (!counts) {
-      counts = new Map()
-      this.twins.set(second, counts)
-    }
-    counts.set(first, (counts.get(first) ?? 0) + 1)
-  }
-
-  private isV6(address: AddressId): boolean {
-    return this.addresses.text(address).includes(':')
   }
 
   /** Takes what a lookup that is closed showed; without OPT, which tells them apart itself, only ports do. */
@@ -157,13 +91,6 @@ export class Profiles {
       this.profiles[client] = profile
     }
     return profile
-  }
-
-  /** One address for all addresses of a client. */
-  clientOf(address: AddressId): AddressId {
-    if (this.twins.size === 0) return address
-    for (const [twin, n] of this.twins.get(address) ?? []) if (n >= ENOUGH_TWINS) return twin
-    return address
   }
 }
 

@@ -25,6 +25,7 @@ import type { SearchStep, Steps } from './steps.ts'
 import { beginsWithBase, endsWithSuffix, namespaceOf } from './suffix.ts'
 import { LONGEST_TIMER } from './timers.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
+import type { Twins } from './twins.ts'
 
 /** The next candidate follows its predecessor's answer within this (a stub resolver needs microseconds, a starved pod more). */
 const STEP_GAP: Time = 50e6
@@ -62,13 +63,15 @@ export class SearchLists {
   private learnt = 0
   private allSuffixes: readonly string[] | null = null
   private readonly names: Names
+  private readonly twins: Twins
   private readonly files: Files
   private readonly completion: Completion
   /** New clients of which the user's files may say something. */
   private newcomers: Client[] = []
 
-  constructor(names: Names, steps: Steps, files: Files) {
+  constructor(names: Names, steps: Steps, twins: Twins, files: Files) {
     this.names = names
+    this.twins = twins
     this.steps = steps
     this.files = files
     this.completion = new Completion(files)
@@ -263,7 +266,7 @@ export class SearchLists {
 
   /** What is known of a client: as a whole where its walks go from server to server, else at the server where it showed most. */
   bestOf(address: AddressId): SearchKnowledge {
-    const client = this.clients[address]
+    const client = this.clients[this.twins.hostOf(address)]
     if (!client) return NOTHING_KNOWN
     const { crossings } = client
     if (crossings !== null && crosses(client) && crossings.knowledge.list.length > 0) return crossings.knowledge
@@ -328,7 +331,8 @@ export class SearchLists {
     for (const { crossings } of this.byClient.values()) if (crossings !== null) yield crossings
   }
 
-  private learnerOf(address: AddressId, asked: AddressId): Learner {
+  private learnerOf(client: AddressId, asked: AddressId): Learner {
+    const address = this.twins.hostOf(client)
     const known = this.clients[address]
     if (known !== undefined && known.last !== null && known.last.asked === asked) return known.last
     const key = address * 0x20_0000 + asked

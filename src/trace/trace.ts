@@ -32,6 +32,7 @@ import { type Inward, Sums } from './sums.ts'
 import { Timers } from './timers.ts'
 import { isFirst, OPEN, RESPONSE_LOST, type Transaction, UNANSWERED, UNSEEN } from './transaction.ts'
 import { Transactions } from './transactions.ts'
+import { Twins } from './twins.ts'
 import { Walks } from './walks.ts'
 import { judge, type LookupWasteSums, sumCandidates, sumWaste } from './waste.ts'
 
@@ -102,7 +103,8 @@ export class Trace {
   readonly searchLists: SearchLists
   readonly forwarding: Forwarding
   readonly endpoints: Endpoints
-  readonly profiles: Profiles
+  readonly profiles = new Profiles()
+  private readonly twins: Twins
   readonly places: Places
   readonly oneWay: OneWay
   private readonly pools = new Pools()
@@ -139,13 +141,13 @@ export class Trace {
     this.oneWay = new OneWay(tables.names)
     this.matching = new Matching(tables, this.transactions, this.oneWay, t => this.queue.push(t), options.readAnswers)
     const steps = new Steps(tables.names)
-    this.searchLists = new SearchLists(tables.names, steps, {
+    this.twins = new Twins(tables.addresses)
+    this.searchLists = new SearchLists(tables.names, steps, this.twins, {
       zone: options.clusterDomain,
       resolvConf: options.resolvConf,
       pods: new Map(options.pods.map(({ address, dns }) => [address, dns])),
     })
-    this.profiles = new Profiles(tables.addresses)
-    this.forwarding = new Forwarding(tables.names, this.profiles, this.transactions)
+    this.forwarding = new Forwarding(tables.names, this.twins, this.transactions)
     this.forwardedAnswers = new ForwardedAnswers(this.forwarding)
     this.nodes = new Nodes(tables.addresses, this.matching.arrivals)
     this.headOf = name => tables.names.head(name)
@@ -154,9 +156,7 @@ export class Trace {
     this.autopath = new Autopath(tables.names, this.forwarding, this.transactions)
     this.serving = new Serving(tables, this.endpoints)
     this.sharing = new Sharing(this.forwarding, this.serving, this.transactions)
-    this.grouping = new Grouping(tables.names, steps, this.searchLists, this.profiles, lookup =>
-      this.closed.push(lookup),
-    )
+    this.grouping = new Grouping(tables.names, steps, this.searchLists, this.twins, lookup => this.closed.push(lookup))
     for (const { role, address } of options.roles) this.endpoints.hint(address, role)
   }
 
@@ -173,6 +173,7 @@ export class Trace {
 
   /** Takes row i. */
   add(m: Messages, i: number): void {
+    this.twins.note(m, i)
     this.matching.add(m, i)
     const { queue } = this
     const waiting = queue.length - this.decided
@@ -197,6 +198,7 @@ export class Trace {
     for (const t of batch) {
       this.matching.judgeDelivery(t)
       this.profiles.observe(t)
+      this.twins.observe(t)
       this.timers.observe(t)
       this.forwarding.observe(t)
     }

@@ -14,7 +14,7 @@
  *      +-----------+----------+-----------+--------+-------------+----------------+---------+------
  */
 import { INCOMING, OTHER_HOST, OUTGOING } from '../model.ts'
-import { type Decoder, type FrameClass, tooShort } from './decoder.ts'
+import { type Decoder, type FrameClass, setLinkSource, tooShort } from './decoder.ts'
 import { etherType } from './ethernet.ts'
 
 const HEADER_1 = 16
@@ -24,6 +24,7 @@ export function linuxCooked(decoder: Decoder, at: number, end: number, wireEnd: 
   if (at + HEADER_1 > end) return tooShort(decoder, 'link-header', end, wireEnd)
   const { bytes } = decoder
   decoder.direction = directionOf(bytes[at + 1])
+  if (bytes[at + 5] === 6) setLinkSource(decoder, at + 6)
   return etherType(decoder, (bytes[at + 14] << 8) | bytes[at + 15], at + HEADER_1, end, wireEnd)
 }
 
@@ -31,6 +32,7 @@ export function linuxCooked2(decoder: Decoder, at: number, end: number, wireEnd:
   if (at + HEADER_2 > end) return tooShort(decoder, 'link-header', end, wireEnd)
   const { bytes } = decoder
   decoder.direction = directionOf(bytes[at + 10])
+  if (bytes[at + 11] === 6) setLinkSource(decoder, at + 12)
   decoder.interfaceIndex = ((bytes[at + 4] << 24) | (bytes[at + 5] << 16) | (bytes[at + 6] << 8) | bytes[at + 7]) >>> 0
   decoder.interfaceName = null
   return etherType(decoder, (bytes[at] << 8) | bytes[at + 1], at + HEADER_2, end, wireEnd)

@@ -36,6 +36,7 @@ export function decodeFrame(decoder: Decoder, frame: Frame): void {
   decoder.interfaceIndex = frame.interfaceIndex
   decoder.interfaceName = frame.interfaceName
   decoder.direction = frame.direction
+  decoder.linkSource = 0
   decoder.rows = 0
   decoder.depth = 0
   if (linkType !== decoder.linkType) {

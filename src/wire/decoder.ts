@@ -73,6 +73,8 @@ export interface Decoder {
   seconds: number
   nanos: number
   direction: number
+  /** Messages.linkSource */
+  linkSource: number
   /** Rows appended since the frame began. */
   rows: number
   /** Layers entered so far. */
@@ -129,6 +131,7 @@ export function newState(
     seconds: 0,
     nanos: 0,
     direction: 0,
+    linkSource: 0,
     rows: 0,
     depth: 0,
     linkType: NONE,
@@ -165,6 +168,13 @@ export function issue(decoder: Decoder, code: string): FrameClass {
 /** A header does not fit into its window: the capture's fault or the packet's. */
 export function tooShort(decoder: Decoder, code: string, end: number, wireEnd: number): FrameClass {
   return issue(decoder, wireEnd > end ? 'headers-cut' : code)
+}
+
+/** The link-layer address at that place is the sender's. */
+export function setLinkSource(decoder: Decoder, at: number): void {
+  const { bytes } = decoder
+  const low = ((bytes[at + 2] << 24) | (bytes[at + 3] << 16) | (bytes[at + 4] << 8) | bytes[at + 5]) >>> 0
+  decoder.linkSource = ((bytes[at] << 8) | bytes[at + 1]) * 0x1_0000_0000 + low
 }
 
 /** The vantage of the frame at hand. */
@@ -207,13 +217,14 @@ export interface Moment {
   seconds: number
   nanos: number
   direction: number
+  linkSource: number
   ttl: number
   interfaceIndex: number
 }
 
 export function momentOf(decoder: Decoder): Moment {
-  const { frame, seconds, nanos, direction, ttl, interfaceIndex } = decoder
-  return { frame, seconds, nanos, direction, ttl, interfaceIndex }
+  const { frame, seconds, nanos, direction, linkSource, ttl, interfaceIndex } = decoder
+  return { frame, seconds, nanos, direction, linkSource, ttl, interfaceIndex }
 }
 
 /** Goes (back) to a moment. */
@@ -222,6 +233,7 @@ export function enter(decoder: Decoder, moment: Moment): void {
   decoder.seconds = moment.seconds
   decoder.nanos = moment.nanos
   decoder.direction = moment.direction
+  decoder.linkSource = moment.linkSource
   decoder.ttl = moment.ttl
   decoder.interfaceIndex = moment.interfaceIndex
 }

@@ -104,6 +104,7 @@ export function makeRow(decoder: Decoder, bytes: number): number {
   m.toPort[row] = decoder.toPort
   m.ipId[row] = decoder.ipId
   m.ttl[row] = decoder.ttl
+  m.linkSource[row] = decoder.linkSource
   m.state[row] = 0
   m.qname[row] = NONE
   m.qtype[row] = NONE

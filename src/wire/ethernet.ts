@@ -6,7 +6,7 @@
  *      | destination | source | EtherType | data        tag:  | TCI | EtherType | data
  *      +-------------+--------+-----------+------             +-----+-----------+------
  */
-import { DEEPEST, type Decoder, type FrameClass, issue, OTHER, tooShort } from './decoder.ts'
+import { DEEPEST, type Decoder, type FrameClass, issue, OTHER, setLinkSource, tooShort } from './decoder.ts'
 import { ipv4 } from './ipv4.ts'
 import { ipv6 } from './ipv6.ts'
 import { mpls } from './mpls.ts'
@@ -42,6 +42,7 @@ export function ethernet(decoder: Decoder, at: number, end: number, wireEnd: num
   if (at + HEADER > end) return tooShort(decoder, 'link-header', end, wireEnd)
   if (++decoder.depth > DEEPEST) return issue(decoder, 'too-deep')
   const { bytes } = decoder
+  setLinkSource(decoder, at + 6)
   return etherType(decoder, (bytes[at + 12] << 8) | bytes[at + 13], at + HEADER, end, wireEnd)
 }
 

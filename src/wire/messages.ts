@@ -21,6 +21,7 @@ export function newMessages(capacity: number, keepBytes: boolean): Messages {
     toPort: new Uint16Array(capacity),
     ipId: new Int32Array(capacity),
     ttl: new Uint8Array(capacity),
+    linkSource: new Float64Array(capacity),
     size: new Int32Array(capacity),
     state: new Uint8Array(capacity),
     dnsId: new Int32Array(capacity),
