@@ -16,7 +16,7 @@
  * "CNAME name", "icmp", "drop" ("drop behind": behind the DNAT), "unopened" (the SYN of its TCP
  * connection is sent again). Words before the type: sport, id (hex), client, server, opt (UDP size), cookie, ad, tcp, syn (milliseconds
  * since the SYN of its connection), link and serverlink (numbers for the link-layer addresses of both ends); behind the outcome: after (milliseconds, 2 without), ttl, size (bytes), cut (the capture holds a part of it),
- * aa, noaa, nora (flags that are set and not set), cname (in front of the addresses). "dport" before the type is the port behind the DNAT. "dnat" before the type is the address that serves it:
+ * aa, noaa, nora (flags that are set and not set), far (its response crossed two routers), cname (in front of the addresses). "dport" before the type is the port behind the DNAT. "dnat" before the type is the address that serves it:
  * both sides of the translation are seen, "crossing" milliseconds apart. A line that begins with = is one lookup that must come out, in order of start, and no other.
  *
  * A line that begins with > is one hop, in order of start: "client server type name", and of it what is named: outcome, rcode, fromRole,
@@ -91,6 +91,8 @@ interface Row {
   links: [client: number, server: number]
   /** 1 behind the DNAT. */
   vantage: number
+  /** Routers that it crossed before it came here. */
+  routers: number
   /** IP identification: the same on both sides of the DNAT. */
   packet: number
 }
@@ -215,7 +217,7 @@ function rowsOf(line: string): Row[] {
   const given = new Map(words.slice(1, -2).map(word => word.split('=') as [string, string]))
   const [outcome, ...rest] = right.split(/\s+/)
   const delay = Number(rest.find(word => word.startsWith('after='))?.slice(6) ?? 2)
-  const values = rest.filter(word => !/^(after|ttl|size|cname)=|^(cut|aa|noaa|nora)$/.test(word))
+  const values = rest.filter(word => !/^(after|ttl|size|cname)=|^(cut|aa|noaa|nora|far)$/.test(word))
   const opt = given.has('opt') ? Number(given.get('opt')) | (given.has('cookie') ? EDNS_COOKIE : 0) : NONE
   const query: Row = {
     time,
@@ -242,6 +244,7 @@ function rowsOf(line: string): Row[] {
     sinceSyn: given.has('syn') ? Number(given.get('syn')) * 1e6 : Number.NaN,
     links: [Number(given.get('link') ?? 0), Number(given.get('serverlink') ?? 0)],
     vantage: 0,
+    routers: 0,
     packet: ++packets,
   }
   const served = given.get('dnat')
@@ -287,6 +290,7 @@ function rowsOf(line: string): Row[] {
     response.cname = target
     response.answers++
   }
+  if (rest.includes('far')) response.routers = 2
   if (rest.includes('aa')) response.flags |= AA
   if (rest.includes('noaa')) response.flags &= ~AA
   if (rest.includes('nora')) response.flags &= ~RA
@@ -398,7 +402,7 @@ export function traceScenario(
     m.fromPort[0] = fromClient ? row.port : row.serverPort
     m.toPort[0] = fromClient ? row.serverPort : row.port
     m.ipId[0] = row.packet
-    m.ttl[0] = 64 - row.vantage
+    m.ttl[0] = 64 - row.vantage - row.routers
     m.linkSource[0] = row.links[fromClient ? 0 : 1]
     m.size[0] = row.size
     m.dnsId[0] = row.id

@@ -38,7 +38,10 @@ export interface Doings {
   lastServer: AddressId
   /** Clients whose queries had crossed one router when they were seen, as far as MAX_CLIENTS go. */
   routed: ReadonlySet<AddressId>
-  /** All its clients sit on the same link as itself: queries and responses bear the full TTL. */
+  /**
+   * Answers to clients on the same link as itself, as queries and responses bear the full TTL, since the last one that had crossed a router: behind
+   * a service's address one server may be near and another far, and a node's cache may take over an address that was CoreDNS' before.
+   */
   sameLink: number
 }
 

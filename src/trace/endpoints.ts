@@ -113,7 +113,8 @@ export class Endpoints {
     if (t.state !== ANSWERED) return
     if (t.responseTtl > 0 && (server.responseTtl === 0 || t.responseTtl < server.responseTtl))
       server.responseTtl = t.responseTtl
-    if (t.responseTtl === FULL_TTL && t.clientTtl === FULL_TTL) server.sameLink++
+    if (t.clientTtl === FULL_TTL && t.responseTtl > 0)
+      server.sameLink = t.responseTtl === FULL_TTL ? server.sameLink + 1 : 0
     // What the kubernetes plugin says of a service shows its zone, where no search list does.
     if (this.zone === null && t.rcode === NOERROR && isOfPlugin(t))
       this.zone = zoneBehindService(this.tables.names.text(t.qname))

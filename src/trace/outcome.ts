@@ -36,7 +36,9 @@ export const hasAnswer = (t: Transaction): boolean =>
   (t.answerCount > 0 && (t.content & CONTENT_CUT) !== 0)
 
 /** Place in LEG_RANK of the outcome of one leg: of its tries, the one that the stub could use. */
-function legRank({ transactions }: Candidate, qtype: number): number {
+function legRank({ transactions }: Candidate, qtype: number, resolver: Resolver): number {
+  const taken = resolver.needsBothLegs ? firstTaken(transactions, qtype) : null
+  if (taken !== null) return RANK_OF[outcomeOf(taken)]
   let best = -1
   for (const t of transactions) {
     if (t.qtype !== qtype) continue
@@ -45,6 +47,19 @@ function legRank({ transactions }: Candidate, qtype: number): number {
     if (rank >= best) best = rank
   }
   return best < 0 ? RANK_OF.unanswered : best
+}
+
+/** musl asks all servers at once, and takes what says first that there is such a name, or none; null where a single one was asked. */
+function firstTaken(transactions: readonly Transaction[], qtype: number): Transaction | null {
+  let first: Transaction | null = null
+  let n = 0
+  for (const t of transactions) {
+    if (t.qtype !== qtype || t.transport === TCP) continue
+    n++
+    if (t.state !== ANSWERED || (t.rcode !== NOERROR && t.rcode !== NXDOMAIN)) continue
+    if (first === null || t.end < first.end) first = t
+  }
+  return n > 1 ? first : null
 }
 
 function isRepeatedOverTcp(transactions: readonly Transaction[], t: Transaction): boolean {
@@ -92,12 +107,12 @@ const ENDS_BOTH: readonly Outcome[] = [
   'capture-ended',
 ]
 
-function outcomeOfBoth(candidate: Candidate): Outcome | null {
+function outcomeOfBoth(candidate: Candidate, resolver: Resolver): Outcome | null {
   const { transactions, lone } = candidate
   for (const qtype of [A, AAAA]) {
     const legs = transactions.filter(t => t.qtype === qtype)
     const outcome = legs.some(isSeen)
-      ? LEG_RANK[legRank(candidate, qtype)]
+      ? LEG_RANK[legRank(candidate, qtype, resolver)]
       : legs.length === 0
         ? lone?.outcome
         : undefined
@@ -117,7 +132,7 @@ function candidateOutcome(candidate: Candidate, resolver: Resolver): Outcome {
   for (let i = 0; i < transactions.length; i++) {
     const { qtype } = transactions[i]
     if (isAmong(transactions, i, qtype) || (!isUnseen && !isSeen(transactions[i]))) continue
-    const rank = legRank(candidate, qtype)
+    const rank = legRank(candidate, qtype, resolver)
     has |= 1 << rank
     if (legs++ === 0) first = rank
   }
@@ -126,7 +141,7 @@ function candidateOutcome(candidate: Candidate, resolver: Resolver): Outcome {
     legs++
   }
   if (resolver.needsBothLegs && legs > 1) {
-    const outcome = outcomeOfBoth(candidate)
+    const outcome = outcomeOfBoth(candidate, resolver)
     if (outcome !== null) return outcome
     if (has & (1 << RANK_OF.truncated)) has |= 1 << RANK_OF.nodata
   }
