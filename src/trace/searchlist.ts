@@ -139,9 +139,10 @@ export class SearchLists {
     else client.crossed++
     const learner = stays ? asked : this.crossingsOf(client)
     const by = this.note(learner, step.from, step.to, step.base)
-    if (step.to === '' && client.alike?.qname === denials.qnameAt(at))
-      this.followAlike(learner, client.alike, step.base, by)
+    if (client.alike?.qname === denials.qnameAt(at)) this.followAlike(learner, client.alike, step, by)
     const before = denials.byAt(at)
+    if (before !== null && beginsWithBase(denials.baseAt(at), step.base))
+      this.splitAnew(learner, before, denials.baseAt(at), step, by)
     const isQuick = t.start - denials.endAt(at) <= RESTART_GAP
     if (isQuick && before && denials.baseAt(at) === step.base && !(by.inWalk && before.inWalk)) {
       by.inWalk = before.inWalk = true
@@ -163,16 +164,32 @@ export class SearchLists {
       noteAsIsFirst(ndots, step.baseDots)
   }
 
-  /** Names that differ in their last label alone, and then what they begin with alone: search domains such as acme.com and acme.net (I2b). */
-  private followAlike(learner: Learner, latest: Alike, base: string, behind: Observation): void {
+  /** Names that differ in their last label alone, and then another one that begins as they do: search domains such as acme.com and acme.net (I2b). */
+  private followAlike(learner: Learner, latest: Alike, next: SearchStep, by: Observation): void {
     for (let alike: Alike | null = latest; alike !== null; alike = alike.previous) {
-      const step = this.steps.searchFrom(alike.before, alike.qname, base)
+      const step = this.steps.searchFrom(alike.before, alike.qname, next.base)
       if (step === null) return
-      const by = this.note(learner, step.from, step.to, base)
-      if (by.inWalk && behind.inWalk) continue
-      by.inWalk = behind.inWalk = true
-      this.mark(learner)
+      this.noteBefore(learner, step.from, step.to, next, by)
     }
+  }
+
+  /**
+   * The step before this one was split where its two names no longer agree, as in db.corp.a.com and db.corp.b.com; what follows now, db, shows
+   * that a part of what they have in common belongs to the domains (I2b).
+   */
+  private splitAnew(learner: Learner, before: Observation, base: string, next: SearchStep, by: Observation): void {
+    if (before.from === '' || before.to === '') return
+    before.count--
+    const common = base.slice(next.base.length + 1)
+    this.noteBefore(learner, `${common}.${before.from}`, `${common}.${before.to}`, next, by)
+  }
+
+  /** A step before `next`. That the name as it is comes last makes a walk of them. */
+  private noteBefore(learner: Learner, from: string, to: string, next: SearchStep, by: Observation): void {
+    const before = this.note(learner, from, to, next.base)
+    if (next.to !== '' || (before.inWalk && by.inWalk)) return
+    before.inWalk = by.inWalk = true
+    this.mark(learner)
   }
 
   /** True where a step from the name as it is begins a walk: at once, by the same resolver, and not after a walk that ended with it. */
@@ -207,8 +224,10 @@ export class SearchLists {
       if (!(gap >= -STEP_SLACK && gap <= STEP_GAP)) continue
       this.found = this.steps.search(denials.qnameAt(at), t.qname)
       if (this.found !== null) return at
-      if (this.foundAlike === NONE && this.steps.differInLastLabel(denials.qnameAt(at), t.qname))
+      if (this.steps.differInLastLabel(denials.qnameAt(at), t.qname)) {
         this.foundAlike = denials.qnameAt(at)
+        return NONE
+      }
     }
     return NONE
   }
