@@ -117,14 +117,15 @@ function fitSameName(lookup: Lookup, candidate: Candidate, t: Transaction, knowl
     const parallel = t.start - all[0].start
     const samePort = hasOtherIdAtPort(all, t)
     if (samePort && parallel <= (t.withoutQuery ? LATE_ANSWER : LEG_GAP)) return joins(candidate, 10, parallel)
+    // Before another walk goes on with it, the one that sends both at once, from two ports, has its second; of several the first to send.
+    if (parallel <= SEQUENTIAL_GAP && hasPortPerLeg(lookup) && sameProfile(all[0], t))
+      return joins(candidate, 9, SEQUENTIAL_GAP - parallel)
     // A sequential leg: on the same port (single-request), or from a new one (single-request-reopen, host, nslookup).
     if (!Number.isNaN(last.end) && last.end <= t.start + SLACK && t.start - last.end <= SEQUENTIAL_GAP)
       return joins(candidate, samePort ? 9 : 7, t.start - last.end)
     if (isDue(lookup, candidate, t, knowledge)) return joins(candidate, samePort ? 9 : 6, t.start - last.end)
     const overlaps = parallel <= SEQUENTIAL_GAP || !endedBy(all[0], t.start)
-    if (parallel <= LEG_GAP && overlaps && sameProfile(all[0], t))
-      // Before another walk goes on with it, the one that sends both at once, from two ports, has its second.
-      return joins(candidate, parallel <= SEQUENTIAL_GAP && hasPortPerLeg(lookup) ? 9 : 7, parallel)
+    if (parallel <= LEG_GAP && overlaps && sameProfile(all[0], t)) return joins(candidate, 7, LEG_GAP - parallel)
     // The other leg after its partner's timer: glibc asks one after the other once it has lost one.
     const silent = latestSilent(all, t.start)
     if (silent && samePort && isTimer(t.start - lastQueryBefore(silent, t.start))) return joins(candidate, 6, parallel)
