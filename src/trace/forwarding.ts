@@ -44,7 +44,7 @@ export class Forwarding {
   private readonly sources = new Map<AddressId, Set<AddressId>>()
   /** Answering address -> source address and what stood behind ".svc." in names that coincided -> how often. */
   private readonly services = new Map<AddressId, Map<string, { source: AddressId; zone: string; count: number }>>()
-  /** Transactions per source address, and 1 for each address that was asked. By address. */
+  /** Transactions per source address, and per address that was asked. By address. */
   private readonly asked: number[] = []
   private readonly serves: number[] = []
   /** Of these, those that a client of that same address was waiting for. */
@@ -63,7 +63,7 @@ export class Forwarding {
   observe(t: Transaction): void {
     t.infrastructure = this.isInfrastructure(t)
     this.asked[t.client] = (this.asked[t.client] ?? 0) + 1
-    this.serves[t.server] = 1
+    this.serves[t.server] = (this.serves[t.server] ?? 0) + 1
     // Without its query nobody knows when it began (forwarded-answers.ts).
     if (t.withoutQuery) return
     t.enclosing = this.waiting.enclosing(t)
@@ -115,8 +115,13 @@ export class Forwarding {
   /** True if `source` is known as the address from which the forwarder that answers on `server` asks. */
   asksFrom(server: AddressId, source: AddressId): boolean {
     if (this.twins.areOne(server, source)) return true
-    const votes = this.votes.get(source)?.get(server) ?? 0
-    return votes >= ENOUGH_VOTES && votes >= ENOUGH_SHARE * (this.asked[source] ?? 0)
+    const votes = this.votes.get(source)
+    const n = votes?.get(server) ?? 0
+    if (votes === undefined || n < ENOUGH_VOTES) return false
+    const enough = ENOUGH_SHARE * (this.asked[source] ?? 0)
+    if (n >= enough) return true
+    // A cache that answers on a second address, where few ask it, goes on from the same one.
+    return n >= ENOUGH_SHARE * (this.serves[server] ?? 0) && mostOf(votes) >= enough
   }
 
   /** The addresses other than its own from which the forwarder that answers on `server` asks. */
@@ -132,7 +137,7 @@ export class Forwarding {
   forwardersAt(source: AddressId): readonly AddressId[] {
     const votes = this.votes.get(source)
     const twin = this.twins.of(source)
-    const servers = twin !== NONE && this.serves[twin] === 1 && this.serves[source] !== 1 ? [twin] : NOBODY
+    const servers = twin !== NONE && this.serves[twin] > 0 && !(this.serves[source] > 0) ? [twin] : NOBODY
     if (votes === undefined) return servers
     return [...servers, ...[...votes.keys()].filter(server => server !== twin && this.asksFrom(server, source))]
   }
@@ -216,6 +221,12 @@ export class Forwarding {
     if (t.qtype === NS) return this.names.text(t.qname) === ''
     return t.qtype === HINFO && this.loopName.test(this.names.text(t.qname))
   }
+}
+
+function mostOf(votes: ReadonlyMap<AddressId, number>): number {
+  let most = 0
+  for (const n of votes.values()) if (n > most) most = n
+  return most
 }
 
 /** Chains by question, a power of two: as many questions as are open at once on a busy server. */
