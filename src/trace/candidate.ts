@@ -14,6 +14,9 @@ export const SLACK: Time = 0.1e6
 /** glibc asks everything again when this many addresses do not fit its first buffer. */
 const BUFFER_ADDRESSES = 24
 
+/** The second leg may leave in the moment in which the error of the first arrives. */
+const SOCKET_SLACK: Time = 1e6
+
 export const isFamily = (qtype: number): boolean => qtype === A || qtype === AAAA
 
 /** Some transaction left from the same port under another id. */
@@ -121,6 +124,17 @@ export function latest(transactions: Transaction[], qtype: number): Transaction 
   return null
 }
 
+/**
+ * The error that ended the try of a query that was never answered: a connected socket reports it to who waits for the other leg on it as well
+ * (glibc). Null without.
+ */
+export function errorOnSocket({ transactions }: Candidate, t: Transaction): Transaction | null {
+  if (!Number.isNaN(t.end)) return null
+  for (const x of transactions)
+    if (x.state === UNREACHED && x.clientPort === t.clientPort && x.end >= t.lastQuery - SOCKET_SLACK) return x
+  return null
+}
+
 /** When the last leg of a candidate was answered, as seen at `time`; NaN while one was still open. A copy elsewhere may stay open. */
 export function settledAt(candidate: Candidate, time: Time): Time {
   let at = Number.NaN
@@ -129,6 +143,8 @@ export function settledAt(candidate: Candidate, time: Time): Time {
       if (Number.isNaN(at) || t.end > at) at = t.end
       continue
     }
+    const error = errorOnSocket(candidate, t)
+    if (error !== null && endedBy(error, time)) continue
     if (!isAnsweredElsewhere(candidate, t, time)) return Number.NaN
   }
   return at

@@ -24,6 +24,9 @@ const ANSWERED_SOON: Time = 10e6
 const ASKED_ON: Time = 20e6
 /** CoreDNS tries upstreams for 5 s and answers after 6 at the latest. */
 const BUDGET: Time = 6.1e9
+/** It waits for each of them this long, and tries again within so much of that. */
+const RETRY_AFTER: Time = 2e9
+const RETRY_PUNCTUAL: Time = 20e6
 /** A first try leaves the forwarder within this; a later one is a retry after silence. */
 const FIRST_TRY: Time = 1e9
 /** Coincidences that prove that a forwarder asks from another address than it answers on, ... */
@@ -429,14 +432,15 @@ function chooseCause(possible: Transaction[], t: Transaction): Transaction | nul
   for (const c of possible) {
     const gap = Math.abs(t.start - lastQueryBefore(c, t.start))
     const effects = c.effects?.length ?? 0
-    const fresh = effects === 0 || c.retransmissions >= effects
+    const fresh = effects === 0 || effects < queriesBefore(c, t.start)
     const sameId = c.dnsId === t.dnsId ? 0 : 1
     // First tries belong to askers without effects, in order; retries to askers whose effect is unanswered.
     const late = hasAnswered(c, t.start) ? 4e12 : 0
     const early = hadAnswerBefore(c, t) ? 5e11 : 0
     const silent = waitedOn(c, t) ? 3e11 : 0
+    const due = effects > 0 && isRetryDue(c, t) ? -9e11 : 0
     const rank =
-      (gap <= FIRST_TRY && fresh ? 0 : effects > 0 ? 1e12 : 2e12) + late + early + silent + sameId * 1e11 - gap
+      (gap <= FIRST_TRY && fresh ? 0 : effects > 0 ? 1e12 : 2e12) + late + early + silent + due + sameId * 1e11 - gap
     if (rank < bestRank) {
       best = c
       bestRank = rank
@@ -445,10 +449,28 @@ function chooseCause(possible: Transaction[], t: Transaction): Transaction | nul
   return best
 }
 
+/** A try was silent for as long as CoreDNS waits, and this one came when that was over, as the only one. */
+function isRetryDue({ effects }: Transaction, t: Transaction): boolean {
+  if (effects === null) return false
+  for (const tried of effects) {
+    const due = tried.start + RETRY_AFTER
+    if (Math.abs(t.start - due) >= RETRY_PUNCTUAL || tried.end < due - RETRY_PUNCTUAL) continue
+    if (!effects.some(other => Math.abs(other.start - due) < RETRY_PUNCTUAL)) return true
+  }
+  return false
+}
+
 const hadAnswerBefore = (c: Transaction, t: Transaction): boolean => c.end < t.start || c.end + ANSWER_SLACK < t.end
 
 /** The forwarder had its answer, and did not hand it on to this one. */
 const waitedOn = (c: Transaction, t: Transaction): boolean => !Number.isNaN(t.end) && !(c.end <= t.end + ANSWERED_SOON)
+
+/** How often it was sent until then. */
+function queriesBefore(t: Transaction, time: Time): number {
+  let n = 1
+  if (t.resent) for (const resent of t.resent) if (resent <= time + SLACK) n++
+  return n
+}
 
 function lastQueryBefore(t: Transaction, time: Time): Time {
   let last = t.start

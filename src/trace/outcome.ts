@@ -4,6 +4,7 @@
  */
 import { A, AAAA, NOERROR, NXDOMAIN, TC } from '../codes.ts'
 import { CONTENT_CUT, HAS_ASKED_TYPE, type Outcome, TCP, type Time } from '../model.ts'
+import { errorOnSocket } from './candidate.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import { outcomeOfRcode } from './rcode-outcome.ts'
 import type { Resolver } from './resolvers.ts'
@@ -319,7 +320,7 @@ function isWaitedFor(t: Transaction, candidate: Candidate, resolver: Resolver, t
     if (Number.isNaN(x.end) || isTooLate(x, candidate, resolver, timeout)) return false
     return !resolver.timeoutIsTotal || (x.state === ANSWERED && (x.rcode === NOERROR || x.rcode === NXDOMAIN))
   }
-  if (usable(t)) return false
+  if (usable(t) || (!resolver.timeoutIsTotal && errorOnSocket(candidate, t) !== null)) return false
   return !candidate.transactions.some(x => x !== t && x.qtype === t.qtype && usable(x) && x.end >= t.start)
 }
 
@@ -352,13 +353,23 @@ function timeoutShown(lookup: Lookup, resolver: Resolver): Time | null {
     }
     const next = lookup.candidates[i + 1]
     const silent = transactions.filter(t => Number.isNaN(t.end) || t.end > next?.transactions[0].start)
-    if (next && silent.length === 1) seen.push(next.transactions[0].start - roundStart(silent[0], lookup.candidates[i]))
+    if (!next || silent.length === 0) return
+    // Legs that were sent together and asked once are waited for together (attempts:1).
+    const together = silent.length === 2 && silent.length === transactions.length && areTogether(silent)
+    if (silent.length === 1 || together)
+      seen.push(next.transactions[0].start - roundStart(silent[silent.length - 1], lookup.candidates[i]))
   })
   const timers = seen.filter(interval => interval >= MIN_TIMEOUT)
   if (timers.length === 0) return null
   const shortest = Math.min(...timers)
   return resolver.timeoutIsTotal ? Math.max(2 * shortest, repeated + shortest) : shortest
 }
+
+const areTogether = ([first, second]: readonly Transaction[]): boolean =>
+  first.retransmissions + second.retransmissions === 0 && second.start - first.start < LEG_GAP
+
+/** Both legs leave within this. */
+const LEG_GAP: Time = 50e6
 
 /** Copies to several servers, and retries after an error, follow sooner than any timer. */
 const MIN_TIMEOUT: Time = 0.2e9

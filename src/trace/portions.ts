@@ -77,6 +77,7 @@ export class Portions {
 
   /** Looks at a lookup that is closed and named; `now`: how far the capture has come. */
   observe(lookup: Lookup, resolver: Resolver, knowledge: SearchKnowledge, now: Time): void {
+    if (isAtClientsEnd(lookup)) return
     const server = serverOf(lookup)
     if (server === NONE) {
       this.noteAcross(lookup)
@@ -124,7 +125,7 @@ export class Portions {
 
   /** True if all of the lookup went to one server that gets a portion only of what its client asks. */
   mayBeTorn(lookup: Lookup): boolean {
-    const server = serverOf(lookup)
+    const server = isAtClientsEnd(lookup) ? NONE : serverOf(lookup)
     const portion = server === NONE ? undefined : this.servers.get(server)
     return portion !== undefined && portion.torn > 0 && this.isTorn(portion, lookup.client)
   }
@@ -244,6 +245,9 @@ function noteShape(own: ClientPortion, places: readonly number[]): void {
   const times = own.shapes.get(shape)
   if (times !== undefined || own.shapes.size < MOST_SHAPES) own.shapes.set(shape, (times ?? 0) + 1)
 }
+
+/** Where the capture shows the address that the client asked, before it was translated, it shows all that the client asks. */
+const isAtClientsEnd = (lookup: Lookup): boolean => transactionsOf(lookup).every(t => t.asked !== t.server)
 
 /** The one server of all its transactions; NONE where there are several. */
 function serverOf(lookup: Lookup): AddressId {
