@@ -315,7 +315,7 @@ function fitNext(
   // So long after, other threads ask as well: where the whole list is known, it says what can be next.
   if (order === UNKNOWN_ORDER && knowledge.complete) return fitsNot()
   // Go that asks but once (attempts:1) goes on with the next name.
-  const goesOnAtOnce = hasPortPerLeg(lookup) && isPunctual(silence)
+  const goesOnAtOnce = isPunctual(silence) && (hasPortPerLeg(lookup) || hasTwoPorts(candidate))
   return isTimer(silence) && isWholeSeconds(silence) && (goesOnAtOnce || !awaitsRetry(candidate))
     ? follows(order === NEXT ? 4 : 3, silence)
     : fitsNot()
@@ -382,6 +382,10 @@ function legsBefore({ candidates }: Lookup): readonly Transaction[] | null {
 function hasPortPerLeg(lookup: Lookup): boolean {
   const legs = legsBefore(lookup)
   return legs !== null && legs[0].clientPort !== legs[1].clientPort
+}
+
+function hasTwoPorts({ transactions }: Candidate): boolean {
+  return transactions.length === 2 && transactions[0].clientPort !== transactions[1].clientPort
 }
 
 /** TCP after truncation: at once, up to the SYN where that was captured. A tool that is started again takes longer. */
