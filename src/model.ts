@@ -395,6 +395,8 @@ export interface HopRecord {
   servedFrom: ServedFrom | null
   /** What came in place of a response: "icmp" (unreachable) or "reset" (TCP). */
   refusedBy: 'icmp' | 'reset' | null
+  /** The response came when the client had closed its port (ICMP): it had given up. */
+  cameTooLate: boolean
   losses: LossRecord[]
   sightings: number
   frames: FrameRef[]

@@ -69,6 +69,11 @@ export const RECORDINGS: Record<string, Shown[]> = {
     shown('warning', 'upstream-silent', 'the servers of blackhole.example drop everything'),
     shown(
       'warning',
+      'answer-too-late',
+      'CoreDNS says SERVFAIL after 6 s, when the resolvers of blackhole.example have given up',
+    ),
+    shown(
+      'warning',
       'chain-budget',
       'at 5 % loss a walk of ten queries loses two now and then, and waits out the timer on both',
     ),

@@ -1,6 +1,7 @@
 /** All findings, in the order in which the rules run: one that explains others comes before them. A new one is a file and a row here. */
 import { aaaaNxdomainContradiction } from './aaaa-nxdomain-contradiction.ts'
 import { aaaaUseless } from './aaaa-useless.ts'
+import { answerTooLate } from './answer-too-late.ts'
 import { autopathInconsistent, autopathSeen } from './autopath-seen.ts'
 import { cacheHitShare } from './cache-hit-share.ts'
 import { chainBudget } from './chain-budget.ts'
@@ -48,6 +49,7 @@ export const RULES: readonly Rule[] = [
   delayOutsideServer,
   proxyGap,
   upstreamSilent,
+  answerTooLate,
   tcpOnlyFailure,
   lostFragments,
   chainBudget,

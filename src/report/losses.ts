@@ -14,15 +14,16 @@ export function placeOfLoss(
   return `behind ${loss.seenIn}, where nothing was captured`
 }
 
-/** One sentence for each loss, and for each refusal. */
+/** One sentence for each loss, each refusal and each answer that nobody waited for. */
 export function lossSentences(hops: readonly HopRecord[]): string[] {
-  return hops.flatMap(({ id, losses, refusedBy, retransmissions, to }) => {
+  return hops.flatMap(({ id, losses, refusedBy, cameTooLate, retransmissions, to }) => {
     const name = (address: string) => (to.role === 'unknown' ? address : `${ROLE_WORDS[to.role]} ${address}`)
     const sentences = losses.map(loss => {
       const which = retransmissions > 0 ? ` ${loss.try} of ${retransmissions + 1}` : ''
       return `${id}'s ${loss.what}${which} was lost ${placeOfLoss(loss, name)}`
     })
     if (refusedBy === 'icmp') sentences.push(`${id} was answered by ICMP: unreachable`)
+    if (cameTooLate) sentences.push(`${id} was answered too late: the client had closed its port (ICMP)`)
     if (refusedBy === 'reset') sentences.push(`${id} was answered by a TCP reset`)
     return sentences
   })

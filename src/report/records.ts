@@ -126,7 +126,9 @@ export function lookupRecord(
 
 function answersOf(lookup: Lookup): string[] {
   if (lookup.outcome !== 'answered') return []
-  return [...new Set(lookup.candidates[lookup.deciding].transactions.flatMap(t => t.answers ?? []))]
+  return [
+    ...new Set(lookup.candidates[lookup.deciding].transactions.flatMap(t => (t.cameTooLate ? [] : (t.answers ?? [])))),
+  ]
 }
 
 export function hopRecord(context: RecordContext, hop: Hop): HopRecord {
@@ -167,6 +169,7 @@ export function hopRecord(context: RecordContext, hop: Hop): HopRecord {
     resentMs: (t.resent ?? []).map(time => rounded((time - t.start) / 1e6) as number),
     servedFrom: hop.servedFrom,
     refusedBy: t.state !== UNREACHED ? null : t.wasReset ? 'reset' : 'icmp',
+    cameTooLate: t.cameTooLate,
     losses: lossesOf(t, context.places, endpoints).map(loss => lossRecord(context, loss)),
     sightings: t.sightings,
     frames: framesOf(context, t),

@@ -8,27 +8,15 @@
 import { HINFO, NS } from '../codes.ts'
 import { type AddressId, INCOMING, type NameId, NONE, OTHER_HOST, type Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
+import { chooseCause, hasAnswered, SLACK } from './causes.ts'
 import { Reviews } from './reviews.ts'
 import { endsWithSuffix, withoutSuffix } from './suffix.ts'
-import { type Transaction, UNREACHED, UNSEEN } from './transaction.ts'
+import { type Transaction, UNREACHED } from './transaction.ts'
 import { kept, type Transactions } from './transactions.ts'
 import type { Twins } from './twins.ts'
 
-/** The query upstream may bear an earlier time by this much: two interfaces, one clock. */
-const SLACK: Time = 1e6
-/** An answer may bear an earlier time than the one that it rests on by this much. */
-const ANSWER_SLACK: Time = 0.2e6
-/** A forwarder hands an answer on within this. */
-const ANSWERED_SOON: Time = 10e6
-/** A forwarder that has to ask on does so within this. */
-const ASKED_ON: Time = 20e6
 /** CoreDNS tries upstreams for 5 s and answers after 6 at the latest. */
 const BUDGET: Time = 6.1e9
-/** It waits for each of them this long, and tries again within so much of that. */
-const RETRY_AFTER: Time = 2e9
-const RETRY_PUNCTUAL: Time = 20e6
-/** A first try leaves the forwarder within this; a later one is a retry after silence. */
-const FIRST_TRY: Time = 1e9
 /** Coincidences that prove that a forwarder asks from another address than it answers on, ... */
 const ENOUGH_VOTES = 3
 /** ... and the share of what that address asks which they must be: its host's own processes ask from there too. */
@@ -390,10 +378,6 @@ const mayCause = (c: Transaction, t: Transaction): boolean =>
 const isOver = (c: Transaction, now: Time): boolean =>
   (c.retransmissions === 0 && hasAnswered(c, now)) || now - c.lastQuery > BUDGET
 
-/** Of an answer that the capture does not hold nobody knows when it came: who asks on does so at once. */
-const hasAnswered = (c: Transaction, now: Time): boolean =>
-  (c.state === UNSEEN ? c.lastQuery + ASKED_ON : c.end) + SLACK < now
-
 const NOTHING: Transaction[] = []
 const NOBODY: readonly AddressId[] = []
 
@@ -418,62 +402,4 @@ export function attach(t: Transaction, cause: Transaction | null): boolean {
   if (cause.effects) cause.effects.push(t)
   else cause.effects = [t]
   return true
-}
-
-/**
- * Of several askers, the first that has no effect yet: CoreDNS does not coalesce, so each asker has its own query upstream, in order
- * (H4). A query long after the asker's is a retry for one that has an effect already (H5). One that had its answer before this query, or
- * before the answer to it, mostly had it from the cache: it comes behind those that waited. So does one that waited on when the answer was
- * there.
- */
-function chooseCause(possible: Transaction[], t: Transaction): Transaction | null {
-  let best: Transaction | null = null
-  let bestRank = Number.POSITIVE_INFINITY
-  for (const c of possible) {
-    const gap = Math.abs(t.start - lastQueryBefore(c, t.start))
-    const effects = c.effects?.length ?? 0
-    const fresh = effects === 0 || effects < queriesBefore(c, t.start)
-    const sameId = c.dnsId === t.dnsId ? 0 : 1
-    // First tries belong to askers without effects, in order; retries to askers whose effect is unanswered.
-    const late = hasAnswered(c, t.start) ? 4e12 : 0
-    const early = hadAnswerBefore(c, t) ? 5e11 : 0
-    const silent = waitedOn(c, t) ? 3e11 : 0
-    const due = effects > 0 && isRetryDue(c, t) ? -9e11 : 0
-    const rank =
-      (gap <= FIRST_TRY && fresh ? 0 : effects > 0 ? 1e12 : 2e12) + late + early + silent + due + sameId * 1e11 - gap
-    if (rank < bestRank) {
-      best = c
-      bestRank = rank
-    }
-  }
-  return best
-}
-
-/** A try was silent for as long as CoreDNS waits, and this one came when that was over, as the only one. */
-function isRetryDue({ effects }: Transaction, t: Transaction): boolean {
-  if (effects === null) return false
-  for (const tried of effects) {
-    const due = tried.start + RETRY_AFTER
-    if (Math.abs(t.start - due) >= RETRY_PUNCTUAL || tried.end < due - RETRY_PUNCTUAL) continue
-    if (!effects.some(other => Math.abs(other.start - due) < RETRY_PUNCTUAL)) return true
-  }
-  return false
-}
-
-const hadAnswerBefore = (c: Transaction, t: Transaction): boolean => c.end < t.start || c.end + ANSWER_SLACK < t.end
-
-/** The forwarder had its answer, and did not hand it on to this one. */
-const waitedOn = (c: Transaction, t: Transaction): boolean => !Number.isNaN(t.end) && !(c.end <= t.end + ANSWERED_SOON)
-
-/** How often it was sent until then. */
-function queriesBefore(t: Transaction, time: Time): number {
-  let n = 1
-  if (t.resent) for (const resent of t.resent) if (resent <= time + SLACK) n++
-  return n
-}
-
-function lastQueryBefore(t: Transaction, time: Time): Time {
-  let last = t.start
-  if (t.resent) for (const resent of t.resent) if (resent <= time + SLACK) last = resent
-  return last
 }

@@ -1,10 +1,18 @@
 /** What one client showed of its search list: at each server that it asks, and from server to server. */
-import type { AddressId, NameId, PodDns, Time } from '../model.ts'
+import { A, AAAA, NOERROR } from '../codes.ts'
+import { type AddressId, HAS_CNAME, type NameId, type PodDns, type Time } from '../model.ts'
 import type { Denials } from './denials.ts'
 import { doubtNdots, type Ndots, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
 import { type SearchKnowledge, setBounds, setList } from './search-knowledge.ts'
 import { leads, merged, type Observation, type Observations, pathOf } from './search-path.ts'
 import { dots, endsWithSuffix } from './suffix.ts'
+import { LONGEST_TIMER } from './timers.ts'
+import { ANSWERED, type Transaction } from './transaction.ts'
+
+/** The next candidate follows its predecessor's answer within this (a stub resolver needs microseconds, a starved pod more). */
+export const STEP_GAP: Time = 50e6
+/** Both legs of a name leave within this. */
+export const LEG_GAP: Time = 50e6
 
 /** What one client showed at one server. */
 export interface Learner {
@@ -128,4 +136,35 @@ export function learnWhole(client: Client, anew: boolean): boolean {
     setBounds(knowledge, ndots)
   }
   return differs
+}
+
+/** What is asked after a name that differs in its last label alone. */
+export function noteAlike(client: Client, before: NameId, qname: NameId): void {
+  const { alike } = client
+  client.alike = { before, qname, previous: alike?.qname === before ? alike : null }
+}
+
+/** Some record, and not CNAMEs alone where an address was asked for. */
+const isPositive = (t: Transaction): boolean =>
+  t.state === ANSWERED &&
+  t.rcode === NOERROR &&
+  t.answerCount > 0 &&
+  !(t.addresses === 0 && t.content & HAS_CNAME && (t.qtype === A || t.qtype === AAAA))
+
+/**
+ * True if it, or the other leg of its name, brought what was asked for: no walk goes on after that, so that the other family has no
+ * records led to nothing, and what follows is the next lookup. (An NXDOMAIN on one leg is another matter: musl goes on.)
+ */
+export function isAnswered(client: Client, t: Transaction): boolean {
+  if (!isPositive(t))
+    return t.rcode === NOERROR && client.answered === t.qname && t.start - client.answeredStart <= LEG_GAP
+  client.answered = t.qname
+  client.answeredStart = t.start
+  client.denials?.forgetNodata(t.qname, t.start - LEG_GAP)
+  return true
+}
+
+/** True for the other leg of the candidate that a step led to, and for its repetition after silence. */
+export function isSameCandidate({ led }: Client, t: Transaction): boolean {
+  return led.qname === t.qname && t.start - led.start <= (led.silent ? LONGEST_TIMER : STEP_GAP)
 }

@@ -7,21 +7,12 @@
  * the client's address and port, SNAT the server's.
  */
 import { QR, RD } from '../codes.ts'
-import {
-  DNS_MESSAGE,
-  type Messages,
-  NAME_CUT,
-  NONE,
-  TCP,
-  TCP_RESET,
-  TCP_SILENT,
-  type Time,
-  type VantageId,
-} from '../model.ts'
+import { DNS_MESSAGE, type Messages, NAME_CUT, NONE, type Time, type VantageId } from '../model.ts'
 import type { Tables } from '../wire/tables.ts'
 import { Arrivals } from './arrivals.ts'
 import { ClientsEnd } from './clients-end.ts'
 import { isOneCrossing, OTHER_CLOCK_WINDOW, SIGHTING_WINDOW } from './crossing.ts'
+import { closeAt, Errors } from './errors.ts'
 import { LoneResponses } from './lone-responses.ts'
 import { MatchingCounts } from './matching-counts.ts'
 import type { OneWay } from './one-way.ts'
@@ -29,9 +20,9 @@ import { OpenTable } from './open-table.ts'
 import { asksTheSame, belongsTo, idOf } from './pairing.ts'
 import { NO_MATCH, queryFit, RETRANSMISSION, SIGHTING, SIGHTING_OTHER_SERVER } from './query-fit.ts'
 import type { Transaction } from './transaction.ts'
-import { ANSWERED, CAPTURE_ENDED, hasNoAnswer, OPEN, RESPONSE_LOST, UNANSWERED, UNREACHED } from './transaction.ts'
+import { ANSWERED, CAPTURE_ENDED, hasNoAnswer, OPEN, RESPONSE_LOST, UNANSWERED } from './transaction.ts'
 import type { Transactions } from './transactions.ts'
-import { Unopened } from './unopened.ts'
+import type { Unopened } from './unopened.ts'
 
 /** A query that is younger than this when the capture ends is not called unanswered. */
 const PATIENCE: Time = 2e9
@@ -45,12 +36,12 @@ export class Matching {
   /** Time of the latest message. */
   now: Time = 0
   readonly clientsEnd = new ClientsEnd()
-  readonly unopened = new Unopened()
   readonly loneResponses = new LoneResponses()
   private readonly oneWay: OneWay
   private readonly table: OpenTable
   private readonly transactions: Transactions
   readonly arrivals = new Arrivals()
+  private readonly errors: Errors
   private made = 0
   private readonly tables: Tables
   private readonly readAnswers: ((m: Messages, i: number) => string[]) | null
@@ -71,6 +62,7 @@ export class Matching {
     this.transactions = transactions
     this.oneWay = oneWay
     this.table = new OpenTable(transactions)
+    this.errors = new Errors(this.table, this.counts, oneWay, this.clientsEnd)
     this.begun = begun
     this.readAnswers = readAnswers
   }
@@ -80,7 +72,7 @@ export class Matching {
     this.origin ??= m.seconds[i]
     const time = (m.seconds[i] - this.origin) * 1e9 + m.nanos[i]
     if (time > this.now) this.now = time
-    if (m.kind[i] !== DNS_MESSAGE) this.addError(m, i, time)
+    if (m.kind[i] !== DNS_MESSAGE) this.errors.add(m, i, time)
     else if (m.flags[i] & QR) this.addResponse(m, i, time)
     else this.addQuery(m, i, time)
     this.table.sweep(this.now)
@@ -117,6 +109,11 @@ export class Matching {
       if (t.state === OPEN) t.state = this.now - t.lastQuery >= PATIENCE ? UNANSWERED : CAPTURE_ENDED
     }
     this.table.clear()
+  }
+
+  /** TCP connections that were never opened. */
+  get unopened(): Unopened {
+    return this.errors.unopened
   }
 
   /** Queries of which nobody knows whether they were answered: too many were open at once. */
@@ -302,7 +299,7 @@ export class Matching {
   /** What the response says. */
   private takeResponse(t: Transaction, m: Messages, i: number, time: Time): void {
     t.state = ANSWERED
-    this.close(t, time)
+    closeAt(this.table, t, time)
     t.rcode = m.rcode[i]
     t.responseFlags = m.flags[i]
     t.responseSize = m.size[i]
@@ -389,56 +386,5 @@ export class Matching {
       t.responseTopTtl = m.ttl[i]
       t.responseFile = m.file[i]
     }
-  }
-
-  private addError(m: Messages, i: number, time: Time): void {
-    if (m.kind[i] === TCP_RESET) this.reset(m, i, time)
-    else if (m.kind[i] === TCP_SILENT) this.unopened.addSilent(m, i, time)
-    else this.unreachable(m, i, time)
-  }
-
-  private unreachable(m: Messages, i: number, time: Time): void {
-    const vantage = m.vantage[i] * 4 + m.direction[i]
-    // An ICMP error may quote too little; without any id it is Hubble's word, and that has the question.
-    const named = m.dnsId[i] !== NONE || m.qname[i] !== NONE
-    const t = named ? belongsTo(this.table, m.from[i], m.fromPort[i], m, i, m.to[i], vantage) : null
-    if (t === null) this.counts.errorsAlone++
-    else if (t.state === OPEN) {
-      t.state = UNREACHED
-      this.oneWay.addError(t)
-      this.close(t, time)
-      t.addResponseVantage(vantage)
-      t.addFrame(m.file[i], m.frame[i])
-    } else if (t.state === UNREACHED && !t.responseSeenAt(vantage)) {
-      if (time - t.end < SIGHTING_WINDOW) this.clientsEnd.addResponse(t, m.file[i], time)
-      this.table.endMoved(t)
-      t.addResponseVantage(vantage)
-      t.addFrame(m.file[i], m.frame[i])
-      this.counts.sightings++
-    }
-  }
-
-  /** A reset ends the queries that wait on its connection. Rare, so a walk over what is open will do. */
-  private reset(m: Messages, i: number, time: Time): void {
-    let found = false
-    for (const t of this.table.pending) {
-      if (t.state !== OPEN || t.transport !== TCP) continue
-      const down = t.clientPort === m.toPort[i] && t.client === m.to[i] && t.isServer(m.from[i])
-      const up = t.clientPort === m.fromPort[i] && t.client === m.from[i] && t.isServer(m.to[i])
-      if (!down && !up) continue
-      found = true
-      t.state = UNREACHED
-      t.wasReset = true
-      this.close(t, time)
-      t.addFrame(m.file[i], m.frame[i])
-    }
-    if (found) return
-    this.counts.errorsAlone++
-    if (!Number.isNaN(m.sinceSyn[i])) this.unopened.addRefused(m, i, time)
-  }
-
-  private close(t: Transaction, time: Time): void {
-    t.end = t.responseAtServer = time
-    this.table.closed(t)
   }
 }

@@ -44,7 +44,7 @@ function legRank({ transactions }: Candidate, qtype: number, resolver: Resolver)
   for (const t of transactions) {
     if (t.qtype !== qtype) continue
     if (t.responseFlags & TC && isRepeatedOverTcp(transactions, t)) continue
-    const rank = RANK_OF[outcomeOf(t)]
+    const rank = t.cameTooLate ? RANK_OF.unanswered : RANK_OF[outcomeOf(t)]
     if (rank >= best) best = rank
   }
   return best < 0 ? RANK_OF.unanswered : best
@@ -260,7 +260,7 @@ function endWithoutTimers({ candidates }: Lookup): Time {
     if (transactions.length > 2 || (transactions.length === 2 && transactions[1].qtype === first.qtype))
       return Number.NaN
     for (const t of transactions) {
-      if (t.state !== ANSWERED || (t.rcode !== NOERROR && t.rcode !== NXDOMAIN)) return Number.NaN
+      if (t.state !== ANSWERED || t.cameTooLate || (t.rcode !== NOERROR && t.rcode !== NXDOMAIN)) return Number.NaN
       if (!(t.end - first.start <= MIN_TIMEOUT)) return Number.NaN
       if (t.end > end) end = t.end
     }
@@ -286,6 +286,7 @@ const TIMER_SLACK: Time = 20e6
 
 /** The response came after the stub had given up. */
 function isTooLate(t: Transaction, candidate: Candidate, resolver: Resolver, timeout: Time | null): boolean {
+  if (t.cameTooLate) return true
   if (timeout === null || Number.isNaN(t.end)) return false
   const since = resolver.timeoutIsTotal ? candidate.transactions[0].start : t.lastQuery
   return t.end > since + timeout + TIMER_SLACK
@@ -297,7 +298,12 @@ function timerOf(candidate: Candidate, resolver: Resolver, timeout: Time | null)
   let until: Time | null = null
   for (const t of candidate.transactions) {
     if (isUntold(t) || !isWaitedFor(t, candidate, resolver, timeout)) continue
-    const at = (resolver.timeoutIsTotal ? candidate.transactions[0].start : roundStart(t, candidate)) + timeout
+    let at = (resolver.timeoutIsTotal ? candidate.transactions[0].start : roundStart(t, candidate)) + timeout
+    if (t.cameTooLate && at > t.end) {
+      // It gave up before its timer: its other leg was enough for it, or the program has a timer of its own.
+      if (candidate.transactions.some(x => !x.cameTooLate && !Number.isNaN(x.end))) continue
+      at = t.end
+    }
     if (until === null || at > until) until = at
   }
   return until

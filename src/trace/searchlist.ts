@@ -2,8 +2,8 @@
  * The search lists and ndots of the clients, learned from the walks themselves: after a negative answer the client asks the same base
  * with the next search domain. Rules I1 to I6 of the grouping rules that ARCHITECTURE.md describes.
  */
-import { A, AAAA, NOERROR } from '../codes.ts'
-import { type AddressId, HAS_CNAME, type NameId, NONE, type PodDns, type Time } from '../model.ts'
+import { A, AAAA } from '../codes.ts'
+import { type AddressId, type NameId, NONE, type PodDns, type Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
 import { Completion, type Files } from './completion.ts'
 import { Denials } from './denials.ts'
@@ -14,27 +14,27 @@ import {
   crosses,
   doubtFirst,
   holding,
+  isAnswered,
+  isSameCandidate,
+  LEG_GAP,
   type Learner,
   learnWhole,
   makeList,
+  noteAlike,
+  STEP_GAP,
 } from './learner.ts'
 import { isLong, newNdots, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
 import { NOTHING_KNOWN, type SearchKnowledge } from './search-knowledge.ts'
 import { type Observation, observationOf } from './search-path.ts'
 import type { SearchStep, Steps } from './steps.ts'
 import { beginsWithBase, endsWithSuffix, namespaceOf } from './suffix.ts'
-import { LONGEST_TIMER } from './timers.ts'
-import { ANSWERED, type Transaction } from './transaction.ts'
+import type { Transaction } from './transaction.ts'
 import type { Twins } from './twins.ts'
 
-/** The next candidate follows its predecessor's answer within this (a stub resolver needs microseconds, a starved pod more). */
-const STEP_GAP: Time = 50e6
 /** Clock granularity: an answer may bear a later time than the query that it let loose. */
 const STEP_SLACK: Time = 0.5e6
 /** A program that is started again, or asks for the next name, takes longer than a walk needs for its next step. */
 const RESTART_GAP: Time = 10e6
-/** Both legs of a name leave within this. */
-const LEG_GAP: Time = 50e6
 /** Clients whose latest queries that brought nothing are remembered. */
 const MOST_DENIED = 2048
 /** How many long names are remembered of a client until its list is known. */
@@ -433,36 +433,6 @@ export class SearchLists {
     if (second || n <= 4 || (n & (n - 1)) === 0) this.mark(learner)
     return step
   }
-}
-
-function noteAlike(client: Client, before: NameId, qname: NameId): void {
-  const { alike } = client
-  client.alike = { before, qname, previous: alike?.qname === before ? alike : null }
-}
-
-/** Some record, and not CNAMEs alone where an address was asked for. */
-const isPositive = (t: Transaction): boolean =>
-  t.state === ANSWERED &&
-  t.rcode === NOERROR &&
-  t.answerCount > 0 &&
-  !(t.addresses === 0 && t.content & HAS_CNAME && (t.qtype === A || t.qtype === AAAA))
-
-/**
- * True if it, or the other leg of its name, brought what was asked for: no walk goes on after that, so that the other family has no
- * records led to nothing, and what follows is the next lookup. (An NXDOMAIN on one leg is another matter: musl goes on.)
- */
-function isAnswered(client: Client, t: Transaction): boolean {
-  if (!isPositive(t))
-    return t.rcode === NOERROR && client.answered === t.qname && t.start - client.answeredStart <= LEG_GAP
-  client.answered = t.qname
-  client.answeredStart = t.start
-  client.denials?.forgetNodata(t.qname, t.start - LEG_GAP)
-  return true
-}
-
-/** True for the other leg of the candidate that a step led to, and for its repetition after silence. */
-function isSameCandidate({ led }: Client, t: Transaction): boolean {
-  return led.qname === t.qname && t.start - led.start <= (led.silent ? LONGEST_TIMER : STEP_GAP)
 }
 
 /** With the domains of these lists. */

@@ -19,6 +19,7 @@ const SOCKET_USE_AT = 10
 const TWO_BITS = 3
 const OVER_TCP = 1 << 12
 const WITHOUT_QUERY = 1 << 13
+const TOO_LATE = 1 << 14
 
 const BYTE = 0xff
 const SHORT = 0xffff
@@ -166,6 +167,15 @@ export class Small {
 
   set delivered(is: boolean) {
     this.mark(DELIVERED, is)
+  }
+
+  /** Its client had closed the socket when the response came, and said so (ICMP port unreachable): nobody waited any more. */
+  get cameTooLate(): boolean {
+    return (this.marks & TOO_LATE) !== 0
+  }
+
+  set cameTooLate(is: boolean) {
+    this.mark(TOO_LATE, is)
   }
 
   /** What came in the response's place was a TCP reset, not ICMP. */
