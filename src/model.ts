@@ -462,7 +462,7 @@ export interface EdgeRow {
   server: string | null
   /** What everybody calls that server, such as "Azure DNS"; null where nothing tells. */
   name: string | null
-  /** How many addresses of the role `from` asked. */
+  /** How many of the role `from` asked; an IPv4 and an IPv6 address of one host count once. */
   clients: number
   /** Who they are, most queries first, at most five: "namespace/pod" or "name (address)" where known, else the address. */
   askers: string[]

@@ -322,7 +322,8 @@ function edgeRow(context: RecordContext, from: Role, to: Role, server: AddressId
       const [rcode, n] = edge.rcodes.slice(i, i + 2)
       rcodes.set(rcode, (rcodes.get(rcode) ?? 0) + n)
     }
-    byAsker.set(edge.from, (byAsker.get(edge.from) ?? 0) + edge.count)
+    const asker = context.endpoints.hostOf(edge.from)
+    byAsker.set(asker, (byAsker.get(asker) ?? 0) + edge.count)
   }
   const isForwarder = to === 'node-local-cache' || to === 'coredns' || to === 'host-resolver'
   const known = sum(edges, edge => edge.cacheKnown)

@@ -158,6 +158,11 @@ export class Endpoints {
     })
   }
 
+  /** One address for both of a host with two families. */
+  hostOf(address: AddressId): AddressId {
+    return this.forwarding.twins.hostOf(address)
+  }
+
   /** How many addresses asked or were asked. */
   get size(): number {
     return this.doings.size

@@ -41,7 +41,7 @@ export class Forwarding {
   /** Of these, those that a client of that same address was waiting for. */
   private readonly forwarded: number[] = []
   private readonly names: Names
-  private readonly twins: Twins
+  readonly twins: Twins
   private readonly loopName = /^\d{8,}\.\d{8,}(\.|$)/
 
   constructor(names: Names, twins: Twins, transactions: Transactions) {
