@@ -107,6 +107,11 @@ export class Denials<Step> {
     return NONE
   }
 
+  /** True where nothing that was answered since then has been overwritten. */
+  reachesBack(since: Time): boolean {
+    return this.count <= this.room || this.endAt(this.count & (this.room - 1)) < since
+  }
+
   has(isIt: (qname: NameId) => boolean): boolean {
     for (let i = this.count - 1; i >= 0 && i >= this.count - this.room; i--) {
       const qname = this.qnameAt(i & (this.room - 1))

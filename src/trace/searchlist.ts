@@ -31,6 +31,8 @@ import { beginsWithBase, endsWithSuffix, namespaceOf } from './suffix.ts'
 import type { Transaction } from './transaction.ts'
 import type { Twins } from './twins.ts'
 
+/** Walks mostly take less than this. */
+const LONGEST_WALK: Time = 2e9
 /** Clock granularity: an answer may bear a later time than the query that it let loose. */
 const STEP_SLACK: Time = 0.5e6
 /** A program that is started again, or asks for the next name, takes longer than a walk needs for its next step. */
@@ -157,7 +159,8 @@ export class SearchLists {
     const { ndots } = learner
     // The base was searched before it was asked as it is: it has fewer dots than ndots.
     if (step.from !== '' && by.inWalk && !((ndots.ndotsMin ?? 0) > step.baseDots)) {
-      if (!denials.has(qname => this.names.text(qname) === step.base))
+      // In a burst of names what was asked first may be forgotten by then.
+      if (denials.reachesBack(t.start - LONGEST_WALK) && !denials.has(qname => this.names.text(qname) === step.base))
         noteSearchedFirst(ndots, step.baseDots, step.to === '')
     }
     if (step.from === '' && step.baseDots > 0 && this.beginsAsIs(denials, at, t, step.base))

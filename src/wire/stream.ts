@@ -21,8 +21,8 @@ const PREFIX = 2
 /** Early segments that wait for the one before them, per direction. */
 const MOST_EARLY = 256
 const MOST_EARLY_BYTES = 256 * 1024
-/** A retransmission comes sooner than this. */
-const HOLE_SECONDS = 3
+/** What the network lost comes again sooner than this, as something came behind it: what it lost is asked for at once. */
+const HOLE_NANOSECONDS = 0.5e9
 /** Bytes held for all streams together. */
 export const MOST_STREAM_BYTES = 64 * 1024 * 1024
 /** A sequence number further away than any window belongs to another connection with the same ports. */
@@ -106,7 +106,8 @@ function isHole(decoder: Decoder, stream: Stream): boolean {
     note(decoder, 'tcp-limit')
     return true
   }
-  return decoder.seconds - early[0].moment.seconds > HOLE_SECONDS
+  const { moment } = early[0]
+  return (decoder.seconds - moment.seconds) * 1e9 + decoder.nanos - moment.nanos > HOLE_NANOSECONDS
 }
 
 /** Goes on behind a hole. Messages that are found there belong to the frames of their pieces, not to the one at hand. */
