@@ -40,8 +40,8 @@ export function clientRoleOf(d: Doings, facts: ClientFacts): RoleEvidence {
   const neighbour = facts.hostNetworks.get(networkOf(address))
   if (neighbour !== undefined) return host(`in the network of ${neighbour}, which is a node's address`)
   if (/^\d+\.\d+\.\d+\.0$/.test(address)) return host("first address of a node's pod network: an overlay's own")
-  // A stub resolver opens a connection per candidate; NodeLocal DNSCache keeps a few for many.
-  if (d.overTcp >= 10 && d.connections < 0.2 * d.overTcp)
+  // A stub resolver opens a connection per candidate; NodeLocal DNSCache keeps a few for many, and walks no list of its own.
+  if (searches === null && d.overTcp >= 10 && d.connections < 0.2 * d.overTcp)
     return host('keeps TCP connections for many queries, as NodeLocal DNSCache does from its node')
   const upstream = facts.masqueradesTo()
   if (upstream !== null)

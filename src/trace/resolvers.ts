@@ -373,14 +373,19 @@ export const UNKNOWN_RESOLVER: Resolver = {
  */
 export const labelOf = (
   { name }: Resolver,
-  { unsearched, repeats, candidates, client, twoLegs }: Habits,
+  { unsearched, repeats, candidates, client, twoLegs, otherTypes }: Habits,
 ): string | null => {
   if (name === '') return null
+  // Browsers and others ask for HTTPS records beside the addresses; no stub resolver does.
+  if (twoLegs && otherTypes && WITH_ADDRESSES_ALONE.includes(name)) return null
   // One query alone, with the OPT that others send as well (unbound-host).
   if (name === 'go' && unsearched && !twoLegs) return null
   const mayBeOthers = unsearched || (candidates === 1 && client.sharedWalks > 0)
   return name === 'glibc' && mayBeOthers && !repeats ? null : name
 }
+
+/** What they ask for is both families, or another type alone. */
+const WITH_ADDRESSES_ALONE: readonly string[] = ['glibc', 'musl', 'go']
 
 const BY_NAME: ReadonlyMap<string, Resolver> = new Map(RESOLVERS.map(row => [row.name, row]))
 

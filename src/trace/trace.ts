@@ -5,6 +5,7 @@
 import type { AddressId, Messages, NameId, PodDns, ResolvConf, Role, ServedFrom, Time } from '../model.ts'
 import type { Tables } from '../wire/tables.ts'
 import { Autopath } from './autopath.ts'
+import { hadAnswer } from './causes.ts'
 import { Endpoints } from './endpoints.ts'
 import { ForwardedAnswers } from './forwarded-answers.ts'
 import { Forwarding } from './forwarding.ts'
@@ -380,6 +381,7 @@ export class Trace {
   private giveUp(t: Transaction): void {
     if (t.state === UNSEEN) t.end = Number.NaN
     else if (t.state === OPEN && this.matching.now - t.lastQuery > PATIENCE) t.state = UNANSWERED
+    if (t.state === UNANSWERED && hadAnswer(t)) t.state = UNSEEN
   }
 
   /** A transaction and all that it caused. */
