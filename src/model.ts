@@ -49,8 +49,9 @@ export interface Capture {
   messages: number
   /** mDNS (5353, multicast) and LLMNR messages: not counted as DNS. */
   multicastDns: number
-  /** Messages of which the capture holds fewer bytes than the wire had. */
+  /** Messages of which the capture holds fewer bytes than the wire had, and frames that it cut. */
   cutMessages: number
+  cutFrames: number
   /** Of the first and the last frame in file order of time; null when there is no frame. */
   first: { seconds: number; nanos: number } | null
   last: { seconds: number; nanos: number } | null

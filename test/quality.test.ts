@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { analyze } from '../src/analyze.ts'
+import { cutMessages } from '../src/report/quality.ts'
 import { pcap } from './files.ts'
 import { CLIENT, ipv4, query, response, SERVER, udp } from './packets.ts'
 
@@ -137,4 +138,12 @@ test('a snap length: the share that was cut, and a name that the response comple
     ),
   )
   expect(lost.text).toMatch(/40 queries had their name cut and are part of no lookup/)
+})
+
+test('a message of which a fragment is missing was not cut by the snap length', () => {
+  const captures = [
+    { cutMessages: 84, cutFrames: 0 },
+    { cutMessages: 3, cutFrames: 17 },
+  ]
+  expect(cutMessages(captures)).toEqual({ cut: 3, torn: 84 })
 })

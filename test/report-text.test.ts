@@ -47,6 +47,7 @@ test('an empty capture is said in a few lines', () => {
     messages: 0,
     issueFrames: 0,
     cutMessages: 0,
+    cutFrames: 0,
     first: null,
     last: null,
     seconds: 0,
@@ -64,7 +65,7 @@ test('an empty capture is said in a few lines', () => {
 test('one is not several', () => {
   const report: Report = {
     ...EMPTY_REPORT,
-    captures: [{ ...CAPTURE, vantages: ['eth0'], cutMessages: 1, issueFrames: 1 }],
+    captures: [{ ...CAPTURE, vantages: ['eth0'], cutMessages: 1, cutFrames: 1, issueFrames: 1 }],
     totals: {
       ...EMPTY_REPORT.totals,
       frames: 1,

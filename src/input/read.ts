@@ -276,6 +276,7 @@ export const newCapture = (file: string): Capture => ({
   messages: 0,
   multicastDns: 0,
   cutMessages: 0,
+  cutFrames: 0,
   first: null,
   last: null,
   dropped: null,

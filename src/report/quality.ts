@@ -86,11 +86,16 @@ export function qualityOf(
       grade: givenUp > MANY * transactions ? 'poor' : 'fair',
       text: `So many queries waited at once that ${plural(givenUp, 'query', 'queries')} (${share(givenUp, transactions)}) were given up: whether they were answered is not known, and they count as if the capture had ended.`,
     })
-  const cut = captures.reduce((n, c) => n + c.cutMessages, 0)
+  const { cut, torn } = cutMessages(captures)
   remark(
     cut,
     messages,
     `${plural(cut, 'message')} (${share(cut, messages)}) cut by the snap length: names and answers are incomplete. Capture with -s 0.`,
+  )
+  remark(
+    torn,
+    messages,
+    `${plural(torn, 'message')} (${share(torn, messages)}) ${torn === 1 ? 'is' : 'are'} not whole: a fragment or a TCP segment of ${torn === 1 ? 'it' : 'each'} was not captured. A filter such as "port 53" leaves out all fragments but the first.`,
   )
   remark(
     cutNames,
@@ -117,6 +122,20 @@ export function qualityOf(
   const grades: Grade[] = ['good', 'fair', 'poor']
   const grade = grades[Math.max(0, ...remarks.map(r => grades.indexOf(r.grade)))]
   return { grade, remarks: remarks.map(r => r.text) }
+}
+
+/** Messages that the snap length cut, and those of which a piece is missing though it cut nothing. */
+export function cutMessages(captures: readonly Pick<Capture, 'cutMessages' | 'cutFrames'>[]): {
+  cut: number
+  torn: number
+} {
+  let cut = 0
+  let torn = 0
+  for (const { cutMessages, cutFrames } of captures) {
+    if (cutFrames === 0) torn += cutMessages
+    else cut += cutMessages
+  }
+  return { cut, torn }
 }
 
 /** How bad it is that a part of the whole is affected. */

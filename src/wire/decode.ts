@@ -45,6 +45,7 @@ export function decodeFrame(decoder: Decoder, frame: Frame): void {
   }
   // A file may claim that the wire had less than what it holds.
   const wireEnd = start + frame.wireLength
+  if (wireEnd > end) capture.cutFrames++
   const result = decoder.link
     ? decoder.link(decoder, start, end, wireEnd < end ? end : wireEnd)
     : issue(decoder, 'link-type')

@@ -1,6 +1,7 @@
 /** What was captured: time span, frames, messages, vantage points, what could not be read, and how far the numbers can be trusted. */
 import type { Report } from '../../model.ts'
 import { count, dateAndTime, duration, plural } from '../../quantities.ts'
+import { cutMessages } from '../quality.ts'
 import { shorten } from '../shorten.ts'
 import { clockSentences } from './clocks.ts'
 import { labelled, type Page } from './page.ts'
@@ -74,12 +75,13 @@ function unread({ captures }: Report): string[] {
   const sum = (value: (capture: Report['captures'][number]) => number | null) =>
     captures.reduce((total, capture) => total + (value(capture) ?? 0), 0)
   const issueFrames = sum(capture => capture.issueFrames)
-  const cut = sum(capture => capture.cutMessages)
+  const { cut, torn } = cutMessages(captures)
   const dropped = sum(capture => (capture.lines === null ? capture.dropped : null))
   const multicast = sum(capture => capture.multicastDns)
   const missing = [
     issueFrames > 0 ? `${plural(issueFrames, 'frame')} not readable (see Issues)` : '',
     cut > 0 ? `${plural(cut, 'message')} cut by the snap length` : '',
+    torn > 0 ? `a part of ${plural(torn, 'message')}` : '',
     dropped > 0 ? `${plural(dropped, 'frame')} lost by the capturing machine` : '',
     multicast > 0 ? `${plural(multicast, 'mDNS or LLMNR message')} left out` : '',
   ].filter(Boolean)
