@@ -43,6 +43,8 @@ const RESTART_GAP: Time = 10e6
 const STEP_GAP: Time = 50e6
 /** A domain from the middle of the list never starts a walk, so its step may be late: a starved pod. */
 const LATE_STEP_GAP: Time = 1.5e9
+/** A pod whose time is used up stands still for up to a tenth of a second (CFS): between two legs, or before the name as it is. */
+const THROTTLED: Time = 150e6
 /** Who has no answer after this asks again. */
 const LATE_ANSWER: Time = 5e9
 /** Who goes on to another name after silence (glibc, Go) counts whole seconds; a timer fires late, by little. */
@@ -134,6 +136,7 @@ function fitSameName(lookup: Lookup, candidate: Candidate, t: Transaction, knowl
       if (samePort) return joins(candidate, 6, parallel)
       if (isPunctual(parallel) && hasPortPerLeg(lookup) && sameProfile(all[0], t)) return joins(candidate, 5, parallel)
     }
+    if (parallel <= THROTTLED && lacksLeg(lookup) && sameProfile(all[0], t)) return joins(candidate, 2, parallel)
     return fitsNot()
   }
   // The same question again.
@@ -289,7 +292,8 @@ function fitNext(
     if (order === NEXT && gap <= SEQUENTIAL_GAP) return follows(8, SEQUENTIAL_GAP - gap)
     if (gap <= STEP_GAP) return follows(order === NEXT ? 5 : order === LATER ? 3 : 2, gap)
     // A late step is believed where the new name cannot begin a walk of its own.
-    if (order === NEXT && gap <= LATE_STEP_GAP && to !== '' && knowledge.position.get(to) !== 0) return follows(1, gap)
+    const late = to === '' ? THROTTLED : LATE_STEP_GAP
+    if (order === NEXT && gap <= late && knowledge.position.get(to) !== 0) return follows(1, gap)
     // It had no answer to the one before (that was lost on its way), and goes on when its timer fires with what no walk begins with.
     const silence = t.start - lastQueryOf(candidate)
     if (
