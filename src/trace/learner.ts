@@ -14,6 +14,9 @@ export const STEP_GAP: Time = 50e6
 /** Both legs of a name leave within this. */
 export const LEG_GAP: Time = 50e6
 
+/** Search domains that differ in their last label alone: nobody has more of them. */
+const MOST_ALIKE = 8
+
 /** What one client showed at one server. */
 export interface Learner {
   client: Client
@@ -32,8 +35,9 @@ export interface Learner {
 export interface Alike {
   before: NameId
   qname: NameId
-  /** The one that led to `before`. */
+  /** The one that led to `before`, and how many there are up to here. */
   previous: Alike | null
+  length: number
 }
 
 /** One client: what it showed at each server, and what it showed at all. */
@@ -141,7 +145,8 @@ export function learnWhole(client: Client, anew: boolean): boolean {
 /** What is asked after a name that differs in its last label alone. */
 export function noteAlike(client: Client, before: NameId, qname: NameId): void {
   const { alike } = client
-  client.alike = { before, qname, previous: alike?.qname === before ? alike : null }
+  const previous = alike?.qname === before && alike.length < MOST_ALIKE ? alike : null
+  client.alike = { before, qname, previous, length: previous === null ? 1 : previous.length + 1 }
 }
 
 /** Some record, and not CNAMEs alone where an address was asked for. */

@@ -114,6 +114,8 @@ export class Twins {
 
   private noteService(address: AddressId): void {
     this.services.add(address)
+    // Most were never seen to send anything.
+    if (this.links[address] === undefined) return
     for (const link of this.behind.values()) if (link.addresses.includes(address)) this.pair(link)
   }
 
