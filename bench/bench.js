@@ -4,7 +4,8 @@
  * npm run bench -- --frames 500k --shape pod --rate 150,1500,6000 --only dnstrail
  *
  * Measures dnstrail beside the tools that people have, in one run, taking turns, on captures from generate.js. Prints medians, and how
- * time and memory grow where several numbers of frames, pods, names or lookups per second are asked for. The captures are kept in the system's temporary folder and used again; they go away with --clean.
+ * time and memory grow where several numbers of frames, pods, names or lookups per second are asked for. The captures are kept in the
+ * system's temporary folder and used again; they go away with --clean.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
@@ -292,7 +293,10 @@ const asked = values.shape.split(',')
 const shapes = asked.filter(shape => shape !== FLOWS && shape !== FLOODS)
 for (const shape of shapes) if (!SHAPES.includes(shape)) throw new Error(`no such shape: ${shape}`)
 
-/** What captures differ in, with each number that is asked for: as a heading, and as the generator calls it. @type {[string, 'frames' | 'pods' | 'names' | 'rate', number[]][]} */
+/**
+ * What captures differ in, with each number that is asked for: as a heading, and as the generator calls it.
+ * @type {[string, 'frames' | 'pods' | 'names' | 'rate', number[]][]}
+ */
 const DIMENSIONS = [
   ['frames', 'frames', sizes],
   ['pods', 'pods', values.pods.split(',').map(count)],

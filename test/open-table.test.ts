@@ -41,8 +41,7 @@ test('what grows keeps the order of those with one client, port and id, and forg
   const [first] = all
   expect(table.find(first.client, first.clientPort, first.dnsId)).toBe(2)
   expect(table.found.slice(0, 2)).toEqual([all[10_000], first])
-  first.end = SECOND
-  table.closed(first)
+  table.close(first, SECOND)
   table.sweep(1.5 * SECOND)
   expect(table.find(first.client, first.clientPort, first.dnsId)).toBe(2)
   table.sweep(3 * SECOND)

@@ -29,27 +29,29 @@ test('one address of each family behind one link-layer address are one host', ()
   expect(areOne('10.244.0.12', 'fd00::11')).toBe(false)
 })
 
-test('what a router sent on bears the address of the router', () => {
-  const areOne = seen([
-    ['10.244.0.11', 7, 63],
-    ['fd00::11', 7, 63],
-  ])
-  expect(areOne('10.244.0.11', 'fd00::11')).toBe(false)
-})
-
-test('a bridge that translates sends for many, and none of them are one', () => {
-  const areOne = seen([
-    ['10.244.0.11', 7, 64],
-    ['fd00::11', 7, 64],
-    ['10.244.0.12', 7, 64],
-  ])
-  expect(areOne('10.244.0.11', 'fd00::11')).toBe(false)
-})
-
-test('without a link-layer address nothing is known', () => {
-  const areOne = seen([
-    ['10.244.0.11', 0, 64],
-    ['fd00::11', 0, 64],
-  ])
-  expect(areOne('10.244.0.11', 'fd00::11')).toBe(false)
+test.each<[string, [string, number, number][]]>([
+  [
+    'what a router sent on bears the address of the router',
+    [
+      ['10.244.0.11', 7, 63],
+      ['fd00::11', 7, 63],
+    ],
+  ],
+  [
+    'a bridge that translates sends for many, and none of them are one',
+    [
+      ['10.244.0.11', 7, 64],
+      ['fd00::11', 7, 64],
+      ['10.244.0.12', 7, 64],
+    ],
+  ],
+  [
+    'without a link-layer address nothing is known',
+    [
+      ['10.244.0.11', 0, 64],
+      ['fd00::11', 0, 64],
+    ],
+  ],
+])('%s', (_, rows) => {
+  expect(seen(rows)('10.244.0.11', 'fd00::11')).toBe(false)
 })

@@ -3,7 +3,6 @@ import type { AddressId, Time } from '../model.ts'
 import { plural, roughDuration, share } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
-import type { Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { listed, type World, whoAll } from './world.ts'
@@ -32,10 +31,7 @@ export const answerTooLate: Rule = {
 
 class AnswerTooLate implements Observer {
   private readonly world: World
-  private readonly clients = new Tally<AddressId, { lookups: number; frames: FrameSample }>(() => ({
-    lookups: 0,
-    frames: new FrameSample(),
-  }))
+  private readonly clients = new Tally<AddressId, FrameSample>(() => new FrameSample())
   private readonly names = new Set<string>()
   private readonly servers = new Set<AddressId>()
   private all = 0
@@ -51,12 +47,10 @@ class AnswerTooLate implements Observer {
   lookup(lookup: Lookup): void {
     this.all++
     if (lookup.outcome !== 'unanswered') return
-    const late = lookup.candidates[lookup.deciding].transactions.filter(isLate)
+    const late = lookup.candidates[lookup.deciding].transactions.filter(({ cameTooLate }) => cameTooLate)
     if (late.length === 0) return
     this.lookups++
-    const client = this.clients.of(lookup.client)
-    client.lookups++
-    client.frames.add(late[0])
+    this.clients.of(lookup.client).add(late[0])
     if (this.names.size < MOST_NAMES) this.names.add(lookup.base)
     for (const t of late) {
       this.servers.add(t.server)
@@ -69,7 +63,7 @@ class AnswerTooLate implements Observer {
     const { lookups, all, world, servers } = this
     if (lookups < MIN_LOOKUPS) return []
     const frames = new FrameSample()
-    for (const [, client] of this.clients) frames.addAll(client.frames)
+    for (const sample of this.clients.values()) frames.addAll(sample)
     const took = [this.quickest, this.slowest].map(time => roughDuration(time / 1e6))
     return [
       {
@@ -90,5 +84,3 @@ class AnswerTooLate implements Observer {
     ]
   }
 }
-
-const isLate = ({ cameTooLate }: Transaction): boolean => cameTooLate

@@ -7,7 +7,7 @@ import type { MatchingCounts } from './matching-counts.ts'
 import type { OneWay } from './one-way.ts'
 import type { OpenTable } from './open-table.ts'
 import { belongsTo } from './pairing.ts'
-import { ANSWERED, OPEN, type Transaction, UNREACHED } from './transaction.ts'
+import { ANSWERED, OPEN, UNREACHED } from './transaction.ts'
 import { Unopened } from './unopened.ts'
 
 export class Errors {
@@ -41,7 +41,7 @@ export class Errors {
     else if (t.state === OPEN) {
       t.state = UNREACHED
       this.oneWay.addError(t)
-      closeAt(this.table, t, time)
+      this.table.close(t, time)
       t.addResponseVantage(vantage)
       t.addFrame(m.file[i], m.frame[i])
     } else if (t.state === UNREACHED && !t.responseSeenAt(vantage)) {
@@ -71,17 +71,11 @@ export class Errors {
       found = true
       t.state = UNREACHED
       t.wasReset = true
-      closeAt(this.table, t, time)
+      this.table.close(t, time)
       t.addFrame(m.file[i], m.frame[i])
     }
     if (found) return
     this.counts.errorsAlone++
     if (!Number.isNaN(m.sinceSyn[i])) this.unopened.addRefused(m, i, time)
   }
-}
-
-/** Its answer, or the error in its place, came then. */
-export function closeAt(table: OpenTable, t: Transaction, time: Time): void {
-  t.end = t.responseAtServer = time
-  table.closed(t)
 }

@@ -30,17 +30,13 @@ import type { SearchKnowledge } from './search-knowledge.ts'
 import { baseSettled, firstBase, LATER, NEXT, orderOf, UNKNOWN_ORDER, WRONG_ORDER } from './step-order.ts'
 import { type Steps, splitAt } from './steps.ts'
 import { behind, dots, endsWithSuffix } from './suffix.ts'
-import { isTimer, LONGEST_TIMER } from './timers.ts'
+import { isTimer, LEG_GAP, LONGEST_TIMER, STEP_GAP } from './timers.ts'
 import { type Transaction, UNSEEN } from './transaction.ts'
 
-/** Legs that are sent at once lie closer than this (L1). */
-const LEG_GAP: Time = 50e6
 /** A sequential leg follows the first one's answer within this (L2); a tool that is started again takes longer. */
 const SEQUENTIAL_GAP: Time = 5e6
 /** Starting a program takes longer than this, going on with a walk does not. */
 const RESTART_GAP: Time = 10e6
-/** A candidate, or a retry after an error, follows the answer before it within this (K1). */
-const STEP_GAP: Time = 50e6
 /** A domain from the middle of the list never starts a walk, so its step may be late: a starved pod. */
 const LATE_STEP_GAP: Time = 1.5e9
 /** A pod whose time is used up stands still for up to a tenth of a second (CFS): between two legs, or before the name as it is. */

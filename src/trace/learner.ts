@@ -6,13 +6,8 @@ import { doubtNdots, type Ndots, noteAsIsFirst, noteNdots, noteSearchedFirst } f
 import { type SearchKnowledge, setBounds, setList } from './search-knowledge.ts'
 import { leads, merged, type Observation, type Observations, pathOf } from './search-path.ts'
 import { dots, endsWithSuffix } from './suffix.ts'
-import { LONGEST_TIMER } from './timers.ts'
+import { LEG_GAP, LONGEST_TIMER, STEP_GAP } from './timers.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
-
-/** The next candidate follows its predecessor's answer within this (a stub resolver needs microseconds, a starved pod more). */
-export const STEP_GAP: Time = 50e6
-/** Both legs of a name leave within this. */
-export const LEG_GAP: Time = 50e6
 
 /** Search domains that differ in their last label alone: nobody has more of them. */
 const MOST_ALIKE = 8

@@ -12,7 +12,7 @@ import type { Tables } from '../wire/tables.ts'
 import { Arrivals } from './arrivals.ts'
 import { ClientsEnd } from './clients-end.ts'
 import { isOneCrossing, OTHER_CLOCK_WINDOW, SIGHTING_WINDOW } from './crossing.ts'
-import { closeAt, Errors } from './errors.ts'
+import { Errors } from './errors.ts'
 import { LoneResponses } from './lone-responses.ts'
 import { MatchingCounts } from './matching-counts.ts'
 import type { OneWay } from './one-way.ts'
@@ -299,7 +299,7 @@ export class Matching {
   /** What the response says. */
   private takeResponse(t: Transaction, m: Messages, i: number, time: Time): void {
     t.state = ANSWERED
-    closeAt(this.table, t, time)
+    this.table.close(t, time)
     t.rcode = m.rcode[i]
     t.responseFlags = m.flags[i]
     t.responseSize = m.size[i]

@@ -146,10 +146,10 @@ export class OpenTable {
     this.questions?.renew(t.slot)
   }
 
-  /** Its response came. */
-  closed(t: Transaction): void {
+  /** Its response, or the error in its place, came then. */
+  close(t: Transaction, time: Time): void {
     const { slot } = t
-    this.ends[slot] = t.end
+    t.end = t.responseAtServer = this.ends[slot] = time
     this.waiting--
     this.leave(slot)
     this.enter(slot, LINGERING)

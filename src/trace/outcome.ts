@@ -8,6 +8,7 @@ import { errorOnSocket } from './candidate.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import { outcomeOfRcode } from './rcode-outcome.ts'
 import type { Resolver } from './resolvers.ts'
+import { LEG_GAP } from './timers.ts'
 import {
   ANSWERED,
   CAPTURE_ENDED,
@@ -373,9 +374,6 @@ function timeoutShown(lookup: Lookup, resolver: Resolver): Time | null {
 
 const areTogether = ([first, second]: readonly Transaction[]): boolean =>
   first.retransmissions + second.retransmissions === 0 && second.start - first.start < LEG_GAP
-
-/** Both legs leave within this. */
-const LEG_GAP: Time = 50e6
 
 /** Copies to several servers, and retries after an error, follow sooner than any timer. */
 const MIN_TIMEOUT: Time = 0.2e9

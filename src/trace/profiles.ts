@@ -2,10 +2,8 @@
 import { A, AAAA } from '../codes.ts'
 import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
 import { type ClientHabits, FAST_CLOCK, type Habits, isClockPair, SLOW_CLOCK } from './habits.ts'
+import { LEG_GAP } from './timers.ts'
 import type { Transaction } from './transaction.ts'
-
-/** Legs of one candidate leave within this. */
-const LEG_GAP: Time = 50e6
 
 interface Profile extends ClientHabits {
   /** The last A query, whose AAAA may follow; `qname` is NONE where there is none. */

@@ -16,18 +16,17 @@ import {
   holding,
   isAnswered,
   isSameCandidate,
-  LEG_GAP,
   type Learner,
   learnWhole,
   makeList,
   noteAlike,
-  STEP_GAP,
 } from './learner.ts'
 import { isLong, newNdots, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
 import { NOTHING_KNOWN, type SearchKnowledge } from './search-knowledge.ts'
 import { type Observation, observationOf } from './search-path.ts'
 import type { SearchStep, Steps } from './steps.ts'
 import { beginsWithBase, endsWithSuffix, namespaceOf } from './suffix.ts'
+import { LEG_GAP, STEP_GAP } from './timers.ts'
 import type { Transaction } from './transaction.ts'
 import type { Twins } from './twins.ts'
 

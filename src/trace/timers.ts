@@ -12,6 +12,11 @@ export const LONGEST_TIMER: Time = 8.5e9
 /** So long after a query its resolver may ask again. */
 export const isTimer = (silence: Time): boolean => silence >= SHORTEST_TIMER && silence <= LONGEST_TIMER
 
+/** Both legs of a name leave within this (L1). */
+export const LEG_GAP: Time = 50e6
+/** The next candidate, or a retry after an error, follows an answer within this: a stub resolver needs microseconds, a starved pod more (K1). */
+export const STEP_GAP: Time = 50e6
+
 const HALF_SECOND: Time = 0.5e9
 /** A repeat that is later than this behind a half second was not sent by such a timer. */
 const MAX_LATE: Time = 15e6

@@ -115,7 +115,7 @@ export class Twins {
   private noteService(address: AddressId): void {
     this.services.add(address)
     // Most were never seen to send anything.
-    if (this.links[address] === undefined) return
+    if (!(this.links[address] > 0)) return
     for (const link of this.behind.values()) if (link.addresses.includes(address)) this.pair(link)
   }
 

@@ -5,14 +5,13 @@
 import type { Time } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import type { Resolver } from './resolvers.ts'
+import { STEP_GAP } from './timers.ts'
 import { CAPTURE_ENDED, type Transaction, UNSEEN } from './transaction.ts'
 
 /** A starved pod asks again this late. */
 const REPEAT_SLACK: Time = 1e9
 /** Of those whose timers change (c-ares). */
 const LONGEST_TIMEOUT: Time = 5e9
-/** No timer is as short as what lies between an answer and the next candidate. */
-const STEP_GAP: Time = 50e6
 
 /** Marks the queries of a lookup that were answered unseen. `timeout`: the stub's; nothing is known of later than `seen`. */
 export function markUnseen({ candidates }: Lookup, resolver: Resolver, timeout: Time | null, seen: Time): void {
@@ -36,7 +35,7 @@ export function markUnseen({ candidates }: Lookup, resolver: Resolver, timeout: 
   }
 }
 
-/** The walk went on at once. What asks for all candidates together from one port (BusyBox) waits for none of them. */
+/** The walk went on at once: no timer is as short. What asks for all candidates together from one port (BusyBox) waits for none of them. */
 const wentOn = (t: Transaction, next: Transaction, legs: readonly Transaction[]): boolean =>
   next.start - t.lastQuery < STEP_GAP && (next.clientPort !== t.clientPort || legs.some(x => x.end <= next.start))
 
