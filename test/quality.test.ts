@@ -140,6 +140,23 @@ test('a snap length: the share that was cut, and a name that the response comple
   expect(lost.text).toMatch(/40 queries had their name cut and are part of no lookup/)
 })
 
+test('answers cut for UDP, and no TCP captured', async () => {
+  const truncated = (n: number): Shot => ({
+    bytes: ipv4(
+      { from: SERVER, to: CLIENT, id: 1000 + n },
+      udp({ fromPort: 53, toPort: 40_000 + n }, response(`n${n}.example`, [], { id: n, flags: 0x380 })),
+    ),
+  })
+  const { grade, text } = await quality(
+    written(
+      'udp-only',
+      each(n => [ask(n), truncated(n)]),
+    ),
+  )
+  expect(grade).toBe('poor')
+  expect(text).toMatch(/40 lookups \(100 %\) got an answer that was cut for UDP .* filter such as "udp port 53"/)
+})
+
 test('a message of which a fragment is missing was not cut by the snap length', () => {
   const captures = [
     { cutMessages: 84, cutFrames: 0 },

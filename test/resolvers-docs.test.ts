@@ -26,6 +26,7 @@ function rowOf(row: Resolver): string {
     SILENCE[row.afterSilence],
     row.legs,
     `per ${row.socket}`,
+    row.overTcp ? 'again over TCP' : 'taken as it is',
     tries.replace('same nothing', 'new id and port'),
     wait,
   ]
@@ -42,6 +43,7 @@ test('docs/resolvers.md is up to date', async () => {
     'at silence',
     'A and AAAA',
     'ports',
+    'cut for UDP (TC)',
     'tries, and what they keep',
     'waits',
   ]
@@ -57,8 +59,8 @@ ${RESOLVERS.map(rowOf).join('\n')}
 
 glibc's options show too: \`single-request\` (AAAA after A's answer, same port), \`single-request-reopen\` (another port), \`rotate\` (each candidate to
 another server), \`edns0\` (OPT 1200), \`trust-ad\` (AD), \`use-vc\` (TCP), \`timeout\` and \`attempts\` (the timer as it is seen). With \`no-aaaa\`, and for
-programs that ask for one family, A alone is asked: from one name that looks like several resolvers, and has no label. musl before 1.2.4 has no TCP:
-a truncated answer is used as it is; musl before 1.1.13 never searches.
+programs that ask for one family, A alone is asked: from one name that looks like several resolvers, and has no label. musl asks
+again over TCP from 1.2.4 on; before 1.1.13 it never searches.
 `
   await expect(text).toMatchFileSnapshot(`${DOCS}resolvers.md`)
 })

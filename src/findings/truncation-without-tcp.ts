@@ -1,14 +1,14 @@
 /** truncation-without-tcp: an answer was too large for UDP and nobody asked again over TCP. */
 import { TC } from '../codes.ts'
-import { type AddressId, CONTENT_CUT, TCP } from '../model.ts'
+import { type AddressId, CONTENT_CUT } from '../model.ts'
 import { count, plural } from '../quantities.ts'
+import { isCutShort } from '../trace/cut-short.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { hasAnswer } from '../trace/outcome.ts'
 import { Tally } from '../trace/tally.ts'
-import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { listed } from './world.ts'
+import { listed, type World } from './world.ts'
 
 /** A client may give up once for reasons of its own. */
 const MIN_LOOKUPS = 2
@@ -24,14 +24,14 @@ export const truncationWithoutTcp: Rule = {
     'The server marked its answer as cut (TC), which asks the client to repeat the question over TCP. It did not, so it works with part of the answer or with none. Where the same client gets cut answers without any data the name does not resolve for it.',
   why: 'musl before 1.2.4 cannot do DNS over TCP. Others can, but TCP to port 53 is blocked by a NetworkPolicy or firewall that allows UDP only, or the application is a minimal resolver of its own.',
   todo: 'Allow TCP as well as UDP on port 53 everywhere. Update musl (Alpine 3.18 has 1.2.4). Fewer records in the answer, or a larger EDNS size between the servers, avoid the cut.',
-  evidence: `UDP responses with the TC bit for a lookup in which the same question was never asked over TCP. Silent below ${MIN_LOOKUPS} such lookups of one client, and where the snap length cut messages.`,
+  evidence: `UDP responses with the TC bit for a lookup in which the same question was never asked over TCP. Silent below ${MIN_LOOKUPS} such lookups of one client, where the snap length cut messages, and where nothing of DNS over TCP was captured, unless musl asked.`,
   links: [
     'https://datatracker.ietf.org/doc/html/rfc7766',
     'https://musl.libc.org/releases.html',
     'https://coredns.io/plugins/bufsize/',
   ],
   shownBy: ['test/findings/truncation-without-tcp.txt', 'recording 07-truncation-tcp-fragments'],
-  begin: () => new TruncationWithoutTcp(),
+  begin: world => new TruncationWithoutTcp(world),
 }
 
 class TruncationWithoutTcp implements Observer {
@@ -42,6 +42,11 @@ class TruncationWithoutTcp implements Observer {
 
   private transactions = 0
   private cut = 0
+  private readonly world: World
+
+  constructor(world: World) {
+    this.world = world
+  }
 
   lookup(lookup: Lookup): void {
     for (const { name, transactions } of lookup.candidates) {
@@ -51,7 +56,7 @@ class TruncationWithoutTcp implements Observer {
         if (t.content & CONTENT_CUT) this.cut++
         if (t.responseFlags & TC) truncated = true
       }
-      const cut = truncated ? cutShort(transactions) : undefined
+      const cut = truncated ? transactions.find(t => isCutShort(t, transactions)) : undefined
       if (!cut) continue
       const client = this.clients.of(lookup.client)
       client.lookups++
@@ -66,7 +71,9 @@ class TruncationWithoutTcp implements Observer {
 
   conclude(): Draft[] {
     if (this.cut > MAX_CUT * this.transactions) return []
-    const clients = [...this.clients].filter(([, c]) => c.lookups >= MIN_LOOKUPS)
+    // Most likely the capture's filter left TCP out; of musl it is expected.
+    const withoutTcp = this.world.trace.matching.counts.overTcp === 0
+    const clients = [...this.clients].filter(([, c]) => c.lookups >= MIN_LOOKUPS && (c.musl > 0 || !withoutTcp))
     if (clients.length === 0) return []
     const sum = (value: (client: (typeof clients)[number][1]) => number): number =>
       clients.reduce((n, [, client]) => n + value(client), 0)
@@ -80,7 +87,7 @@ class TruncationWithoutTcp implements Observer {
       {
         what: `${plural(lookups, 'lookup')} of ${listed(names, 2)} got an answer cut for UDP (TC) and ${lookups === 1 ? 'was' : 'were'} not repeated over TCP${empty > 0 ? `; ${count(empty)} of these answers held nothing` : ''}.`,
         why: musl
-          ? 'musl before 1.2.4 knows no DNS over TCP.'
+          ? `musl before 1.2.4 knows no DNS over TCP.${withoutTcp ? ' The capture holds no DNS over TCP at all, so it may as well be that its filter left that out.' : ''}`
           : 'The client cannot do DNS over TCP, or TCP to port 53 is blocked.',
         advice: musl
           ? 'Update the image to musl 1.2.4 or later (Alpine 3.18), or keep the answer small.'
@@ -91,19 +98,9 @@ class TruncationWithoutTcp implements Observer {
         clients: clients.map(([client]) => client),
         servers: new Set(clients.flatMap(([, client]) => [...client.servers])),
         frames,
-        confidence: lookups >= 3 * MIN_LOOKUPS ? 'high' : 'medium',
+        confidence: lookups >= 3 * MIN_LOOKUPS && !withoutTcp ? 'high' : 'medium',
         names,
       },
     ]
   }
 }
-
-/** The first that was truncated and not asked again over TCP. */
-const cutShort = (transactions: readonly Transaction[]): Transaction | undefined =>
-  transactions.find(
-    t =>
-      t.state === ANSWERED &&
-      t.transport !== TCP &&
-      (t.responseFlags & TC) !== 0 &&
-      !transactions.some(x => x.transport === TCP && x.qtype === t.qtype),
-  )

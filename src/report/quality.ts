@@ -45,7 +45,7 @@ export function qualityOf(
   { counts: matching, givenUp }: Matching,
   oneWay: OneWay,
   places: Place[],
-  { transactions, cutNames, unseen }: Sums,
+  { transactions, cutNames, unseen, lookups, cutShort }: Sums,
   ofFlows: Remark[],
   issues: Issue[],
 ): Report['quality'] {
@@ -96,6 +96,11 @@ export function qualityOf(
     torn,
     messages,
     `${plural(torn, 'message')} (${share(torn, messages)}) ${torn === 1 ? 'is' : 'are'} not whole: a fragment or a TCP segment of ${torn === 1 ? 'it' : 'each'} was not captured. A filter such as "port 53" leaves out all fragments but the first.`,
+  )
+  remark(
+    cutShort,
+    Math.max(1, lookups),
+    `${plural(cutShort, 'lookup')} (${share(cutShort, lookups)}) got an answer that was cut for UDP (TC), and nothing of DNS over TCP was captured, as with a filter such as "udp port 53": how ${cutShort === 1 ? 'it' : 'they'} ended is not known. Capture with "port 53".`,
   )
   remark(
     cutNames,

@@ -8,4 +8,6 @@ export class MatchingCounts {
   errorsAlone = 0
   /** Frames that stand twice in a capture, as seen by one interface: the same packet, copied by a mirror port or a bridge. */
   copies = 0
+  /** Messages over TCP, and connections for them that were reset or never opened. */
+  overTcp = 0
 }

@@ -7,7 +7,7 @@
  * the client's address and port, SNAT the server's.
  */
 import { QR, RD } from '../codes.ts'
-import { DNS_MESSAGE, type Messages, NAME_CUT, NONE, type Time, type VantageId } from '../model.ts'
+import { DNS_MESSAGE, type Messages, NAME_CUT, NONE, TCP, type Time, type VantageId } from '../model.ts'
 import type { Tables } from '../wire/tables.ts'
 import { Arrivals } from './arrivals.ts'
 import { ClientsEnd } from './clients-end.ts'
@@ -72,6 +72,7 @@ export class Matching {
     this.origin ??= m.seconds[i]
     const time = (m.seconds[i] - this.origin) * 1e9 + m.nanos[i]
     if (time > this.now) this.now = time
+    if (m.transport[i] === TCP) this.counts.overTcp++
     if (m.kind[i] !== DNS_MESSAGE) this.errors.add(m, i, time)
     else if (m.flags[i] & QR) this.addResponse(m, i, time)
     else this.addQuery(m, i, time)

@@ -5,6 +5,7 @@
 import { A, AAAA, NOERROR, NXDOMAIN, TC } from '../codes.ts'
 import { CONTENT_CUT, HAS_ASKED_TYPE, type Outcome, TCP, type Time } from '../model.ts'
 import { errorOnSocket } from './candidate.ts'
+import { endsCutShort, isCutShort, isRepeatedOverTcp } from './cut-short.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import { outcomeOfRcode } from './rcode-outcome.ts'
 import type { Resolver } from './resolvers.ts'
@@ -64,11 +65,6 @@ function firstTaken(transactions: readonly Transaction[], qtype: number): Transa
   return n > 1 ? first : null
 }
 
-function isRepeatedOverTcp(transactions: readonly Transaction[], t: Transaction): boolean {
-  for (const x of transactions) if (x !== t && x.qtype === t.qtype && x.transport === TCP) return true
-  return false
-}
-
 /** Of several tries the later in this list wins. */
 const LEG_RANK: readonly Outcome[] = [
   'not-captured',
@@ -123,8 +119,8 @@ function outcomeOfBoth(candidate: Candidate, resolver: Resolver): Outcome | null
   return null
 }
 
-/** What the resolver makes of a candidate's legs; of one whose answer is unseen, nobody knows. */
-function candidateOutcome(candidate: Candidate, resolver: Resolver): Outcome {
+/** What the resolver makes of a candidate's legs; of one whose answer is unseen, nobody knows. `leftOut`: TCP was not captured. */
+function candidateOutcome(candidate: Candidate, resolver: Resolver, leftOut: boolean): Outcome {
   const { transactions } = candidate
   const isUnseen = !transactions.some(isSeen)
   /** Bit n: a leg has the outcome LEG_RANK[n]. */
@@ -142,11 +138,14 @@ function candidateOutcome(candidate: Candidate, resolver: Resolver): Outcome {
     has |= 1 << RANK_OF[candidate.lone.outcome]
     legs++
   }
+  if (leftOut && !(has & (1 << RANK_OF.answered)) && transactions.some(t => isCutShort(t, transactions)))
+    return 'not-captured'
   if (resolver.needsBothLegs && legs > 1) {
     const outcome = outcomeOfBoth(candidate, resolver)
     if (outcome !== null) return outcome
-    if (has & (1 << RANK_OF.truncated)) has |= 1 << RANK_OF.nodata
   }
+  // It takes what stands in it, which is nothing.
+  if (!resolver.overTcp && has & (1 << RANK_OF.truncated)) has |= 1 << RANK_OF.nodata
   if (resolver.failsAtSilence && has & (1 << RANK_OF.unanswered) && !(has & (1 << RANK_OF.answered)))
     return 'unanswered'
   for (const outcome of ANY_LEG) {
@@ -172,17 +171,30 @@ const asLookupOutcome = (outcome: Outcome): Outcome =>
 
 // -- Deciding candidate, outcome, wait -------------------------------------------------------------------------------------------------
 
+/** What is known of a lookup beside its packets. */
+export interface Circumstances {
+  resolver: Resolver
+  /** Its client's timeout, where this lookup does not show it; null where it is not known. */
+  usual: Time | null
+  /** Nothing is known of later. */
+  seen: Time
+  /** The capture holds nothing of DNS over TCP. */
+  withoutTcp: boolean
+}
+
 /**
- * Sets outcome, deciding, end, wait and waitInferred, and marks what was answered unseen (unseen.ts). The name is known. `usual`: its client's
- * timeout, where this lookup does not show it; `seen`: nothing is known of later. Returns the timeout that it shows; null without.
+ * Sets outcome, deciding, end, wait and waitInferred, and marks what was answered unseen (unseen.ts). The name is known. Returns the timeout
+ * that it shows; null without.
  */
-export function decide(lookup: Lookup, resolver: Resolver, usual: Time | null, seen: Time): Time | null {
+export function decide(lookup: Lookup, { resolver, usual, seen, withoutTcp }: Circumstances): Time | null {
+  /** What was cut for UDP it asked for again, and that was not captured. */
+  const leftOut = withoutTcp && resolver.overTcp
   // Nearly every lookup has all its answers, and nothing of this is asked for then.
   const end = endWithoutTimers(lookup)
   const shown = Number.isNaN(end) ? timeoutShown(lookup, resolver) : null
   const timeout = Number.isNaN(end) ? (shown ?? usual) : null
   if (Number.isNaN(end)) markUnseen(lookup, resolver, timeout, seen)
-  const outcomes = lookup.candidates.map(c => candidateOutcome(c, resolver))
+  const outcomes = lookup.candidates.map(c => candidateOutcome(c, resolver, leftOut))
   lookup.outcomes = outcomes
   const positive = outcomes.indexOf('answered')
   const last = outcomes.length - 1
@@ -192,7 +204,7 @@ export function decide(lookup: Lookup, resolver: Resolver, usual: Time | null, s
   const unseen = outcomes[last] === 'not-captured' ? last : -1
   lookup.deciding = positive >= 0 ? positive : stopped >= 0 ? stopped : unseen >= 0 ? unseen : asIs >= 0 ? asIs : last
   lookup.outcome = outcomes[lookup.deciding]
-  if (positive < 0 && resolver.name === 'glibc' && lookup.suffixes[0] !== null) {
+  if (positive < 0 && unseen < 0 && resolver.name === 'glibc' && lookup.suffixes[0] !== null) {
     // glibc remembers: "no data" of any candidate comes before "try again" of any, before what the last one said.
     if (outcomes.includes('nodata')) lookup.outcome = 'nodata'
     else if (outcomes.includes('servfail')) lookup.outcome = 'servfail'
@@ -202,6 +214,7 @@ export function decide(lookup: Lookup, resolver: Resolver, usual: Time | null, s
     lookup.end = end
     lookup.wait = lookup.candidates[0].transactions[0].withoutQuery ? Number.NaN : end - lookup.start
   }
+  if (leftOut && endsCutShort(lookup)) lookup.end = lookup.wait = Number.NaN
   return shown
 }
 

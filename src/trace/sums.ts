@@ -3,6 +3,7 @@
  * slowest lookups. Kept per address, because roles are only certain at the end; bounded, whatever the capture's length.
  */
 import { type AddressId, NONE, OUTCOMES, type Outcome, TCP } from '../model.ts'
+import { endsCutShort } from './cut-short.ts'
 import { Limit } from './limit.ts'
 import { type Lookup, transactionsOf } from './lookup.ts'
 import type { Loss } from './losses.ts'
@@ -89,6 +90,8 @@ export class Sums {
   lookups = 0
   /** Of these, lookups of which something is missing. */
   partial = 0
+  /** Lookups whose answer was cut for UDP, where nothing over TCP was captured. */
+  cutShort = 0
   transactions = 0
   infrastructure = 0
   /** Queries whose answers the capture alone lost. */
@@ -125,6 +128,7 @@ export class Sums {
   addLookup(lookup: Lookup, waste: LookupWasteSums, inward: Inward): void {
     this.lookups++
     if (lookup.partial) this.partial++
+    if (lookup.outcome === 'not-captured' && endsCutShort(lookup)) this.cutShort++
     this.outcomes[lookup.outcome]++
     if (!Number.isNaN(lookup.wait)) this.wait.add(lookup.wait / 1e6)
     this.addKeyed(this.total, lookup, waste, inward)
@@ -219,6 +223,7 @@ export class Sums {
   join(more: Sums): void {
     this.lookups += more.lookups
     this.partial += more.partial
+    this.cutShort += more.cutShort
     this.transactions += more.transactions
     for (const outcome of OUTCOMES) this.outcomes[outcome] += more.outcomes[outcome]
     this.wait.merge(more.wait)

@@ -18,7 +18,7 @@ import { Matching } from './matching.ts'
 import { Namings } from './naming.ts'
 import { Nodes } from './nodes.ts'
 import { OneWay } from './one-way.ts'
-import { decide, tellLess } from './outcome.ts'
+import { type Circumstances, decide, tellLess } from './outcome.ts'
 import { Places } from './places.ts'
 import { Pools } from './pools.ts'
 import { Portions } from './portions.ts'
@@ -311,10 +311,16 @@ export class Trace {
     this.namings.name(lookup, knowledge, resolver.caches, this.searchLists.nodeDomains)
     if (lookup.candidates.length > 1) this.searchLists.noteWalk(lookup.client, asked, lookup.base, lookup.suffixes)
     lookup.ndots = { min: knowledge.ndotsMin, max: knowledge.ndotsMax }
-    const timeout = decide(lookup, resolver, this.timeoutOf(lookup, resolver, timedIn), this.matching.now)
+    const timeout = decide(lookup, this.circumstancesOf(lookup, resolver, timedIn))
     this.profiles.noteResolver(lookup.client, lookup.resolver, timeout)
     this.portions.observe(lookup, resolver, knowledge, now)
     return resolver
+  }
+
+  private circumstancesOf(lookup: Lookup, resolver: Resolver, timedIn: number): Circumstances {
+    const { now, counts } = this.matching
+    const usual = this.timeoutOf(lookup, resolver, timedIn)
+    return { resolver, usual, seen: now, withoutTcp: counts.overTcp === 0 }
   }
 
   /** How long its resolver waits: as its client's lookups showed, else as it does by itself, as late as timers fire in this capture. */
@@ -331,7 +337,7 @@ export class Trace {
     lookup.ndots = { min: knowledge.ndotsMin, max: knowledge.ndotsMax }
     if (lookup.candidates.length === 1) {
       this.namings.name(lookup, knowledge, resolver.caches, this.searchLists.nodeDomains, true)
-      decide(lookup, resolver, this.timeoutOf(lookup, resolver, timedIn), this.matching.now)
+      decide(lookup, this.circumstancesOf(lookup, resolver, timedIn))
     }
     if (this.portions.isPartial(lookup, resolver, knowledge)) tellLess(lookup)
   }
