@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { analyze } from '../src/analyze.ts'
-import type { LookupRecord } from '../src/model.ts'
+import type { HopRecord, LookupRecord } from '../src/model.ts'
 import { written } from './files.ts'
 
 /** The samples' pcap files: little-endian, Ethernet or SLL2. */
@@ -38,4 +38,19 @@ test.each([54, 62, 84, 90, 96])('%i bytes of each packet beside the whole ones',
   const whole = 'samples/00-search-chain.pcap'
   const file = written(`snap-${snapLength}.pcap`, cut(readFileSync(whole), snapLength, 3))
   expect(await lookupsOf([whole, file])).toEqual(await lookupsOf([whole]))
+})
+
+test('nothing is called cached where the names of what the cache asked were cut', async () => {
+  const servedFrom = async (file: string): Promise<Set<HopRecord['servedFrom']>> => {
+    const seen = new Set<HopRecord['servedFrom']>()
+    const filters = { namespace: null, pod: null, name: null, since: null, until: null }
+    const hints = { resources: null, roles: [], resolvConf: null, clusterDomain: null }
+    await analyze({ files: [file], filters, hints }, { hop: hop => seen.add(hop.servedFrom) })
+    return seen
+  }
+  const whole = 'samples/02-nodelocal/node-a.pcap'
+  expect(await servedFrom(whole)).toContain('cache')
+  const of = await servedFrom(written('snap-nodelocal.pcap', cut(readFileSync(whole), 96, 0)))
+  expect(of).toContain('forwarded')
+  expect(of).not.toContain('cache')
 })

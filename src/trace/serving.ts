@@ -12,6 +12,8 @@ import { Servfails } from './servfails.ts'
 import { isWithin } from './suffix.ts'
 import { ANSWERED, answeredAt, RESPONSE_LOST, type Transaction } from './transaction.ts'
 
+/** Of what a forwarder asks: more that nobody can read, and nobody can tell what it had in its cache. */
+const MOST_CUT = 0.02
 /** Two interfaces, one clock. */
 const SLACK: Time = 1e6
 /** So many answers must show a server's habit. */
@@ -41,6 +43,8 @@ export class Serving {
   private readonly servfails = new Servfails()
   /** Forwarders of which at least one query to the next hop was captured: only they can be seen to answer from a cache. */
   private readonly visible = new Set<AddressId>()
+  /** What forwarders asked, by the address that they answer on: queries, and those whose name the snap length cut. */
+  private readonly asked = new Map<AddressId, { queries: number; cut: number }>()
   private readonly habits = new Map<AddressId, Habits>()
   /** When a cluster name was last answered in full, by server and question. */
   private readonly answeredInFull = new Map<string, Time>()
@@ -51,9 +55,15 @@ export class Serving {
     this.endpoints = endpoints
   }
 
-  /** True where it was seen to ask on. */
+  /** True where it was seen to ask on, and what it asked can be read. */
   isVisible(server: AddressId): boolean {
-    return this.visible.has(server)
+    return this.visible.has(server) && !this.isUnreadable(server)
+  }
+
+  /** The snap length cut the names of more than a few of the questions that it asked: one of them may be any that it had. */
+  private isUnreadable(server: AddressId): boolean {
+    const asked = this.asked.get(server)
+    return asked !== undefined && asked.cut > MOST_CUT * asked.queries
   }
 
   /** True where it behaves as CoreDNS does: its answers from the cache bear AA. */
@@ -65,6 +75,7 @@ export class Serving {
   observe(batch: readonly Transaction[]): void {
     for (const t of batch) {
       if (t.causes) for (const cause of t.causes) this.visible.add(cause.server)
+      if (t.causes || t.nameCut) this.noteAsked(t)
       this.noteFailure(t)
       if (t.rcode === NONE || t.effects) continue
       const habits = this.habitsOf(t.server)
@@ -75,6 +86,18 @@ export class Serving {
       if (t.recordTtl > habits.fullTtl[sign]) habits.fullTtl[sign] = t.recordTtl
       else if (t.recordTtl < habits.fullTtl[sign]) habits.countedDown++
     }
+  }
+
+  private noteAsked({ client, causes, nameCut }: Transaction): void {
+    const server = causes ? causes[0].server : this.endpoints.forwarderAt(client)
+    const asked = this.asked.get(server)
+    // There are no more forwarders than servers, and other clients than forwarders need no count.
+    if (asked === undefined) {
+      if (causes) this.asked.set(server, { queries: 1, cut: 0 })
+      return
+    }
+    asked.queries++
+    if (nameCut) asked.cut++
   }
 
   /** A failure that came from further on is kept for a while. */
@@ -95,7 +118,7 @@ export class Serving {
     if (t.effects && t.recordTtl === 0) return 'stale'
     const isAuthority = (t.responseFlags & AA) !== 0
     if (role === 'coredns' && isAuthority && !(t.responseFlags & RA)) return this.ofCluster(t)
-    if (!this.visible.has(t.server)) return null
+    if (!this.isVisible(t.server)) return null
     // CoreDNS sets AA on what it has in its cache: what comes without was asked for where the capture did not look.
     if (!isAuthority && this.encrypted.isUsedBy(t.server)) return null
     if (!isAuthority && setsAuthority(this.habitsOf(t.server))) return null
