@@ -85,7 +85,10 @@ class ReplicaSkew implements Observer {
   }
 
   lookup(lookup: Lookup): void {
-    for (const t of transactionsOf(lookup)) {
+    const transactions = transactionsOf(lookup)
+    // Who has several nameservers chooses himself: the first, unless that is silent.
+    for (const { asked } of transactions) if (asked !== transactions[0].asked) return
+    for (const t of transactions) {
       if (t.transport === TCP) continue
       const replica = this.replicas.of(t.server)
       const last = this.lastPort.of(t.client)
