@@ -18,7 +18,8 @@ export function path(report: Report, page: Page): string[] {
   const edges = report.edges.filter(edge => edge.server === null && edge.count > 0)
   if (edges.length === 0) return []
   const lines: Line[] = []
-  for (const [askers, group] of askerGroups(edges)) {
+  const servers = new Set(report.edges.map(edge => edge.server))
+  for (const [askers, group] of askerGroups(edges, servers)) {
     lines.push({ left: askers, edge: null })
     branch(lines, edges, group, '')
   }
@@ -27,14 +28,20 @@ export function path(report: Report, page: Page): string[] {
   )
 }
 
-/** The first rank: who asks and is asked by nobody. Those who ask the same servers stand together. */
-function askerGroups(edges: EdgeRow[]): Map<string, EdgeRow[]> {
+/**
+ * The first rank: who asks and is asked by nobody. Those who ask the same servers stand together. A process that asks an address of its own
+ * node has that address itself, as one of `servers` (host processes at a node-local cache).
+ */
+function askerGroups(edges: EdgeRow[], servers: ReadonlySet<string | null>): Map<string, EdgeRow[]> {
   const asked = new Set(edges.filter(edge => edge.from !== edge.to).map(edge => edge.to))
   const isClient = (role: Role) => role === 'pod' || role === 'host' || role === 'unknown' || !asked.has(role)
   const groups = new Map<string, EdgeRow[]>()
   for (const edge of byCount(edges.filter(edge => isClient(edge.from)))) {
     const more = edge.clients > edge.askers.length ? ', …' : ''
-    const names = edge.askers.length > 0 ? `: ${edge.askers.join(', ')}${more}` : ''
+    const askers = edge.askers.map(asker =>
+      edge.from === 'host' && servers.has(asker) ? `${asker} (the node itself)` : asker,
+    )
+    const names = askers.length > 0 ? `: ${askers.join(', ')}${more}` : ''
     const key = roleCount(edge.from, edge.clients) + names
     groups.set(key, [...(groups.get(key) ?? []), edge])
   }
