@@ -3,7 +3,7 @@ import { analyze, type Options } from './analyze.ts'
 import type { Comparison, Finding, Report } from './model.ts'
 import { comparisonOf, type Side } from './report/compare.ts'
 import { Blocks } from './trace/blocks.ts'
-import { isCounted } from './trace/trace.ts'
+import { isCounted } from './trace/hop.ts'
 
 /** `wanted` leaves out findings. Throws a UserError where a side cannot be analysed. */
 export async function compare(

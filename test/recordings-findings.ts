@@ -89,6 +89,7 @@ export const RECORDINGS: Record<string, Shown[]> = {
     NDOTS5,
     HOST_DOMAIN,
     shown('info', 'client-profile', 'musl asks the IPv6 and the IPv4 address of kube-dns at once'),
+    shown('problem', 'server-outage', 'in phase "killed" CoreDNS is gone at both addresses'),
   ],
   '09-vxlan': [
     shown('warning', 'node-local-bypassed', 'on node-a pod web asks the cache at 169.254.20.10, pod cart the service'),

@@ -1,8 +1,8 @@
 /** cache-hit-share: a cache that hardly ever answers from its memory. */
 import { type AddressId, NONE } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
+import type { Hop } from '../trace/hop.ts'
 import { Tally } from '../trace/tally.ts'
-import type { Hop } from '../trace/trace.ts'
 import { FrameSample } from './frame-sample.ts'
 import { Rows } from './rows.ts'
 import type { Draft, Observer, Rule } from './rule.ts'

@@ -8,6 +8,7 @@ import { ANSWERED, type Transaction, UNANSWERED, UNREACHED } from '../trace/tran
 import { kept } from '../trace/transactions.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
+import { saidOf } from './server-outage.ts'
 import { clientRole, isClusterDns, serverRole, type World, whoAll } from './world.ts'
 
 /** A CoreDNS pod that is replaced makes a few lookups fail for a moment; this many are more than a moment. */
@@ -16,6 +17,8 @@ const MIN_LOOKUPS = 5
 const MIN_QUERIES = 2
 /** Who was answered when is remembered in steps of this. */
 const STEP: Time = 1e9
+/** Times at which a server answered nobody that are told. */
+const MOST_TIMES = 3
 /** Dead lookups that are remembered one by one. */
 const MOST_DEAD = 5_000
 
@@ -207,7 +210,7 @@ class CorednsUnreachable implements Observer {
     return [
       {
         severity: blind ? 'warning' : 'problem',
-        what: `${who}: ${parts.join(', ')}.${alone}${direct}`,
+        what: `${who}: ${parts.join(', ')}.${this.times(servers)}${alone}${direct}`,
         why: [
           refused.length > 0 || (servfails > 0 && dead.length === 0)
             ? '"Unreachable" means that no CoreDNS process listens, or that the service has no ready endpoint.'
@@ -233,6 +236,14 @@ kubectl get networkpolicies -A`,
         confidence: blind ? 'low' : lookups >= 2 * MIN_LOOKUPS ? 'high' : 'medium',
       },
     ]
+  }
+
+  /** A sentence for each time that one of the servers answered nobody. */
+  private times(servers: ReadonlySet<AddressId>): string {
+    const outages = this.world.trace.outages.conclude().filter(({ server }) => servers.has(server))
+    const told = outages.slice(0, MOST_TIMES).map(outage => ` ${saidOf(this.world, outage)}.`)
+    const more = outages.length - told.length
+    return told.join('') + (more > 0 ? ` So it was ${plural(more, 'more time')}.` : '')
   }
 
   /** A sentence where other clients were answered by the same server while some got silence. */

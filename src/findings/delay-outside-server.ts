@@ -1,8 +1,8 @@
 /** delay-outside-server: answers are late, although the servers that were asked were quick. */
 import { type AddressId, NONE, type ServedFrom, type Time } from '../model.ts'
 import { count, plural, roughDuration, share } from '../quantities.ts'
+import type { Hop } from '../trace/hop.ts'
 import { Tally } from '../trace/tally.ts'
-import type { Hop } from '../trace/trace.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'

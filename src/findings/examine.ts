@@ -1,10 +1,10 @@
 /** Runs all rules over what passes by, and makes findings of what they conclude. */
 import type { AddressId, Finding } from '../model.ts'
 import { Bounded } from '../trace/bounded.ts'
+import type { Hop } from '../trace/hop.ts'
 import { Limit } from '../trace/limit.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import type { Inward } from '../trace/sums.ts'
-import type { Hop } from '../trace/trace.ts'
 import type { LookupWasteSums } from '../trace/waste.ts'
 import { displayFilters } from './frame-sample.ts'
 import { type Concluded, type Draft, MOST_CLIENTS, type Observer, type Rule } from './rule.ts'

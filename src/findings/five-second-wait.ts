@@ -7,6 +7,7 @@ import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction, UNREACHED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
+import { isDuring } from './server-outage.ts'
 import { listed, type World, whoAll } from './world.ts'
 
 /** No resolver's timer is shorter (options timeout:1), and no healthy server needs that long. */
@@ -20,6 +21,9 @@ const BAD_SHARE = 0.001
 /** A and AAAA that leave one port within this race for one connection tracking entry. */
 const RACE: Time = 1e6
 
+/** Lookups of which it is remembered when they asked. */
+const MOST_SENT = 5000
+
 export const fiveSecondWait: Rule = {
   code: 'five-second-wait',
   severity: 'problem',
@@ -28,7 +32,7 @@ export const fiveSecondWait: Rule = {
     'A query or its answer got lost. The resolver notices nothing until its timer ends (glibc 5 s, musl 2.5 s, Go 5 s) and asks again; the second try is answered at once. The application waited for seconds, while the server, and every tool that measures it, speaks of milliseconds.',
   why: 'The classic cause is a race in the connection tracking of Linux: glibc and musl send A and AAAA from one port at the same moment, both packets create an entry for the same translated connection, and one of them is dropped (conntrack insert_failed). Linux 5 resolves most of these clashes, older kernels do not. Other causes are plain packet loss between nodes, a full conntrack table, and UDP limits of a cloud.',
   todo: 'If the losses come in pairs of A and AAAA from one port before the translation, use NodeLocal DNSCache, whose traffic is not tracked, or "options single-request-reopen" for glibc. If queries are seen leaving the node and not arriving, or answers leaving the server and not arriving, look at the network in between.',
-  evidence: `In a lookup the same question goes out again after at least ${TIMER / 1e9} s and the new try is answered within ${QUICK / 1e9} s, with NOERROR or NXDOMAIN; a first try that a server was still working on (its own query upstream was open, or both tries were answered) does not count. Where several places were captured, or both sides of the address translation, they tell where the packet was last seen. Silent below ${MIN_LOOKUPS} lookups; a problem from ${BAD_SHARE * 100} % of all lookups.`,
+  evidence: `In a lookup the same question goes out again after at least ${TIMER / 1e9} s and the new try is answered within ${QUICK / 1e9} s, with NOERROR or NXDOMAIN; a first try that a server was still working on (its own query upstream was open, or both tries were answered) does not count. Where several places were captured, or both sides of the address translation, they tell where the packet was last seen. Silent below ${MIN_LOOKUPS} lookups beside those for which server-outage is to blame; a problem from ${BAD_SHARE * 100} % of all lookups.`,
   links: [
     'https://github.com/kubernetes/kubernetes/issues/56903',
     'https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/',
@@ -71,6 +75,8 @@ class FiveSecondWait implements Observer {
   private readonly clients = new Tally<AddressId, { lookups: number }>(() => ({ lookups: 0 }))
   private readonly servers = new Set<AddressId>()
   private readonly frames = new FrameSample()
+  /** Of each lookup, where and when its first lost try was sent. */
+  private readonly sent: { server: AddressId; time: Time }[] = []
 
   constructor(world: World) {
     this.world = world
@@ -85,6 +91,8 @@ class FiveSecondWait implements Observer {
     this.wait += lookup.wait
     this.longest = Math.max(this.longest, lookup.wait)
     this.clients.of(lookup.client).lookups++
+    const [{ try: first }] = lost
+    if (this.sent.length < MOST_SENT) this.sent.push({ server: first.server, time: first.start })
     for (const { place, try: t, qtype, notIn, side, candidate, served } of lost) {
       this.places[place]++
       if (side) this.sides[side]++
@@ -102,13 +110,16 @@ class FiveSecondWait implements Observer {
   }
 
   conclude(): Draft[] {
-    if (this.lookups < MIN_LOOKUPS) return []
+    const outages = this.world.trace.outages.conclude()
+    const during = this.sent.filter(({ server, time }) => isDuring(outages, server, time)).length
+    // Where a server answered nobody, no packet was lost, and that finding tells of it.
+    if (this.lookups - during < MIN_LOOKUPS) return []
     const losses = this.places.answer + this.places.query + this.places.unknown
     const clients = [...this.clients].sort((a, b) => b[1].lookups - a[1].lookups).map(([client]) => client)
     return [
       {
         severity: this.lookups >= BAD_SHARE * this.all ? 'problem' : 'warning',
-        what: `${plural(this.lookups, 'lookup')} of ${count(this.all)} (${share(this.lookups, this.all)}) waited up to ${roughDuration(this.longest / 1e6)} because a packet was lost and asked for again; the server itself needed at most ${roughDuration(this.server / 1e6)}.${this.where(losses)}${this.side()}${this.byNode()}`,
+        what: `${plural(this.lookups, 'lookup')} of ${count(this.all)} (${share(this.lookups, this.all)}) waited up to ${roughDuration(this.longest / 1e6)} because a packet was lost and asked for again; the server itself needed at most ${roughDuration(this.server / 1e6)}.${during > 0 ? ` Of these, ${count(during)} asked a server that answered nobody at that time (server-outage).` : ''}${this.where(losses)}${this.side()}${this.byNode()}`,
         why:
           this.oneOfTwo * 2 > losses &&
           this.places.query + this.places.unknown > this.places.answer &&

@@ -2,8 +2,8 @@
 
 import { type AddressId, NONE } from '../model.ts'
 import { count } from '../quantities.ts'
+import type { Hop } from '../trace/hop.ts'
 import { Tally } from '../trace/tally.ts'
-import type { Hop } from '../trace/trace.ts'
 import { UNSEEN } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'

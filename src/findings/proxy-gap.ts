@@ -1,8 +1,8 @@
 /** proxy-gap: a DNS proxy on the node (Cilium) stands between pods and their server, and holds queries up. */
 import { type AddressId, NONE, type Time } from '../model.ts'
 import { count, plural, roughDuration, share } from '../quantities.ts'
+import type { Hop } from '../trace/hop.ts'
 import { Tally } from '../trace/tally.ts'
-import type { Hop } from '../trace/trace.ts'
 import { ANSWERED, type Transaction, UNANSWERED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'

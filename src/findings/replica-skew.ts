@@ -1,10 +1,10 @@
 /** replica-skew: of several CoreDNS pods one gets nearly all. */
 import { type AddressId, NONE, TCP, type Time } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
+import type { Hop } from '../trace/hop.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { transactionsOf } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
-import type { Hop } from '../trace/trace.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { serverRole, type World, who } from './world.ts'

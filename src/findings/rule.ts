@@ -5,9 +5,9 @@
  * so what holds of any capture holds of it. Only who says "never", "none" or "alone" must ask whether something was forgotten.
  */
 import type { AddressId, Finding } from '../model.ts'
+import type { Hop } from '../trace/hop.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import type { Inward } from '../trace/sums.ts'
-import type { Hop } from '../trace/trace.ts'
 import type { LookupWasteSums } from '../trace/waste.ts'
 import type { FrameSample } from './frame-sample.ts'
 import type { World } from './world.ts'

@@ -28,6 +28,7 @@ import type { Rule } from './rule.ts'
 import { searchAnsweredInstead } from './search-answered-instead.ts'
 import { searchLineTooLong } from './search-line-too-long.ts'
 import { searchStoppedEarly } from './search-stopped-early.ts'
+import { serverOutage } from './server-outage.ts'
 import { serviceNameWithoutDot } from './service-name-without-dot.ts'
 import { stubDomains } from './stub-domains.ts'
 import { tcpOnlyFailure } from './tcp-only-failure.ts'
@@ -42,6 +43,7 @@ import { wildcardSuffix } from './wildcard-suffix.ts'
 
 export const RULES: readonly Rule[] = [
   corednsUnreachable,
+  serverOutage,
   nodePathFails,
   upstreamsDisagree,
   upstreamOutOfDate,

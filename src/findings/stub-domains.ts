@@ -1,9 +1,9 @@
 /** stub-domains: names of one domain go to a server of their own; upstream servers are not those of the nodes. */
 import { type AddressId, type NameId, NONE } from '../model.ts'
 import { count, plural } from '../quantities.ts'
+import type { Hop } from '../trace/hop.ts'
 import { isWithin } from '../trace/suffix.ts'
 import { Tally } from '../trace/tally.ts'
-import type { Hop } from '../trace/trace.ts'
 import { ANSWERED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'

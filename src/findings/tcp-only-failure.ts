@@ -1,8 +1,8 @@
 /** tcp-only-failure: a server answers over UDP, and hardly ever over TCP. */
 import { type AddressId, CONTENT_CUT, TCP } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
+import type { Hop } from '../trace/hop.ts'
 import { Tally } from '../trace/tally.ts'
-import type { Hop } from '../trace/trace.ts'
 import { ANSWERED, isUntold } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'

@@ -1,9 +1,9 @@
 /** tcp-upstream-cost: a forwarder asks over TCP and pays for it with time. */
 import { type AddressId, NONE, TCP } from '../model.ts'
 import { plural, roughDuration, share } from '../quantities.ts'
+import type { Hop } from '../trace/hop.ts'
 import { Histogram } from '../trace/quantiles.ts'
 import { Tally } from '../trace/tally.ts'
-import type { Hop } from '../trace/trace.ts'
 import { ANSWERED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'

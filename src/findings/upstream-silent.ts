@@ -1,8 +1,8 @@
 /** upstream-silent: a server outside the cluster leaves queries unanswered. */
 import { type AddressId, NONE, type Time } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
+import type { Hop } from '../trace/hop.ts'
 import { Tally } from '../trace/tally.ts'
-import type { Hop } from '../trace/trace.ts'
 import { ANSWERED, UNANSWERED, UNREACHED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'

@@ -52,8 +52,13 @@ export const isClusterDns = (world: World, address: AddressId): boolean => {
 
 /** A time of the run as a clock shows it, in UTC. */
 export function clockTime(world: World, time: Time): string {
-  const seconds = (world.trace.matching.origin ?? 0) + Math.floor(time / 1e9)
-  return new Date(seconds * 1000).toISOString().slice(11, 19)
+  return exactClockTime(world, time).slice(0, 8)
+}
+
+/** The same with milliseconds. */
+export function exactClockTime(world: World, time: Time): string {
+  const milliseconds = (world.trace.matching.origin ?? 0) * 1000 + Math.floor(time / 1e6)
+  return new Date(milliseconds).toISOString().slice(11, 23)
 }
 
 /** The cluster domain, e.g. cluster.local; null where nothing shows that there is a cluster at all. */

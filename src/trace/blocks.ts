@@ -4,10 +4,10 @@
  * every lookup were drawn alone. Bounded: when there are too many stretches, two become one.
  */
 import { OUTCOMES, type Outcome, type Role, type Time } from '../model.ts'
+import type { Hop } from './hop.ts'
 import type { Lookup } from './lookup.ts'
 import { outcomeOf } from './outcome.ts'
 import { Histogram } from './quantiles.ts'
-import type { Hop } from './trace.ts'
 import { waitOf } from './transaction.ts'
 import type { LookupWasteSums } from './waste.ts'
 

@@ -3,9 +3,9 @@
  * `Intervals` has spans of equal length, by when lookups began: each is complete before it is told, and together they are the whole.
  */
 import type { Time } from '../model.ts'
+import { type Hop, isCounted } from './hop.ts'
 import type { Lookup } from './lookup.ts'
 import { type Inward, Sums } from './sums.ts'
-import { type Hop, isCounted } from './trace.ts'
 import type { LookupWasteSums } from './waste.ts'
 
 /** Clients, names and search domains that are told apart within one span. */

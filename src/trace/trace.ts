@@ -2,7 +2,7 @@
  * The stage between messages and the report. Transactions are held back a little, so that what a batch teaches (search lists, who
  * forwards for whom, roles) is known before its first transaction is linked and grouped; then lookups and hops leave as they are closed.
  */
-import type { AddressId, Messages, NameId, PodDns, ResolvConf, Role, ServedFrom, Time } from '../model.ts'
+import type { AddressId, Messages, NameId, PodDns, ResolvConf, Role, Time } from '../model.ts'
 import type { Tables } from '../wire/tables.ts'
 import { Autopath } from './autopath.ts'
 import { hadAnswer } from './causes.ts'
@@ -11,6 +11,7 @@ import { ForwardedAnswers } from './forwarded-answers.ts'
 import { Forwarding } from './forwarding.ts'
 import { Grouping } from './grouping.ts'
 import { habitsOf } from './habits.ts'
+import type { Hop } from './hop.ts'
 import { inwardOf } from './inward.ts'
 import { type Lookup, transactionsOf } from './lookup.ts'
 import { lossesOf } from './losses.ts'
@@ -18,6 +19,7 @@ import { Matching } from './matching.ts'
 import { Namings } from './naming.ts'
 import { Nodes } from './nodes.ts'
 import { OneWay } from './one-way.ts'
+import { Outages } from './outages.ts'
 import { type Circumstances, decide, tellLess } from './outcome.ts'
 import { Places } from './places.ts'
 import { Pools } from './pools.ts'
@@ -58,28 +60,6 @@ const PATIENCE: Time = 2e9
 const MOST_TRIES: Time = 6.1e9
 const AFTER_ANSWER: Time = 0.1e9
 
-/** What is known of a hop beside its transaction. */
-export interface Hop {
-  transaction: Transaction
-  /** Null for a hop that no lookup caused. */
-  lookup: Lookup | null
-  /** The asker's address as an endpoint: of a forwarder, the address that it answers on. */
-  from: AddressId
-  forwarder: boolean
-  /** Of the server, as far as it is known by now. */
-  role: Role
-  ownMs: number | null
-  /** The network's part of the wait; null unless both ends were captured. */
-  networkMs: number | null
-  servedFrom: ServedFrom | null
-  /** Whether a forwarder had it in its cache; null where nobody can tell. */
-  fromCache: boolean | null
-}
-
-/** False for the servers' own checks, and for what nobody could read: they are in no sum. */
-export const isCounted = ({ lookup, transaction }: Hop): boolean =>
-  lookup !== null || !(transaction.infrastructure || transaction.nameCut)
-
 export interface TraceOptions {
   clusterDomain: string | null
   roles: { role: Role; address: AddressId }[]
@@ -118,6 +98,7 @@ export class Trace {
   private readonly namings = new Namings()
   private readonly timers = new Timers()
   readonly portions = new Portions()
+  readonly outages: Outages
   /** Lookups that are closed and not told yet. */
   private closed: Lookup[] = []
   private readonly options: TraceOptions
@@ -152,6 +133,9 @@ export class Trace {
     this.forwardedAnswers = new ForwardedAnswers(this.forwarding)
     this.nodes = new Nodes(tables.addresses, this.matching.arrivals)
     this.headOf = name => tables.names.head(name)
+    const isAnswered = (name: NameId): boolean => (this.walks.names.byId.get(name)?.outcome ?? null) !== null
+    // What a service is called its server knows itself.
+    this.outages = new Outages(name => tables.names.isService(name) || isAnswered(name))
     this.endpoints = new Endpoints(tables, this.searchLists, this.forwarding, this.pools, options.clusterDomain)
     this.places = new Places(this.matching.arrivals, this.endpoints)
     this.autopath = new Autopath(tables.names, this.forwarding, this.transactions)
@@ -394,6 +378,7 @@ export class Trace {
   private closeHops(t: Transaction, lookup: Lookup | null): void {
     this.giveUp(t)
     this.serving.noteFailure(t)
+    this.outages.note(t)
     const cause = t.causes?.[0]
     const forwarder = cause !== undefined || t.isForOthers
     const from = cause ? cause.server : forwarder ? this.endpoints.forwarderAt(t.client) : t.client

@@ -1,0 +1,160 @@
+/** server-outage: a server answered nobody for a while, and does otherwise. */
+import type { AddressId, Time } from '../model.ts'
+import { count, plural, roughDuration } from '../quantities.ts'
+import { type Lookup, transactionsOf } from '../trace/lookup.ts'
+import type { Outage } from '../trace/outages.ts'
+import { FrameSample } from './frame-sample.ts'
+import type { Concluded, Draft, Observer, Rule } from './rule.ts'
+import { exactClockTime, listed, serverRole, type World, who, whoAll } from './world.ts'
+
+/** Longer than this people notice. */
+const BAD: Time = 2e9
+/** No resolver's timer is shorter (options timeout:1). */
+const TIMER: Time = 0.9e9
+/** Told one by one. */
+const MOST_TOLD = 3
+/** Lookups that waited or failed, which are remembered until it is known why. */
+const MOST_LOOKUPS = 5000
+
+export const serverOutage: Rule = {
+  code: 'server-outage',
+  severity: 'problem',
+  title: 'A DNS server answered nobody for a while',
+  means:
+    'For a moment every query to a server got nothing, from whomever it came, and before or after that it answered. Applications that asked meanwhile waited for their resolver to ask again (5 s in glibc and Go, 2.5 s in musl), or failed: one second without a server costs lookups five.',
+  why: 'Its pod was restarted, replaced or killed (OOMKilled, a rollout, an upgrade of NodeLocal DNSCache), the process hung (CPU throttling), or nothing came through to it: the node, the network, rules of kube-proxy that still send to a pod that is gone. "Unreachable" (ICMP) says that no process listened, or that the service had no endpoint.',
+  todo: 'Compare the times with restarts, rollouts and events of its pod and node. CoreDNS: at least two replicas, a PodDisruptionBudget, and `health { lameduck 5s }`, so that it answers until nobody sends to it any more. NodeLocal DNSCache has one pod a node: roll it out slowly, give it memory enough. An upstream: a second one behind `forward`.',
+  evidence:
+    'All queries to one server, by when they were sent, those that were sent again included: at least 6 in a row without an answer, over at least 0.5 s, of two clients or more (20 of one), between or beside answered ones; and too many in a row to be chance at the rate at which that server leaves out others. Silent where what was asked for was never answered, by nobody: then it is these names. What the capture alone lost does not count. Silent where coredns-unreachable tells of the same server, and tells the times there.',
+  links: [
+    'https://coredns.io/plugins/health/',
+    'https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/',
+    'https://kubernetes.io/docs/tasks/run-application/configure-pdb/',
+  ],
+  shownBy: ['test/findings/server-outage.txt', 'recording 08-dualstack-ipv6'],
+  begin: world => new ServerOutage(world),
+}
+
+/** A lookup that waited or failed. */
+interface Suffered {
+  wait: Time
+  failed: boolean
+  tries: readonly { server: AddressId; start: Time }[]
+}
+
+class ServerOutage implements Observer {
+  private readonly world: World
+  private readonly suffered: Suffered[] = []
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  lookup(lookup: Lookup): void {
+    const failed = lookup.outcome === 'unanswered' || lookup.outcome === 'refused' || lookup.outcome === 'servfail'
+    if (!failed && !(lookup.wait >= TIMER)) return
+    if (this.suffered.length >= MOST_LOOKUPS) return
+    const wait = Number.isNaN(lookup.wait) ? 0 : lookup.wait
+    const tries = transactionsOf(lookup).map(({ server, start }) => ({ server, start }))
+    this.suffered.push({ wait, failed, tries })
+  }
+
+  conclude(earlier: readonly Concluded[]): Draft[] {
+    const told = new Set(earlier.flatMap(({ code, servers }) => (code === 'coredns-unreachable' ? [...servers] : [])))
+    const outages = this.world.trace.outages.conclude().filter(({ server }) => !told.has(server))
+    if (outages.length === 0) return []
+    const servers = new Set(outages.map(({ server }) => server))
+    const clients = new Set(outages.flatMap(outage => [...outage.clients]))
+    const refused = outages.some(outage => outage.refused > 0)
+    const frames = new FrameSample()
+    for (const outage of outages) frames.addFrames(outage.frames)
+    const queries = outages.reduce((n, outage) => n + outage.queries, 0)
+    return [
+      {
+        severity: outages.some(outage => lengthOf(outage) >= BAD) ? 'problem' : 'warning',
+        what: `${this.timesOf(outages)}${this.cost(outages)}`,
+        why: this.why(outages, refused),
+        advice: this.advice(servers),
+        snippet: `kubectl -n kube-system get pods -o wide | grep -E 'coredns|node-local-dns'   # RESTARTS, AGE
+kubectl -n kube-system get events --sort-by=.lastTimestamp | tail -30`,
+        count: queries,
+        share: null,
+        clients,
+        servers,
+        frames,
+        confidence: refused || queries >= 20 ? 'high' : 'medium',
+      },
+    ]
+  }
+
+  private timesOf(outages: readonly Outage[]): string {
+    const first = outages.slice(0, MOST_TOLD).map(outage => {
+      const { queries, refused, clients } = outage
+      const met = refused > 0 ? `, ${count(refused)} of them with "unreachable"` : ''
+      const whose = clients.size > 1 ? ` of ${plural(clients.size, 'client')}` : ''
+      return `${saidOf(this.world, outage)}: ${plural(queries, 'query', 'queries')}${whose} got nothing${met}.`
+    })
+    const more = outages.length - first.length
+    if (more > 0) first.push(`It happened ${plural(more, 'more time')}.`)
+    return first.join(' ')
+  }
+
+  /** A sentence on the lookups that it held up. */
+  private cost(outages: readonly Outage[]): string {
+    const hit = this.suffered.filter(({ tries }) => tries.some(t => isDuring(outages, t.server, t.start)))
+    const waited = hit.filter(({ failed }) => !failed)
+    const failed = hit.length - waited.length
+    const longest = waited.reduce((most, { wait }) => Math.max(most, wait), 0)
+    const parts = [
+      waited.length > 0
+        ? `${plural(waited.length, 'lookup')} waited for it, up to ${roughDuration(longest / 1e6)}`
+        : '',
+      failed > 0 ? `${waited.length > 0 ? count(failed) : plural(failed, 'lookup')} failed` : '',
+    ].filter(Boolean)
+    return parts.length > 0 ? ` ${parts.join(', ')}.` : ''
+  }
+
+  private why(outages: readonly Outage[], refused: boolean): string {
+    const together = outages.filter(a =>
+      outages.some(b => a.server !== b.server && a.first < b.last && b.first < a.last),
+    )
+    if (together.length > 1)
+      return `${whoAll(
+        this.world,
+        together.map(({ server }) => server),
+        3,
+      )} were silent at the same time: rather the network or the node between than the servers.`
+    return refused
+      ? '"Unreachable" means that its process was gone, or the service without an endpoint: a restart, a rollout, a crash.'
+      : 'Its pod was replaced or hung, or nothing came through to it: from silence alone nobody can tell.'
+  }
+
+  private advice(servers: ReadonlySet<AddressId>): string {
+    const roles = new Set([...servers].map(server => serverRole(this.world, server)))
+    const parts = [
+      roles.has('node-local-cache')
+        ? 'NodeLocal DNSCache has one pod a node: roll it out slowly, and give it memory enough'
+        : '',
+      roles.has('coredns') ? 'CoreDNS needs two replicas at least, and "health { lameduck 5s }"' : '',
+      roles.has('upstream') ? 'give "forward" a second upstream' : '',
+    ].filter(Boolean)
+    return `Compare with restarts, rollouts and events of that time${parts.length > 0 ? `; ${listed(parts, 3)}` : ''}.`
+  }
+}
+
+/** From the first query that got nothing to the next one that was answered. */
+const lengthOf = ({ first, last, answeredAfter }: Outage): Time =>
+  (Number.isNaN(answeredAfter) ? last : answeredAfter) - first
+
+/** "10.96.0.10 answered nobody from 18:06:27.312 to 18:06:29.610 UTC (2.3 s)". */
+export function saidOf(world: World, outage: Outage): string {
+  const { server, clients, first, answeredAfter } = outage
+  const what = clients.size > 1 ? 'answered nobody' : `gave ${whoAll(world, clients)} no answer`
+  const from = `${who(world, server)} ${what} from ${exactClockTime(world, first)}`
+  if (Number.isNaN(answeredAfter)) return `${from} UTC to the end of the capture`
+  return `${from} to ${exactClockTime(world, answeredAfter)} UTC (${roughDuration(lengthOf(outage) / 1e6)})`
+}
+
+/** Whether a query was sent to a server that answered nobody then. */
+export const isDuring = (outages: readonly Outage[], server: AddressId, time: Time): boolean =>
+  outages.some(outage => outage.server === server && time >= outage.first && time <= outage.last)
