@@ -48,6 +48,7 @@ interface Silence {
 
 interface Latest {
   client: AddressId
+  server: AddressId
   key: number
   start: Time
   clientPort: number
@@ -72,6 +73,9 @@ export class OneWay {
   /** Of a client: its latest query for names that begin alike, and for a name and type. */
   private readonly steps: (Latest | undefined)[] = []
   private readonly questions: (Latest | undefined)[] = []
+  /** By place of the question: who asked it of a server that answers, and when. */
+  private readonly elsewhere = new Int32Array(PLACES).fill(NONE)
+  private readonly elsewhereAt = new Float64Array(PLACES)
   private readonly names: Names
 
   constructor(names: Names) {
@@ -138,9 +142,10 @@ export class OneWay {
     let some = false
     for (const t of batch) {
       if (t.withoutQuery) this.responses++
-      if (!this.isSilent(t)) continue
-      some = true
-      this.note(t)
+      if (this.isSilent(t)) {
+        some = true
+        this.note(t)
+      } else if (this.silences.length > 0) this.noteElsewhere(t)
     }
     if (!some) return
     for (const t of batch) {
@@ -168,7 +173,7 @@ export class OneWay {
       this.silences[t.server] = silence
     }
     const name = this.names.text(t.qname)
-    const isStep = this.isStep(t, name)
+    const isStep = this.isStep(t, name) && !this.isAskedElsewhere(t)
     const isRepeat = this.isRepeat(t, name)
     for (const sum of [this.all, silence]) {
       if (t.start < sum.since) sum.since = t.start
@@ -177,6 +182,29 @@ export class OneWay {
       if (isStep) sum.steps++
       if (isRepeat) sum.repeats++
     }
+  }
+
+  /**
+   * What was asked of another server, which answers. When a timer has fired in vain it is the same question again; where both are asked at
+   * once, it is the other one's answer that its client goes on with.
+   */
+  private noteElsewhere(t: Transaction): void {
+    const key = questionOf(t)
+    const at = placeOf(t.client, key)
+    const silent = this.questions[at]
+    if (silent?.client === t.client && silent.key === key && silent.server !== t.server) {
+      const gap = t.start - silent.start
+      const silence = this.silences[silent.server]
+      if (silence && gap > AT_ONCE && gap <= LONGEST_TIMER) silence.repeats++
+    }
+    this.elsewhere[at] = t.client
+    this.elsewhereAt[at] = t.start
+  }
+
+  /** Another server was asked for it as well, at once, and that one answers. */
+  private isAskedElsewhere(t: Transaction): boolean {
+    const at = placeOf(t.client, questionOf(t))
+    return this.elsewhere[at] === t.client && Math.abs(t.start - this.elsewhereAt[at]) < AT_ONCE
   }
 
   /**
@@ -197,7 +225,7 @@ export class OneWay {
 
   /** True for a retry: with the id of before, or after whole seconds. Programs that ask for a name again and again do so at any time. */
   private isRepeat(t: Transaction, name: string): boolean {
-    const before = this.exchange(this.questions, t, t.qname * 0x1_0000 + t.qtype, name)
+    const before = this.exchange(this.questions, t, questionOf(t), name)
     if (before === null) return false
     const gap = t.start - before.start
     if (before.dnsId === t.dnsId) return gap > 0 && gap <= LONGEST_TIMER
@@ -207,12 +235,25 @@ export class OneWay {
 
   /** What stands there of this client and key, which the query takes the place of; null where nothing does. */
   private exchange(places: (Latest | undefined)[], t: Transaction, key: number, name: string): Latest | null {
-    const at = chainOf(chainOf(t.client, key), Math.floor(key / 0x1_0000)) & (PLACES - 1)
+    const at = placeOf(t.client, key)
     const before = places[at]
-    places[at] = { client: t.client, key, start: t.start, clientPort: t.clientPort, dnsId: t.dnsId, name }
+    places[at] = {
+      client: t.client,
+      server: t.server,
+      key,
+      start: t.start,
+      clientPort: t.clientPort,
+      dnsId: t.dnsId,
+      name,
+    }
     return before !== undefined && before.client === t.client && before.key === key ? before : null
   }
 }
+
+const questionOf = (t: Transaction): number => t.qname * 0x1_0000 + t.qtype
+
+const placeOf = (client: AddressId, key: number): number =>
+  chainOf(chainOf(client, key), Math.floor(key / 0x1_0000)) & (PLACES - 1)
 
 function isAnsweredUnseen({ since, until, queries, steps, repeats }: Silence, enough: number): boolean {
   if (steps >= enough && steps * QUERIES_PER_STEP >= queries && steps > repeats) return true

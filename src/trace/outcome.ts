@@ -59,7 +59,7 @@ function firstTaken(transactions: readonly Transaction[], qtype: number): Transa
   for (const t of transactions) {
     if (t.qtype !== qtype || t.transport === TCP) continue
     n++
-    if (t.state !== ANSWERED || (t.rcode !== NOERROR && t.rcode !== NXDOMAIN)) continue
+    if (t.state !== ANSWERED || !isFinal(t)) continue
     if (first === null || t.end < first.end) first = t
   }
   return n > 1 ? first : null
@@ -156,6 +156,9 @@ function candidateOutcome(candidate: Candidate, resolver: Resolver, leftOut: boo
   }
   return asLookupOutcome(LEG_RANK[first])
 }
+
+/** The name exists, or does not: no error. */
+const isFinal = ({ rcode }: Transaction): boolean => rcode === NOERROR || rcode === NXDOMAIN
 
 const isSeen = (t: Transaction): boolean => t.state !== UNSEEN
 
@@ -274,7 +277,7 @@ function endWithoutTimers({ candidates }: Lookup): Time {
     if (transactions.length > 2 || (transactions.length === 2 && transactions[1].qtype === first.qtype))
       return Number.NaN
     for (const t of transactions) {
-      if (t.state !== ANSWERED || t.cameTooLate || (t.rcode !== NOERROR && t.rcode !== NXDOMAIN)) return Number.NaN
+      if (t.state !== ANSWERED || t.cameTooLate || !isFinal(t)) return Number.NaN
       if (!(t.end - first.start <= MIN_TIMEOUT)) return Number.NaN
       if (t.end > end) end = t.end
     }
@@ -291,7 +294,8 @@ function isLateCopy(t: Transaction, candidate: Candidate): boolean {
       x.dnsId === t.dnsId &&
       x.asked !== t.asked &&
       x.end < t.end &&
-      x.state === ANSWERED,
+      x.state === ANSWERED &&
+      isFinal(x),
   )
 }
 
@@ -338,10 +342,12 @@ function triesOf({ transactions }: Candidate): number {
 function isWaitedFor(t: Transaction, candidate: Candidate, resolver: Resolver, timeout: Time): boolean {
   const usable = (x: Transaction): boolean => {
     if (Number.isNaN(x.end) || isTooLate(x, candidate, resolver, timeout)) return false
-    return !resolver.timeoutIsTotal || (x.state === ANSWERED && (x.rcode === NOERROR || x.rcode === NXDOMAIN))
+    return !resolver.timeoutIsTotal || (x.state === ANSWERED && isFinal(x))
   }
   if (usable(t) || (!resolver.timeoutIsTotal && errorOnSocket(candidate, t) !== null)) return false
-  return !candidate.transactions.some(x => x !== t && x.qtype === t.qtype && usable(x) && x.end >= t.start)
+  // The first of several servers may have answered before the copy to the last one leaves.
+  const isIts = (x: Transaction): boolean => resolver.timeoutIsTotal || x.end >= t.start
+  return !candidate.transactions.some(x => x !== t && x.qtype === t.qtype && usable(x) && isIts(x))
 }
 
 /** glibc that has lost a leg asks one after the other, and its timer runs from the first of the two. */
