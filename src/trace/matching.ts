@@ -29,6 +29,9 @@ const PATIENCE: Time = 2e9
 
 const LINUX_SLL = 113
 
+/** A mirror port, or a bridge, shows a frame again sooner than a network that doubled the query has it answered twice. */
+const MIRRORED: Time = 50e3
+
 export class Matching {
   readonly counts = new MatchingCounts()
   /** Whole seconds since 1970 at which the run's clock starts; null before the first message. */
@@ -292,9 +295,18 @@ export class Matching {
     // Where nobody asked twice, a later response at another interface is the same one, held up in between.
     const isSwift = m.file[i] === t.file && t.delivered && (seenHere || isHidden || t.retransmissions > 0)
     if (isSame && gap < (isSwift ? SIGHTING_WINDOW : OTHER_CLOCK_WINDOW)) {
-      if (isCopy) this.counts.copies++
-      this.mergeResponse(t, m, i, time, vantage)
+      if (!isCopy) this.mergeResponse(t, m, i, time, vantage)
+      else this.noteCopy(t, m, i, gap)
     } else t.duplicates++
+  }
+
+  /** The client has had its answer: what comes again changes nothing of when. */
+  private noteCopy(t: Transaction, m: Messages, i: number, gap: Time): void {
+    this.counts.copies++
+    this.counts.sightings++
+    t.sightings++
+    t.addFrame(m.file[i], m.frame[i])
+    if (gap > MIRRORED) t.duplicates++
   }
 
   /** What the response says. */
