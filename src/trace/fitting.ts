@@ -260,9 +260,9 @@ function fitNext(
   const { from, to } = step
   const order = orderOf(step, knowledge)
   if (order === WRONG_ORDER) return fitsNot()
-  // As-is comes first only where the name has ndots dots, and ndots is at least 1.
+  // As-is comes first only where the name has ndots dots.
   if (from === '' && lookup.candidates.length > 1) return fitsNot()
-  if (from === '' && dots(candidate.name) < Math.max(1, knowledge.ndotsMin ?? 1)) return fitsNot()
+  if (from === '' && !mayBeAsIsFirst(candidate.name, order, knowledge)) return fitsNot()
   const settled = settledAt(candidate, t.start)
   const samePort = candidate.transactions[0].clientPort === t.clientPort
   // In the middle of a list that is known no other lookup begins: what is missing between the two was lost by the capture alone.
@@ -319,6 +319,12 @@ function fitNext(
   return isTimer(silence) && isWholeSeconds(silence) && (goesOnAtOnce || !awaitsRetry(candidate))
     ? follows(order === NEXT ? 4 : 3, silence)
     : fitsNot()
+}
+
+/** ndots is hardly ever 0, so a bare label comes first only of who was never seen to begin with a search domain. */
+function mayBeAsIsFirst(name: string, order: number, { ndotsMin }: SearchKnowledge): boolean {
+  const n = dots(name)
+  return n >= Math.max(1, ndotsMin ?? 1) || (n === 0 && ndotsMin === null && order === NEXT)
 }
 
 /** The candidate before had both families, and this one has not; or the families were asked in turn, beginning with the other one. */
