@@ -33,6 +33,12 @@ const NEXT_AFTER_SILENCE: Time = 8.5e9
 const PAIR_GAP: Time = 50e6
 /** So many changes of the lookup on sockets, and A and AAAA on two of them so often, are no accident. */
 const ENOUGH_CHANGES = 4
+/**
+ * Where each replica of CoreDNS has a connection, A and AAAA of a name may go to two of them. So many changes over TCP, and hardly a new
+ * connection, do without: stub resolvers that use TCP at all open one for each lookup.
+ */
+const ENOUGH_OVER_TCP = 20
+const CHANGES_PER_CONNECTION = 10
 const ENOUGH_PAIRS = 2
 /** Of the sockets on which a name begins, so many at least were in use before; and so few questions come while another is open. */
 const MIN_USED = 0.5
@@ -109,7 +115,7 @@ export class Pools {
     return (
       asker !== undefined &&
       asker.changes - asker.doubtful >= ENOUGH_CHANGES &&
-      asker.pairs >= ENOUGH_PAIRS &&
+      (asker.pairs >= ENOUGH_PAIRS || keepsConnections(asker)) &&
       asker.changes >= MIN_USED * (asker.changes + asker.fresh) &&
       asker.atOnce <= MAX_AT_ONCE * asker.changes
     )
@@ -125,7 +131,8 @@ export class Pools {
   evidenceOf(address: AddressId): string {
     const { changes, pairs, overTcp } = this.askers[address] as Asker
     const kept = overTcp * 2 > changes ? 'keeps TCP connections' : 'uses its UDP ports again'
-    return `${kept} for lookup after lookup (${changes} times) and asks the A and AAAA of one name over two of them (${pairs} times), as CoreDNS' forward plugin does`
+    const both = pairs < ENOUGH_PAIRS ? '' : ` and asks the A and AAAA of one name over two of them (${pairs} times)`
+    return `${kept} for lookup after lookup (${changes} times)${both}, as CoreDNS' forward plugin does`
   }
 
   private note(t: Transaction, head: number, batch: readonly Transaction[], first: number): void {
@@ -259,6 +266,9 @@ export class Pools {
     cells[at + LATEST] = this.counted - 1
   }
 }
+
+const keepsConnections = ({ changes, fresh, doubtful, overTcp }: Asker): boolean =>
+  overTcp - doubtful >= ENOUGH_OVER_TCP && overTcp * 2 > changes && fresh * CHANGES_PER_CONNECTION <= changes
 
 /** Processes of its host ask from the same address. */
 const hasProcesses = ({ besideIdle, changes, fresh }: Asker): boolean =>

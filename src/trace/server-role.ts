@@ -54,8 +54,9 @@ export function serverRoleOf(d: Doings, facts: ServerFacts): RoleEvidence | null
   if (address.startsWith('169.254.'))
     return { role: 'node-local-cache', evidence: ['answers on a link-local address', ...named(facts)] }
   // A node-local cache asks from its node's address; what asks from its own is a pod that was captured itself, and what a cache asks is
-  // CoreDNS on the same node.
-  if (!service && authority && d.asked === 0 && d.sameLink > d.clusterAnswers / 2 && !servesForwarder()) {
+  // CoreDNS on the same node. Nor does anybody ask a cache from behind a router.
+  const isNear = d.sameLink > d.clusterAnswers / 2 && d.routed.size === 0
+  if (!service && authority && d.asked === 0 && isNear && !servesForwarder()) {
     const near = `answers names of ${zone} from the client's own node: no router lowered the TTL of its answers`
     return { role: 'node-local-cache', evidence: [near] }
   }
