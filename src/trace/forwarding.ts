@@ -25,12 +25,18 @@ const ENOUGH_SHARE = 0.15
 const ENOUGH_FORWARDED = 8
 const MOST_OWN = 4
 
+/** Coincidences, and those that no other server shares. */
+interface Votes {
+  all: number
+  alone: number
+}
+
 export class Forwarding {
   private readonly waiting: Waiting
   /** By the name that the answer's CNAME leads to. */
   private readonly renamed = new Renamed()
   /** Source address -> answering address -> coincidences. */
-  private readonly votes = new Map<AddressId, Map<AddressId, number>>()
+  private readonly votes = new Map<AddressId, Map<AddressId, Votes>>()
   /** The same the other way round: answering address -> source addresses. */
   private readonly sources = new Map<AddressId, Set<AddressId>>()
   /** Answering address -> source address and what stood behind ".svc." in names that coincided -> how often. */
@@ -64,18 +70,30 @@ export class Forwarding {
 
   private learn(t: Transaction, enclosing: Transaction[]): void {
     let direct = false
-    const candidates: AddressId[] = []
-    const zone = this.zoneOf(t)
+    let clients = 0
+    let client: AddressId = NONE
+    const servers: AddressId[] = []
     for (const c of enclosing) {
       if (hasAnswered(c, t.start)) continue
       if (this.twins.areOne(c.server, t.client)) direct = true
-      else if (this.twins.areOne(c.client, t.client) || candidates.includes(c.server)) continue
-      else candidates.push(c.server)
-      if (zone !== null) this.noteService(c.server, t.client, zone)
+      else if (this.twins.areOne(c.client, t.client) || servers.includes(c.server)) continue
+      else servers.push(c.server)
+      if (c.client !== client) clients++
+      client = c.client
     }
+    const isCopied = clients === 1 && servers.length > 1
+    // Who asks two servers at once (musl) makes it look as if either asked on: the one that does so for others, too, did.
+    const known = isCopied ? servers.filter(server => this.isProven(t.client, server)) : []
+    const candidates = known.length > 0 ? known : servers
+    const zone = this.zoneOf(t)
+    if (zone !== null) for (const server of candidates) this.noteService(server, t.client, zone)
     // A query that comes in through an interface was sent by a pod or another host, not by a forwarder of this one.
     if (direct || candidates.length === 0 || t.direction === INCOMING || t.direction === OTHER_HOST) return
-    for (const server of candidates) this.vote(t.client, server)
+    for (const server of candidates) this.vote(t.client, server, !isCopied)
+  }
+
+  private isProven(source: AddressId, server: AddressId): boolean {
+    return (this.votes.get(source)?.get(server)?.alone ?? 0) >= ENOUGH_VOTES
   }
 
   /** The cluster domain behind the name of a service; null for any other name. */
@@ -87,17 +105,21 @@ export class Forwarding {
   noteAnswer(got: Transaction, server: AddressId): void {
     const zone = this.zoneOf(got)
     if (zone !== null) this.noteService(server, got.client, zone)
-    if (server !== got.client) this.vote(got.client, server)
+    if (server !== got.client) this.vote(got.client, server, true)
   }
 
-  /** A coincidence that speaks for it that the forwarder that answers on `server` asks from `source`. */
-  private vote(source: AddressId, server: AddressId): void {
+  /** A coincidence that speaks for it that the forwarder that answers on `server` asks from `source`; `alone`: and for no other one. */
+  private vote(source: AddressId, server: AddressId, alone: boolean): void {
     let votes = this.votes.get(source)
     if (!votes) {
       votes = new Map()
       this.votes.set(source, votes)
     }
-    votes.set(server, (votes.get(server) ?? 0) + 1)
+    const known = votes.get(server)
+    if (known) {
+      known.all++
+      if (alone) known.alone++
+    } else votes.set(server, { all: 1, alone: alone ? 1 : 0 })
     const sources = this.sources.get(server)
     if (sources) sources.add(source)
     else this.sources.set(server, new Set([source]))
@@ -107,7 +129,7 @@ export class Forwarding {
   asksFrom(server: AddressId, source: AddressId): boolean {
     if (this.twins.areOne(server, source)) return true
     const votes = this.votes.get(source)
-    const n = votes?.get(server) ?? 0
+    const n = votes?.get(server)?.all ?? 0
     if (votes === undefined || n < ENOUGH_VOTES) return false
     const enough = ENOUGH_SHARE * (this.asked[source] ?? 0)
     if (n >= enough) return true
@@ -214,9 +236,9 @@ export class Forwarding {
   }
 }
 
-function mostOf(votes: ReadonlyMap<AddressId, number>): number {
+function mostOf(votes: ReadonlyMap<AddressId, Votes>): number {
   let most = 0
-  for (const n of votes.values()) if (n > most) most = n
+  for (const { all } of votes.values()) if (all > most) most = all
   return most
 }
 
