@@ -69,14 +69,17 @@ export class Forwarding {
   }
 
   private learn(t: Transaction, enclosing: Transaction[]): void {
+    const zone = this.zoneOf(t)
     let direct = false
     let clients = 0
     let client: AddressId = NONE
     const servers: AddressId[] = []
     for (const c of enclosing) {
-      if (hasAnswered(c, t.start)) continue
-      if (this.twins.areOne(c.server, t.client)) direct = true
-      else if (this.twins.areOne(c.client, t.client) || servers.includes(c.server)) continue
+      if (hasAnswered(c, t.start) || hasSameId(c, t)) continue
+      if (this.twins.areOne(c.server, t.client)) {
+        direct = true
+        if (zone !== null) this.noteService(c.server, t.client, zone)
+      } else if (this.twins.areOne(c.client, t.client) || servers.includes(c.server)) continue
       else servers.push(c.server)
       if (c.client !== client) clients++
       client = c.client
@@ -85,7 +88,6 @@ export class Forwarding {
     // Who asks two servers at once (musl) makes it look as if either asked on: the one that does so for others, too, did.
     const known = isCopied ? servers.filter(server => this.isProven(t.client, server)) : []
     const candidates = known.length > 0 ? known : servers
-    const zone = this.zoneOf(t)
     if (zone !== null) for (const server of candidates) this.noteService(server, t.client, zone)
     // A query that comes in through an interface was sent by a pod or another host, not by a forwarder of this one.
     if (direct || candidates.length === 0 || t.direction === INCOMING || t.direction === OTHER_HOST) return
@@ -222,10 +224,9 @@ export class Forwarding {
     return enclosing.filter(c => !c.infrastructure && this.asksFrom(c.server, t.client) && !this.isCopy(c, t))
   }
 
-  /** One client asks two servers, perhaps from two addresses: a copy or a failover, not a forwarder at work. */
+  /** One client asks two servers, perhaps from two addresses, perhaps behind SNAT: a copy or a failover, not a forwarder at work. */
   private isCopy(c: Transaction, t: Transaction): boolean {
-    if (c.dnsId !== t.dnsId && c.clientPort !== t.clientPort) return false
-    return this.twins.areOne(c.client, t.client)
+    return hasSameId(c, t) || (c.clientPort === t.clientPort && this.twins.areOne(c.client, t.client))
   }
 
   /** Health checks and loop probes: what forwarders ask for themselves (H10). */
@@ -235,6 +236,9 @@ export class Forwarding {
     return t.qtype === HINFO && this.loopName.test(this.names.text(t.qname))
   }
 }
+
+/** Forwarders choose an id of their own, so the two queries are one client's. */
+const hasSameId = (c: Transaction, t: Transaction): boolean => c.dnsId === t.dnsId && t.dnsId >= 0
 
 function mostOf(votes: ReadonlyMap<AddressId, Votes>): number {
   let most = 0
