@@ -16,7 +16,7 @@
  * "CNAME name", "icmp", "drop" ("drop behind": behind the DNAT), "unopened" (the SYN of its TCP
  * connection is sent again). Words before the type: sport, id (hex), client, server, opt (UDP size), cookie, ad, tcp, syn (milliseconds
  * since the SYN of its connection), link and serverlink (numbers for the link-layer addresses of both ends); behind the outcome: after (milliseconds, 2 without), ttl, size (bytes), cut (the capture holds a part of it),
- * aa, noaa, nora (flags that are set and not set), far (its response crossed two routers), unwanted (the client's port was closed when it came), cname (in front of the addresses). "dport" before the type is the port behind the DNAT. "dnat" before the type is the address that serves it:
+ * aa, noaa, nora (flags that are set and not set), far (its response crossed two routers), again (milliseconds after which it comes once more), unwanted (the client's port was closed when it, or its copy, came), cname (in front of the addresses). "dport" before the type is the port behind the DNAT. "dnat" before the type is the address that serves it:
  * both sides of the translation are seen, "crossing" milliseconds apart. A line that begins with = is one lookup that must come out, in order of start, and no other.
  *
  * A line that begins with > is one hop, in order of start: "client server type name", and of it what is named: outcome, rcode, fromRole,
@@ -217,7 +217,7 @@ function rowsOf(line: string): Row[] {
   const given = new Map(words.slice(1, -2).map(word => word.split('=') as [string, string]))
   const [outcome, ...rest] = right.split(/\s+/)
   const delay = Number(rest.find(word => word.startsWith('after='))?.slice(6) ?? 2)
-  const values = rest.filter(word => !/^(after|ttl|size|cname)=|^(cut|aa|noaa|nora|far|unwanted)$/.test(word))
+  const values = rest.filter(word => !/^(after|again|ttl|size|cname)=|^(cut|aa|noaa|nora|far|unwanted)$/.test(word))
   const opt = given.has('opt') ? Number(given.get('opt')) | (given.has('cookie') ? EDNS_COOKIE : 0) : NONE
   const query: Row = {
     time,
@@ -294,8 +294,12 @@ function rowsOf(line: string): Row[] {
   if (rest.includes('aa')) response.flags |= AA
   if (rest.includes('noaa')) response.flags &= ~AA
   if (rest.includes('nora')) response.flags &= ~RA
-  const unwanted = rest.includes('unwanted') ? [{ ...response, time: response.time + 50e-6, icmp: true }] : []
-  if (served === undefined) return [query, response, ...unwanted]
+  const again = rest.find(word => word.startsWith('again='))?.slice(6)
+  const answers = [response]
+  if (again !== undefined) answers.push({ ...response, time: response.time + Number(again) / 1000, packet: ++packets })
+  const last = answers[answers.length - 1]
+  const unwanted = rest.includes('unwanted') ? [{ ...last, time: last.time + 50e-6, icmp: true }] : []
+  if (served === undefined) return [query, ...answers, ...unwanted]
   const crossing = given.has('crossing') ? Number(given.get('crossing')) / 1000 : 20e-6
   return [query, inside(query, crossing), inside(response, -20e-6), response]
 }

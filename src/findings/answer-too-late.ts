@@ -10,6 +10,8 @@ import { listed, type World, whoAll } from './world.ts'
 /** A program that is stopped leaves one behind. */
 const MIN_LOOKUPS = 3
 const MOST_NAMES = 100
+/** Who gives up sooner had what it wanted from another server. */
+const SLOW: Time = 0.1e9
 
 export const answerTooLate: Rule = {
   code: 'answer-too-late',
@@ -47,7 +49,7 @@ class AnswerTooLate implements Observer {
   lookup(lookup: Lookup): void {
     this.all++
     if (lookup.outcome !== 'unanswered') return
-    const late = lookup.candidates[lookup.deciding].transactions.filter(({ cameTooLate }) => cameTooLate)
+    const late = lookup.candidates[lookup.deciding].transactions.filter(t => t.cameTooLate && t.end - t.start >= SLOW)
     if (late.length === 0) return
     this.lookups++
     this.clients.of(lookup.client).add(late[0])

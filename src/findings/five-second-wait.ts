@@ -207,7 +207,7 @@ interface Loss extends Lost {
 /** The tries of a candidate after which the resolver had to ask again. */
 function lostTries(candidate: Candidate): Loss[] {
   const lost: Loss[] = []
-  /** Answered tries that were repeated: glibc that misses one answer asks for both families again. */
+  /** Answered tries that were repeated although the other family was answered: glibc that misses one answer asks for both families again. */
   const repeated: Loss[] = []
   for (const qtype of new Set(candidate.transactions.map(t => t.qtype))) {
     const tries = candidate.transactions.filter(t => t.qtype === qtype)
@@ -234,12 +234,19 @@ function lostTries(candidate: Candidate): Loss[] {
       } else if (isFinal(before) && before.end < t.start) {
         const loss: Loss = { place: 'answer', try: before, qtype, notIn: null, side: null, served }
         if (isSeenLess(before, t)) lost.push(loss)
-        else repeated.push(loss)
+        else if (!lacksOther(candidate, t)) repeated.push(loss)
       }
     }
   }
   // Captured at the server, both answers are there; that both are asked for again shows that one did not arrive.
   return lost.length > 0 ? lost : repeated.slice(0, 1)
+}
+
+/** The server never answered the other family, or was long at work on it: for that a resolver asks both again. */
+function lacksOther({ transactions }: Candidate, t: Transaction): boolean {
+  const others = transactions.filter(x => x.qtype !== t.qtype)
+  if (others.length > 0 && others.every(x => Number.isNaN(x.end) && x.responseSightings === 0)) return true
+  return others.some(x => !(x.end < t.start) && (x.end - x.lastQuery >= QUICK || isBusy(x, t.start)))
 }
 
 /** Of a lost try and the one that got through: were they seen behind the translation? */

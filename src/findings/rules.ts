@@ -28,6 +28,7 @@ import type { Rule } from './rule.ts'
 import { searchAnsweredInstead } from './search-answered-instead.ts'
 import { searchLineTooLong } from './search-line-too-long.ts'
 import { searchStoppedEarly } from './search-stopped-early.ts'
+import { serverErrors } from './server-errors.ts'
 import { serverOutage } from './server-outage.ts'
 import { serviceNameWithoutDot } from './service-name-without-dot.ts'
 import { stubDomains } from './stub-domains.ts'
@@ -51,6 +52,7 @@ export const RULES: readonly Rule[] = [
   delayOutsideServer,
   proxyGap,
   upstreamSilent,
+  serverErrors,
   answerTooLate,
   tcpOnlyFailure,
   lostFragments,

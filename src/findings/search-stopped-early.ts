@@ -5,7 +5,7 @@ import { plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
 import { FrameSample } from './frame-sample.ts'
-import type { Draft, Observer, Rule } from './rule.ts'
+import type { Concluded, Draft, Observer, Rule } from './rule.ts'
 import { listed, type World, whoAll, zoneOf } from './world.ts'
 
 /** One lookup may have been given up by its application. */
@@ -73,10 +73,16 @@ class SearchStoppedEarly implements Observer {
     name.frames.add(t)
   }
 
-  conclude(): Draft[] {
+  conclude(earlier: readonly Concluded[]): Draft[] {
     if (zoneOf(this.world) === null) return []
     const { byName } = this.world.trace.sums
-    const names = [...this.names].filter(([name]) => (byName.get(name)?.answered ?? 0) > 0)
+    // Whose every answer may be an error, whatever it is asked for, that search domain is not to blame for.
+    const failing = new Set(
+      earlier.flatMap(({ code, servers, names }) => (code === 'server-errors' && names.size === 0 ? [...servers] : [])),
+    )
+    const isServers = ({ lookups, failed, servers }: Stopped): boolean =>
+      failed === lookups && [...servers].every(server => failing.has(server))
+    const names = [...this.names].filter(([name, s]) => (byName.get(name)?.answered ?? 0) > 0 && !isServers(s))
     const lookups = names.reduce((n, [, s]) => n + s.lookups, 0)
     if (lookups < MIN_LOOKUPS) return []
     const failed = names.reduce((n, [, s]) => n + s.failed, 0)

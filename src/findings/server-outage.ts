@@ -2,7 +2,7 @@
 import type { AddressId, Time } from '../model.ts'
 import { count, plural, roughDuration } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
-import type { Outage } from '../trace/outages.ts'
+import { type Outage, wasNeverSeen } from '../trace/outages.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
 import { exactClockTime, listed, serverRole, type World, who, whoAll } from './world.ts'
@@ -21,11 +21,11 @@ export const serverOutage: Rule = {
   severity: 'problem',
   title: 'A DNS server answered nobody for a while',
   means:
-    'For a moment every query to a server got nothing, from whomever it came, and before or after that it answered. Applications that asked meanwhile waited for their resolver to ask again (5 s in glibc and Go, 2.5 s in musl), or failed: one second without a server costs lookups five.',
+    'For a while, or all the time, every query to a server got nothing, from whomever it came, and otherwise it answers, or others do. Applications that asked meanwhile waited for their resolver to ask again (5 s in glibc and Go, 2.5 s in musl), or failed: one second without a server costs lookups five.',
   why: 'Its pod was restarted, replaced or killed (OOMKilled, a rollout, an upgrade of NodeLocal DNSCache), the process hung (CPU throttling), or nothing came through to it: the node, the network, rules of kube-proxy that still send to a pod that is gone. "Unreachable" (ICMP) says that no process listened, or that the service had no endpoint.',
   todo: 'Compare the times with restarts, rollouts and events of its pod and node. CoreDNS: at least two replicas, a PodDisruptionBudget, and `health { lameduck 5s }`, so that it answers until nobody sends to it any more. NodeLocal DNSCache has one pod a node: roll it out slowly, give it memory enough. An upstream: a second one behind `forward`.',
   evidence:
-    'All queries to one server, by when they were sent, those that were sent again included: at least 6 in a row without an answer, over at least 0.5 s, of two clients or more (20 of one), between or beside answered ones; and too many in a row to be chance at the rate at which that server leaves out others. Silent where what was asked for was never answered, by nobody: then it is these names. What the capture alone lost does not count. Silent where coredns-unreachable tells of the same server, and tells the times there.',
+    'A server that never answers, while others answer the same questions. Or all queries to one server, by when they were sent, those that were sent again included: at least 6 in a row without an answer, over at least 0.5 s, of two clients or more (20 of one), between or beside answered ones; and too many in a row to be chance at the rate at which that server leaves out others. Silent where what was asked for was never answered, by nobody: then it is these names. What the capture alone lost does not count. Silent where coredns-unreachable tells of the same server, and tells the times there.',
   links: [
     'https://coredns.io/plugins/health/',
     'https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/',
@@ -74,7 +74,7 @@ class ServerOutage implements Observer {
         severity: outages.some(outage => lengthOf(outage) >= BAD) ? 'problem' : 'warning',
         what: `${this.timesOf(outages)}${this.cost(outages)}`,
         why: this.why(outages, refused),
-        advice: this.advice(servers),
+        advice: this.advice(outages, servers),
         snippet: `kubectl -n kube-system get pods -o wide | grep -E 'coredns|node-local-dns'   # RESTARTS, AGE
 kubectl -n kube-system get events --sort-by=.lastTimestamp | tail -30`,
         count: queries,
@@ -118,6 +118,8 @@ kubectl -n kube-system get events --sort-by=.lastTimestamp | tail -30`,
     const together = outages.filter(a =>
       outages.some(b => a.server !== b.server && a.first < b.last && b.first < a.last),
     )
+    if (outages.every(wasNeverSeen))
+      return 'The resolvers wait for it before they ask the next nameserver, at each candidate anew: it is gone, or nothing comes through to it.'
     if (together.length > 1)
       return `${whoAll(
         this.world,
@@ -129,7 +131,9 @@ kubectl -n kube-system get events --sort-by=.lastTimestamp | tail -30`,
       : 'Its pod was replaced or hung, or nothing came through to it: from silence alone nobody can tell.'
   }
 
-  private advice(servers: ReadonlySet<AddressId>): string {
+  private advice(outages: readonly Outage[], servers: ReadonlySet<AddressId>): string {
+    if (outages.every(wasNeverSeen))
+      return `Take ${whoAll(this.world, servers)} out of the resolv.conf of these clients (nameservers of dnsConfig, or the node's), or bring it back.`
     const roles = new Set([...servers].map(server => serverRole(this.world, server)))
     const parts = [
       roles.has('node-local-cache')
@@ -150,6 +154,7 @@ const lengthOf = ({ first, last, answeredAfter }: Outage): Time =>
 export function saidOf(world: World, outage: Outage): string {
   const { server, clients, first, answeredAfter } = outage
   const what = clients.size > 1 ? 'answered nobody' : `gave ${whoAll(world, clients)} no answer`
+  if (wasNeverSeen(outage)) return `${who(world, server)} never answered, while others answer the same questions`
   const from = `${who(world, server)} ${what} from ${exactClockTime(world, first)}`
   if (Number.isNaN(answeredAfter)) return `${from} UTC to the end of the capture`
   return `${from} to ${exactClockTime(world, answeredAfter)} UTC (${roughDuration(lengthOf(outage) / 1e6)})`

@@ -1,4 +1,5 @@
 /** upstream-silent: a server outside the cluster leaves queries unanswered. */
+import { AAAA } from '../codes.ts'
 import { type AddressId, NONE, type Time } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
@@ -6,7 +7,7 @@ import { Tally } from '../trace/tally.ts'
 import { ANSWERED, UNANSWERED, UNREACHED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
-import { clockTime, isClusterDns, nameOf, serverRole, type World, who, whoAll } from './world.ts'
+import { clockTime, domainOf, isClusterDns, nameOf, serverRole, type World, who, whoAll } from './world.ts'
 
 /** A packet gets lost now and then. */
 const MIN_SILENT = 5
@@ -43,6 +44,8 @@ interface Server {
   forwardedSilent: number
   /** TCP connections that could not be opened. */
   unopened: number
+  /** For AAAA. */
+  aaaa: number
   /** When a query first remained without an answer. */
   first: Time
   unreachable: number
@@ -62,6 +65,7 @@ class UpstreamSilent implements Observer {
     forwarded: 0,
     forwardedSilent: 0,
     unopened: 0,
+    aaaa: 0,
     first: Number.POSITIVE_INFINITY,
     unreachable: 0,
     domains: new Tally(() => ({ silent: 0 }), MOST_DOMAINS),
@@ -84,6 +88,7 @@ class UpstreamSilent implements Observer {
     if (t.state !== UNANSWERED && t.state !== UNREACHED) return
     if (t.state === UNREACHED) server.unreachable++
     server.silent++
+    if (t.qtype === AAAA) server.aaaa++
     if (forwarder) server.forwardedSilent++
     if (t.start < server.first) server.first = t.start
     server.clients.add(lookup.client)
@@ -141,7 +146,8 @@ class UpstreamSilent implements Observer {
     const oneDomain = answersOthers && most >= ONE_DOMAIN * s.silent
     const unreachable = s.unreachable > 0 ? `, ${count(s.unreachable)} of them with "unreachable"` : ''
     const unopened = s.unopened > 0 ? `, ${plural(s.unopened, 'TCP connection')} could not be opened` : ''
-    const kind = `${unreachable}${unopened}`
+    const family = s.aaaa === s.silent ? ', all of them for AAAA' : ''
+    const kind = `${unreachable}${unopened}${family}`
     const from = s.askers.size > 0 ? ` Asked by ${whoAll(this.world, s.askers)}` : ' Seen'
     const which = oneDomain ? `: ${count(most)} of these are names of ${domain}` : ''
     return {
@@ -164,6 +170,3 @@ class UpstreamSilent implements Observer {
     }
   }
 }
-
-/** The last two labels: good enough to see that names belong together. */
-const domainOf = (name: string): string => name.split('.').slice(-2).join('.')

@@ -324,10 +324,12 @@ export class Endpoints {
     return answered === 0
   }
 
-  /** True where an address asks it from which a forwarder asks that answers elsewhere. */
+  /** True where an address asks it from which a forwarder asks that answers elsewhere, or was not captured. */
   private servesForwarder(address: AddressId, d: Doings): boolean {
-    for (const client of d.clients)
+    for (const client of d.clients) {
+      if (this.pools.isForwarder(client)) return true
       if (this.forwarding.forwardersAt(client).some(forwarder => forwarder !== address)) return true
+    }
     return false
   }
 

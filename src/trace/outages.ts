@@ -223,7 +223,6 @@ export class Outages {
       const lost = watched.outages.reduce((n, { queries }) => n + queries, 0)
       const share = (watched.failures - lost + 1) / (watched.answers + watched.failures - lost + 2)
       for (const outage of watched.outages) {
-        if (!outage.answeredBefore && Number.isNaN(outage.answeredAfter)) continue
         if (share ** outage.queries < CHANCE && this.isOfServer(outage)) all.push({ ...outage, server })
       }
     }
@@ -246,6 +245,10 @@ export class Outages {
     return 2 * known >= names.size
   }
 }
+
+/** The capture holds not one answer of the server. */
+export const wasNeverSeen = ({ answeredBefore, answeredAfter }: Outage): boolean =>
+  !answeredBefore && Number.isNaN(answeredAfter)
 
 const isLong = ({ first, last, queries, clients }: Outage): boolean =>
   last - first >= MIN_LENGTH && queries >= (clients.size > 1 ? MIN_QUERIES : MIN_QUERIES_OF_ONE)

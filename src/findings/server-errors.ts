@@ -1,0 +1,164 @@
+/** server-errors: a server answers with SERVFAIL, REFUSED or the like, and nobody behind it is seen to be the cause. */
+import { AAAA, NOERROR, NXDOMAIN, REFUSED, rcodeName, SERVFAIL } from '../codes.ts'
+import { type AddressId, NONE, type Time } from '../model.ts'
+import { count, plural, roughDuration, share } from '../quantities.ts'
+import type { Hop } from '../trace/hop.ts'
+import type { Lookup } from '../trace/lookup.ts'
+import { Tally } from '../trace/tally.ts'
+import { ANSWERED, isUntold, type Transaction } from '../trace/transaction.ts'
+import { FrameSample } from './frame-sample.ts'
+import type { Concluded, Draft, Observer, Rule } from './rule.ts'
+import { clockTime, domainOf, nameOf, type World, who, whoAll } from './world.ts'
+
+/** One bad name that is asked for again and again is no matter of its server; so many errors, and such a share of its answers, are. */
+const MIN_ERRORS = 10
+const MIN_SHARE = 0.02
+/** From so many failed lookups, or such a share, it is more than a nuisance. */
+const BAD_LOOKUPS = 5
+const BAD_SHARE = 0.5
+/** So many of the errors concern names of one domain, or AAAA alone, or are SERVFAIL. */
+const NEARLY_ALL = 0.9
+/** An error that took so long comes from somebody who waited in vain. */
+const LONG: Time = 1.5e9
+const MOST_DOMAINS = 50
+
+export const serverErrors: Rule = {
+  code: 'server-errors',
+  severity: 'problem',
+  title: 'A server answers with errors',
+  means:
+    'A server answers a good part of what it is asked with SERVFAIL, REFUSED, NOTIMP or FORMERR. An error is no answer: resolvers ask again, or the next nameserver, or give up (musl and c-ares at once, glibc at the end of its walk), and nobody may cache it for long.',
+  why: 'SERVFAIL: CoreDNS gets no answer, or an error, from the servers behind it (after seconds: they are silent; at once: they refuse, loop, or DNSSEC fails there), or a plugin fails, such as kubernetes without the API server. REFUSED: the server does not serve that name to this client: an access list, no zone or "forward" for it in the Corefile, a rate limit. FORMERR and NOTIMP: it does not understand the query, for instance EDNS or a type.',
+  todo: 'Look at the log of the server that the finding names (CoreDNS: plugin "errors"), and ask it, and each server behind it, for one of these names. Where only names of one domain fail, its own servers are to blame.',
+  evidence: `Answers with an error, where the capture shows none of the queries that they caused to have failed: at least ${MIN_ERRORS} of a server, and ${MIN_SHARE * 100} % of its answers. Silent of servers for which coredns-unreachable speaks.`,
+  links: [
+    'https://coredns.io/plugins/errors/',
+    'https://coredns.io/plugins/forward/',
+    'https://www.rfc-editor.org/rfc/rfc8914',
+  ],
+  shownBy: ['test/findings/server-errors.txt', 'recording 06-loss-slow-timeout'],
+  begin: world => new ServerErrors(world),
+}
+
+interface Server {
+  answers: number
+  errors: number
+  byRcode: Map<number, number>
+  aaaa: number
+  /** Errors that took long. */
+  slow: number
+  longest: Time
+  first: Time
+  /** Lookups that failed with one. */
+  lookups: number
+  domains: Tally<string, { errors: number }>
+  clients: Set<AddressId>
+  frames: FrameSample
+}
+
+class ServerErrors implements Observer {
+  private readonly world: World
+  private readonly servers = new Tally<AddressId, Server>(() => ({
+    answers: 0,
+    errors: 0,
+    byRcode: new Map(),
+    aaaa: 0,
+    slow: 0,
+    longest: 0,
+    first: Number.POSITIVE_INFINITY,
+    lookups: 0,
+    domains: new Tally(() => ({ errors: 0 }), MOST_DOMAINS),
+    clients: new Set(),
+    frames: new FrameSample(),
+  }))
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  lookup(lookup: Lookup): void {
+    if (lookup.outcome !== 'servfail' && lookup.outcome !== 'refused' && lookup.outcome !== 'other') return
+    const failed = lookup.candidates.flatMap(({ transactions }) => transactions).findLast(isError)
+    if (failed) this.servers.of(failed.server).lookups++
+  }
+
+  hop({ transaction: t, servedFrom }: Hop): void {
+    if (t.state !== ANSWERED) return
+    const server = this.servers.of(t.server)
+    server.answers++
+    // Nobody got what came too late; and what is in a cache, or was asked for somebody else, came from behind.
+    if (!isError(t) || t.cameTooLate || servedFrom === 'cache' || servedFrom === 'shared' || comesFromBehind(t)) return
+    server.errors++
+    server.byRcode.set(t.rcode, (server.byRcode.get(t.rcode) ?? 0) + 1)
+    if (t.qtype === AAAA) server.aaaa++
+    const wait = t.end - t.lastQuery
+    if (wait >= LONG) server.slow++
+    server.longest = Math.max(server.longest, wait)
+    server.first = Math.min(server.first, t.start)
+    server.clients.add(t.client)
+    server.frames.add(t)
+    if (t.qname !== NONE) server.domains.of(domainOf(nameOf(this.world, t.qname))).errors++
+  }
+
+  conclude(earlier: readonly Concluded[]): Draft[] {
+    const told = new Set(earlier.flatMap(({ code, servers }) => (code === 'coredns-unreachable' ? [...servers] : [])))
+    return [...this.servers]
+      .filter(
+        ([address, { errors, answers }]) => errors >= MIN_ERRORS && errors >= MIN_SHARE * answers && !told.has(address),
+      )
+      .sort((a, b) => b[1].errors - a[1].errors)
+      .map(([address, server]) => this.draft(address, server))
+  }
+
+  private draft(address: AddressId, s: Server): Draft {
+    const rcodes = [...s.byRcode].sort((a, b) => b[1] - a[1])
+    const kinds =
+      rcodes.length === 1
+        ? rcodeName(rcodes[0][0])
+        : rcodes.map(([rcode, n]) => `${count(n)} ${rcodeName(rcode)}`).join(', ')
+    const [domain, { errors: most }] = [...s.domains].sort((a, b) => b[1].errors - a[1].errors)[0] ?? [
+      '',
+      { errors: 0 },
+    ]
+    const isOneDomain = s.domains.size > 0 && most >= NEARLY_ALL * s.errors && s.errors < NEARLY_ALL * s.answers
+    const parts = [
+      isOneDomain ? ` ${most === s.errors ? 'All' : count(most)} of these are for names of ${domain}.` : '',
+      s.aaaa >= NEARLY_ALL * s.errors ? ` ${s.aaaa === s.errors ? 'All' : count(s.aaaa)} of these are for AAAA.` : '',
+      s.slow * 2 > s.errors ? ` They came after up to ${roughDuration(s.longest / 1e6)}.` : '',
+      s.lookups > 0 ? ` ${plural(s.lookups, 'lookup')} failed with it.` : '',
+    ]
+    return {
+      severity:
+        s.lookups >= BAD_LOOKUPS || (s.lookups > 0 && s.errors >= BAD_SHARE * s.answers) ? 'problem' : 'warning',
+      what: `${who(this.world, address)} answered ${count(s.errors)} of ${plural(s.answers, 'query', 'queries')} (${share(s.errors, s.answers)}) with ${kinds}, for ${whoAll(this.world, s.clients)}, first at ${clockTime(this.world, s.first)} UTC.${parts.join('')}`,
+      why: this.why(rcodes[0][0], s),
+      advice: isOneDomain
+        ? `Ask ${who(this.world, address)} and the servers of ${domain} for one of these names; if these fail too, the owner of ${domain} has to act.`
+        : `Look at the log of ${who(this.world, address)} of that time, and ask it, and the servers behind it, for one of these names.`,
+      snippet: `dig @${this.world.tables.addresses.text(address)} ${isOneDomain ? domain : 'kubernetes.io'} ${s.aaaa === s.errors ? 'AAAA' : 'A'} +tries=1
+kubectl -n kube-system logs -l k8s-app=kube-dns --since=1h | grep -E 'ERROR|SERVFAIL'`,
+      count: s.errors,
+      share: s.errors / s.answers,
+      clients: s.clients,
+      servers: [address],
+      frames: s.frames,
+      confidence: s.errors >= 2 * MIN_ERRORS ? 'high' : 'medium',
+      names: isOneDomain ? [domain] : [],
+    }
+  }
+
+  private why(rcode: number, s: Server): string {
+    if (rcode === REFUSED)
+      return 'It does not serve these names to these clients: an access list, no zone or "forward" for them, or a rate limit.'
+    if (rcode !== SERVFAIL) return 'It does not understand these queries, such as EDNS or the type that was asked for.'
+    if (s.slow * 2 > s.errors) return 'It waited for servers behind it, in vain.'
+    return 'The servers behind it failed at once, or it can not do its own work, such as the kubernetes plugin without the API server.'
+  }
+}
+
+const isError = ({ state, rcode }: Transaction): boolean =>
+  state === ANSWERED && rcode !== NOERROR && rcode !== NXDOMAIN
+
+/** One that it asked failed as well, or was not heard of: that one has its own row, or upstream-silent tells of it. */
+const comesFromBehind = ({ effects }: Transaction): boolean =>
+  effects?.some(effect => isError(effect) || isUntold(effect) || Number.isNaN(effect.end)) ?? false
