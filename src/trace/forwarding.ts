@@ -75,7 +75,7 @@ export class Forwarding {
     let client: AddressId = NONE
     const servers: AddressId[] = []
     for (const c of enclosing) {
-      if (hasAnswered(c, t.start) || hasSameId(c, t)) continue
+      if (hasAnswered(c, t.start) || haveOneId(c, t)) continue
       if (this.twins.areOne(c.server, t.client)) {
         direct = true
         if (zone !== null) this.noteService(c.server, t.client, zone)
@@ -224,9 +224,10 @@ export class Forwarding {
     return enclosing.filter(c => !c.infrastructure && this.asksFrom(c.server, t.client) && !this.isCopy(c, t))
   }
 
-  /** One client asks two servers, perhaps from two addresses, perhaps behind SNAT: a copy or a failover, not a forwarder at work. */
+  /** One client asks two servers, perhaps from two addresses: a copy or a failover, not a forwarder at work. */
   private isCopy(c: Transaction, t: Transaction): boolean {
-    return hasSameId(c, t) || (c.clientPort === t.clientPort && this.twins.areOne(c.client, t.client))
+    if (c.dnsId !== t.dnsId && c.clientPort !== t.clientPort) return false
+    return this.twins.areOne(c.client, t.client)
   }
 
   /** Health checks and loop probes: what forwarders ask for themselves (H10). */
@@ -237,8 +238,8 @@ export class Forwarding {
   }
 }
 
-/** Forwarders choose an id of their own, so the two queries are one client's. */
-const hasSameId = (c: Transaction, t: Transaction): boolean => c.dnsId === t.dnsId && t.dnsId >= 0
+/** Forwarders choose an id of their own, so it is one client that asked twice, the second time behind SNAT; that ids agree by chance is rare. */
+const haveOneId = (c: Transaction, t: Transaction): boolean => c.dnsId === t.dnsId && t.dnsId >= 0
 
 function mostOf(votes: ReadonlyMap<AddressId, Votes>): number {
   let most = 0
