@@ -4,7 +4,7 @@ import { type AddressId, HAS_CNAME, type NameId, type PodDns, type Time } from '
 import type { Denials } from './denials.ts'
 import { doubtNdots, type Ndots, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
 import { type SearchKnowledge, setBounds, setList } from './search-knowledge.ts'
-import { leads, merged, type Observation, type Observations, pathOf } from './search-path.ts'
+import { leads, merged, type Observation, type Observations, pathOf, pathOfPortion } from './search-path.ts'
 import { dots, endsWithSuffix } from './suffix.ts'
 import { LEG_GAP, LONGEST_TIMER, STEP_GAP } from './timers.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
@@ -95,7 +95,7 @@ export function doubtFirst({ knowledge, ndots }: Learner): void {
 /** True if something differs from before; `anew`: what others have added to the list is taken off all the same. */
 export function makeList(learner: Learner, steps: Observations, anew: boolean): boolean {
   const { knowledge } = learner
-  const differs = replaceList(learner, pathOf(steps), anew)
+  const differs = replaceList(learner, knowledge.isTorn ? pathOfPortion(steps) : pathOf(steps), anew)
   const wasComplete = knowledge.complete
   const { learned } = learner
   knowledge.steps = learned.map((from, i) => steps.find(s => s.from === from && s.to === learned[i + 1])?.count ?? 0)

@@ -310,8 +310,12 @@ export class SearchLists {
   /** The client asks elsewhere too, so that its walks may begin with another candidate than the first that was seen. */
   doubt(client: AddressId, asked: AddressId): void {
     const learner = this.learnerOf(client, asked)
+    const isNew = !learner.knowledge.isTorn
     doubtFirst(learner)
     if (learner.client.crossings !== null) doubtFirst(learner.client.crossings)
+    if (!isNew) return
+    // Its steps leave out domains, so they are read in another way from now on.
+    if (makeList(learner, learner.steps, false)) this.complete(new Set([learner.client]), false)
   }
 
   /** The cluster domain, from the most frequent list; null while unknown. */
