@@ -124,9 +124,12 @@ export function pathOfPortion(all: Observations): string[] {
   const left = [...members]
   const sorted: string[] = []
   while (left.length > 0) {
-    const at = left.findIndex(domain => left.every(other => other === domain || before(other, domain) <= 0))
-    if (at < 0) return path
-    sorted.push(...left.splice(at, 1))
+    const free = left.filter(domain => left.every(other => other === domain || before(other, domain) <= 0))
+    if (free.length === 0) return path
+    // Where no step tells, the zone stands behind svc.<zone>, as in every list of Kubernetes.
+    const next = free.find(domain => sorted.at(-1) === `svc.${domain}`) ?? free[0]
+    sorted.push(next)
+    left.splice(left.indexOf(next), 1)
   }
   return sorted
 }

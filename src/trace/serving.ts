@@ -14,8 +14,9 @@ import { ANSWERED, answeredAt, RESPONSE_LOST, type Transaction } from './transac
 
 /** Of what a forwarder asks: more that nobody can read, and nobody can tell what it had in its cache. */
 const MOST_CUT = 0.02
-/** Two interfaces, one clock. */
+/** Between two captures. Within one what was waited for came before what it was waited for: but for the order of two processors. */
 const SLACK: Time = 1e6
+const SLACK_WITHIN: Time = 50e3
 /** So many answers must show a server's habit. */
 const ENOUGH = 3
 /** Answers without AA for one with it, at most, of a server that sets it on what it has in its cache. */
@@ -109,8 +110,10 @@ export class Serving {
   of(t: Transaction): ServedFrom | null {
     if (t.state !== ANSWERED && t.state !== RESPONSE_LOST) return null
     const end = answeredAt(t)
-    const waitedFor = t.effects?.find(effect => effect.start <= end && !(effect.end > end + SLACK))
-    if (waitedFor) return waitedFor.causes?.[0] === t ? 'forwarded' : 'shared'
+    const waitedFor = t.effects?.find(effect => effect.start <= end && !(effect.end > end + slackOf(t, effect)))
+    // What was asked on came back with a TTL, and the answer bears none: it was in the cache, and is refreshed.
+    const isRefreshed = t.recordTtl === 0 && waitedFor !== undefined && waitedFor.recordTtl > 0
+    if (waitedFor && !isRefreshed) return waitedFor.causes?.[0] === t ? 'forwarded' : 'shared'
     // What else an upstream knows, and whom it asks other questions, is its own affair.
     const { role } = this.endpoints.serverRole(t.server)
     if (role !== 'coredns' && role !== 'node-local-cache' && role !== 'host-resolver') return null
@@ -163,6 +166,8 @@ export class Serving {
     return habits
   }
 }
+
+const slackOf = (t: Transaction, effect: Transaction): Time => (t.timedIn === effect.timedIn ? SLACK_WITHIN : SLACK)
 
 /** What dnsmasq hands on to several who waited bears the AA of the server behind it. */
 const setsAuthority = ({ authorityOnHits, plainHits }: Habits): boolean =>
