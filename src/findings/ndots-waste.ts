@@ -8,7 +8,7 @@ import { Tally } from '../trace/tally.ts'
 import type { LookupWasteSums } from '../trace/waste.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { listed, type World, zoneOf } from './world.ts'
+import { answeredFirst, listed, type World, zoneOf } from './world.ts'
 
 /** Fewer wasted queries than this cost nobody anything. */
 const MIN_QUERIES = 20
@@ -80,7 +80,8 @@ class NdotsWaste implements Observer {
     if (zoneOf(this.world) === null) return []
     if (this.wasted < MIN_QUERIES || this.wasted < MIN_SHARE * this.queries) return []
     const clients = [...this.byClient].sort((a, b) => b[1].wasted - a[1].wasted).map(([client]) => client)
-    const names = [...this.byName].sort((a, b) => b[1].wasted - a[1].wasted).map(([name]) => name)
+    const byWaste = [...this.byName].sort((a, b) => b[1].wasted - a[1].wasted).map(([name]) => name)
+    const names = answeredFirst(this.world, byWaste)
     const mostlyOneDot = this.withTwoDots < this.wasted / 2
     return [
       {

@@ -8,7 +8,7 @@ import { Tally } from '../trace/tally.ts'
 import type { LookupWasteSums } from '../trace/waste.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { listed, type World, zoneOf } from './world.ts'
+import { answeredFirst, listed, type World, zoneOf } from './world.ts'
 
 /** A person who tries a name by hand makes a few. */
 const MIN_LOOKUPS = 5
@@ -61,13 +61,14 @@ class ServiceNameWithoutDot implements Observer {
     const clients = new Set(names.flatMap(([, name]) => [...name.clients]))
     const frames = new FrameSample()
     for (const [, name] of names) frames.addAll(name.frames)
-    const [first] = names[0]
+    const shown = answeredFirst(
+      this.world,
+      names.map(([name]) => name),
+    )
+    const [first] = shown
     return [
       {
-        what: `${plural(lookups, 'lookup')} of full service names (${listed(
-          names.map(([name]) => name),
-          2,
-        )}) walked the search list first: ${plural(wasted, 'wasted query', 'wasted queries')}.`,
+        what: `${plural(lookups, 'lookup')} of full service names (${listed(shown, 2)}) walked the search list first: ${plural(wasted, 'wasted query', 'wasted queries')}.`,
         why: 'A full service name has four dots, fewer than ndots 5: without a dot at its end it counts as a short one.',
         advice: `Write "${first}." with a dot at its end, or the short form "${first.slice(0, first.indexOf('.svc.'))}".`,
         count: lookups,
@@ -76,7 +77,7 @@ class ServiceNameWithoutDot implements Observer {
         servers: [],
         frames,
         confidence: 'high',
-        names: names.map(([name]) => name),
+        names: shown,
       },
     ]
   }

@@ -79,7 +79,7 @@ class WildcardSuffix implements Observer {
         const shadowed = [...s.names].filter(name => this.real.has(name))
         const seen =
           shadowed.length > 0
-            ? ` ${plural(shadowed.length, 'of them exists', 'of them exist')} as they are: ${listed(shadowed, 2)}.`
+            ? ` ${plural(shadowed.length, 'of them exists as it is', 'of them exist as they are')}: ${listed(shadowed, 2)}.`
             : ''
         return {
           what: `The search domain ${domain} answered ${plural(s.names.size, 'name')} of the Internet (${listed([...s.names], 2)}) in the place of the real ones.${seen}`,

@@ -33,14 +33,29 @@ export function who(world: World, address: AddressId): string {
 
 /** "a, b and 3 more". */
 export function whoAll(world: World, addresses: Iterable<AddressId>, most = 2): string {
-  const names = [...new Set(addresses)].map(address => who(world, address))
-  return listed(names, most)
+  // One address may be a server of its own on each node.
+  const names = new Set([...addresses].map(address => who(world, address)))
+  return listed([...names], most)
 }
 
 /** "a, b and 3 more"; "a and b" where that is all. */
-export function listed(names: readonly string[], most: number): string {
-  if (names.length > most + 1) return `${names.slice(0, most).join(', ')} and ${names.length - most} more`
+export function listed(all: readonly string[], most: number): string {
+  if (all.length > most + 1) return `${all.slice(0, most).map(readable).join(', ')} and ${all.length - most} more`
+  const names = all.map(readable)
   return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
+}
+
+/** A name of 250 characters hides the sentence that it stands in. */
+const LONG_NAME = 72
+
+const readable = (name: string): string =>
+  name.length <= LONG_NAME ? name : `${name.slice(0, LONG_NAME / 2)}…${name.slice(1 - LONG_NAME / 2)}`
+
+/** The same names, those first for which somebody had an answer: who reads an example tries it. */
+export function answeredFirst(world: World, names: readonly string[]): string[] {
+  const { byName } = world.trace.sums
+  const isAnswered = (name: string): boolean => (byName.get(name)?.answered ?? 0) > 0
+  return [...names.filter(isAnswered), ...names.filter(name => !isAnswered(name))]
 }
 
 export const serverRole = (world: World, address: AddressId): Role => world.trace.endpoints.serverRole(address).role

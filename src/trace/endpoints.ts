@@ -98,7 +98,7 @@ export class Endpoints {
     if (t.transport === TCP) client.overTcp++
     if (!Number.isNaN(t.sinceSyn)) client.connections++
     if (t.seen !== t.client) this.of(t.seen).masks++
-    if (t.isForOthers && t.causes === null) this.noteForOthers(client, t)
+    if (t.isForOthers && t.causes === null && !t.infrastructure) this.noteForOthers(client, t)
     const server = this.of(t.server)
     if (server.served++ === 0) this.serversChanged = true
     // Who asks the server that it asked last stands there already.
