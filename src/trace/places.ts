@@ -32,6 +32,8 @@ export class Places {
   private readonly enters: ByAddress = []
   /** By server, how often its responses were seen in a file before any router. */
   private readonly answers: ByAddress = []
+  /** By server, how many of its responses were seen behind a router alone. */
+  private readonly routed: number[] = []
   /** By client and server, how many copies of a query are usual. */
   private readonly copies = new Map<number, { usual: number; lead: number }>()
   /** By file. */
@@ -56,6 +58,7 @@ export class Places {
       if (t.causes) for (const cause of t.causes) count(this.forwards, cause.server, t.file)
       if (isFull(t.clientTtl)) count(t.direction === INCOMING ? this.enters : this.asks, t.client, t.file)
       if (isFull(t.responseTopTtl)) count(this.answers, t.server, t.responseFile)
+      else if (t.responseTopTtl > 0) this.routed[t.server] = (this.routed[t.server] ?? 0) + 1
       if (t.responseFrom > 0 && t.retransmissions === 0) this.noteCopies(t)
       const sightings = t.framesLength >> 1
       for (let i = 0; i < sightings; i++) this.narrow(t.fileAt(i), t)
@@ -118,8 +121,8 @@ export class Places {
   private find(server: AddressId): number | null {
     const file = mostly(this.forwards[server])
     if (file !== null) return file
-    // A pod's packets cross its node first, and that is a router.
-    const answering = mostly(this.answers[server])
+    // A pod's packets cross its node first, and that is a router. Behind a service's address there is a near one and a far one.
+    const answering = mostly(this.answers[server], this.routed[server])
     if (answering !== null && this.endpoints.serverRole(server).role === 'coredns') return answering
     const own = this.common.findIndex((common, i) => {
       if (!common || common.seen < ENOUGH || (common.one !== server && common.other !== server)) return false
@@ -185,11 +188,11 @@ const isEnd = (t: Transaction, address: AddressId): boolean =>
 
 const pathOf = (file: number, home: number): number => file * 0x1_0000 + home
 
-/** The file that was named most often, if by nearly all. */
-function mostly(files: number[] | undefined): number | null {
+/** The file that was named most often, if by nearly all; `others`: how many named none. */
+function mostly(files: number[] | undefined, others = 0): number | null {
   if (!files) return null
   let best = -1
-  let sum = 0
+  let sum = others
   files.forEach((n, file) => {
     sum += n
     if (best < 0 || n > files[best]) best = file
