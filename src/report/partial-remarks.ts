@@ -51,7 +51,7 @@ function forwarderRemarks({ endpoints, sums }: Trace, { tables }: RecordContext)
   return [
     {
       grade: 'good',
-      text: `${named.join(', ')}${more} ${ask} for clients that were not captured: ${their} ${plural(queries, 'query', 'queries')} (${share(queries, sums.transactions)}) are hops, and no lookup or waste below is made of them. A capture in front of ${them} tells who asked.`,
+      text: `${named.join(', ')}${more} ${ask} for clients that were not captured: ${their} ${plural(queries, 'query', 'queries')} (${share(queries, sums.transactions + sums.infrastructure)}) are hops, and no lookup or waste below is made of them. A capture in front of ${them} tells who asked.`,
     },
   ]
 }

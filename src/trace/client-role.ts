@@ -1,6 +1,6 @@
 /** What a client is, from what it was seen to do and where it stands: a pod, a host, or a server that asks for itself. */
 import type { Doings } from './doings.ts'
-import { isLoopback, networkOf, type PodNetworks } from './networks.ts'
+import { isLoopback, isNodesOwn, networkOf, type PodNetworks } from './networks.ts'
 import type { RoleEvidence } from './server-role.ts'
 
 /** What others know of it. */
@@ -16,9 +16,14 @@ export interface ClientFacts {
   hostNetworks: ReadonlyMap<string, string>
   /** Those of the CoreDNS pods. */
   podNetworks: PodNetworks
+  /** How many that search a namespace's domain are in its network. */
+  podsBeside: () => number
   /** An upstream beside which it stands and which its queries reach by way of a router; null where there is none. */
   masqueradesTo: () => string | null
 }
+
+/** Networks of pods are given to nodes as a whole; where pods and nodes share one, nodes show there, too. */
+const ENOUGH_BESIDE = 3
 
 /** Rules, the certain ones first. */
 export function clientRoleOf(d: Doings, facts: ClientFacts): RoleEvidence {
@@ -51,6 +56,9 @@ export function clientRoleOf(d: Doings, facts: ClientFacts): RoleEvidence {
   if (searches !== null) return { role: 'pod', evidence: [`searches ${searches}`] }
   if (d.cameIn > 0 && d.clusterAnswers === 0)
     return { role: 'pod', evidence: ["its queries come in through a pod's interface"] }
+  const pods = isNodesOwn(address) ? 0 : facts.podsBeside()
+  if (pods >= ENOUGH_BESIDE)
+    return { role: 'pod', evidence: [`${pods} pods that search are in its network, and no node`] }
   return unknown('no search list, interface or translation shows whether it is a pod or a host')
 }
 

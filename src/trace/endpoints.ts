@@ -13,7 +13,7 @@ import { counted, type Doings, mostFrequent, newDoings, withOne } from './doings
 import { forwarderRoleOf } from './forwarder-role.ts'
 import { type Forwarding, zoneBehindService } from './forwarding.ts'
 import { type KnownAs, knownAs } from './known-as.ts'
-import { networkOf, PodNetworks, rangeOf } from './networks.ts'
+import { countByNetwork, networkOf, PodNetworks, rangeOf } from './networks.ts'
 import type { Pools } from './pools.ts'
 import type { SearchLists } from './searchlist.ts'
 import { FULL_TTL, type RoleEvidence, roleByAskers, serverRoleOf } from './server-role.ts'
@@ -53,6 +53,8 @@ export class Endpoints {
   private forwarderRoles = new Map<AddressId, RoleEvidence>()
   private hostNetworks = new Map<string, string>()
   private podNetworks = new PodNetworks()
+  /** By network, how many search there; null until somebody asks. */
+  private searching: ReadonlyMap<string, number> | null = null
 
   constructor(
     tables: Tables,
@@ -98,7 +100,7 @@ export class Endpoints {
     if (t.transport === TCP) client.overTcp++
     if (!Number.isNaN(t.sinceSyn)) client.connections++
     if (t.seen !== t.client) this.of(t.seen).masks++
-    if (t.isForOthers && t.causes === null && !t.infrastructure) this.noteForOthers(client, t)
+    if (t.isForOthers && t.causes === null) this.noteForOthers(client, t)
     const server = this.of(t.server)
     if (server.served++ === 0) this.serversChanged = true
     // Who asks the server that it asked last stands there already.
@@ -184,6 +186,7 @@ export class Endpoints {
     }
     this.hostNetworks = this.findHostNetworks()
     this.podNetworks = this.findPodNetworks()
+    this.searching = null
     for (const [address, d] of this.doings) {
       if (d.forOthers === 0) continue
       this.forwarderRoles.set(
@@ -357,11 +360,24 @@ export class Endpoints {
       address: text(address),
       asServer: this.serverRoles.get(address) ?? NOTHING,
       forwarders: this.forwarding.forwardersAt(address).map(text),
-      searches: this.searchLists.bestOf(address).list.find(suffix => suffix.includes('.svc.')) ?? null,
+      searches: this.searches(address),
       hostNetworks: this.hostNetworks,
       podNetworks: this.podNetworks,
+      podsBeside: () => this.podsIn(networkOf(text(address))),
       masqueradesTo: () => this.masqueradesTo(address, text(address)),
     })
+  }
+
+  /** The domain of a namespace that it searches; null without. */
+  private searches(address: AddressId): string | null {
+    return this.searchLists.bestOf(address).list.find(suffix => suffix.includes('.svc.')) ?? null
+  }
+
+  /** How many in a network search the domain of a namespace. */
+  private podsIn(network: string): number {
+    const text = (address: AddressId): string => this.tables.addresses.text(address)
+    this.searching ??= countByNetwork([...this.doings.keys()].filter(a => this.searches(a) !== null).map(text))
+    return this.searching.get(network) ?? 0
   }
 
   /** An upstream beside which it stands and which its queries reach by way of a router; null where there is none. */

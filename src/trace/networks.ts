@@ -8,8 +8,21 @@ export const networkOf = (address: string): string =>
 export const rangeOf = (address: string): string =>
   address.includes(':') ? address.split(':').slice(0, 3).join(':') : address.split('.').slice(0, 2).join('.')
 
+/** How many of some addresses are in each network. */
+export function countByNetwork(addresses: readonly string[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const address of addresses) {
+    const network = networkOf(address)
+    counts.set(network, (counts.get(network) ?? 0) + 1)
+  }
+  return counts
+}
+
 /** True for an address that is the asker's own host, or its pod, whoever asks. */
 export const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1'
+
+/** The addresses that nodes have in a network of pods. */
+export const isNodesOwn = (address: string): boolean => /[.:][01]$/.test(address)
 
 /** Networks in which pods stand. */
 export class PodNetworks {
@@ -24,7 +37,7 @@ export class PodNetworks {
 
   /** In one network with a pod, and not the address that nodes have in there. */
   isBeside(address: string): boolean {
-    return this.networks.has(networkOf(address)) && !/[.:][01]$/.test(address)
+    return this.networks.has(networkOf(address)) && !isNodesOwn(address)
   }
 
   /** Pods have one range in most clusters: true outside all that are known, where one of its family is. */
