@@ -346,6 +346,15 @@ function beginsNoWalk(to: string, name: string, { position, ndotsMin, list, isTo
   return list.length > 0 && ndotsMin !== null && dots(name) < ndotsMin
 }
 
+/**
+ * The same of a whole name, whose base nobody knows: false where it ends with a domain from the middle of the list, and not with the first, or
+ * has too few dots to be asked as it is.
+ */
+export function mayBeginWalk(name: string, { list, ndotsMin }: SearchKnowledge): boolean {
+  if (list.length < 2 || endsWithSuffix(name, list[0])) return true
+  return !list.some(suffix => endsWithSuffix(name, suffix)) && !(ndotsMin !== null && dots(name) < ndotsMin)
+}
+
 // -- Small questions ----------------------------------------------------------------------------------------------
 
 const OTHER_KIND = 0

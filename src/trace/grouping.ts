@@ -5,9 +5,10 @@
 import type { AddressId, Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
 import { isError, isPositive } from './candidate.ts'
-import { fit, fitOf, isUnfinished, lacksLeg, NOTHING_FITS } from './fitting.ts'
+import { fit, fitOf, isUnfinished, lacksLeg, mayBeginWalk, NOTHING_FITS } from './fitting.ts'
+import { exchangeLegs } from './leg-exchange.ts'
 import { addTransaction, type Candidate, type Lookup, newCandidate, newLookup } from './lookup.ts'
-import { NOTHING_KNOWN } from './search-knowledge.ts'
+import { NOTHING_KNOWN, type SearchKnowledge } from './search-knowledge.ts'
 import type { SearchLists } from './searchlist.ts'
 import { firstBase } from './step-order.ts'
 import type { Steps } from './steps.ts'
@@ -66,6 +67,9 @@ export class Grouping {
   private readonly searchLists: SearchLists
   private readonly twins: Twins
   private readonly closed: (lookup: Lookup) => void
+  /** What was found last of a lookup that a transaction fits: whether as its next candidate, or which one it joins. */
+  private next = false
+  private candidate: Candidate | null = null
   private made = 0
   private bucketsMade = 0
   /** How many lookups are open. */
@@ -88,19 +92,9 @@ export class Grouping {
   add(t: Transaction): void {
     const bucket = this.bucketOf(this.twins.hostOf(t.client), this.names.head(t.qname))
     this.touch(bucket)
-    let best: Lookup | null = null
-    let { rank, gap, next, candidate } = NOTHING_FITS
     const knowledge = bucket.lookups.length > 0 ? this.searchLists.of(t.client, t.asked) : NOTHING_KNOWN
-    for (const lookup of bucket.lookups) {
-      const itsRank = fitOf(lookup, t, this.steps, knowledge)
-      if (itsRank > rank || (itsRank === rank && itsRank > 0 && fit.gap < gap)) {
-        best = lookup
-        rank = itsRank
-        gap = fit.gap
-        next = fit.next
-        candidate = fit.candidate
-      }
-    }
+    const best = this.bestFor(t, bucket.lookups, knowledge) ?? this.goingOn(t, bucket.lookups, knowledge)
+    const { next, candidate } = this
     if (!best) {
       const lookup = newLookup(++this.made, t, this.names.text(t.qname))
       t.lookup = lookup.number
@@ -118,6 +112,31 @@ export class Grouping {
       candidates.push(newCandidate(this.names.text(t.qname), t))
       if (candidates.length === 2) best.settledBase = firstBase(this.steps.of(candidates[0].qname, t.qname), knowledge)
     } else if (candidate) addTransaction(candidate, t)
+  }
+
+  /** The open lookup that it fits best, and how: `next` and `candidate`. */
+  private bestFor(t: Transaction, lookups: readonly Lookup[], knowledge: SearchKnowledge): Lookup | null {
+    let best: Lookup | null = null
+    let { rank, gap } = NOTHING_FITS
+    for (const lookup of lookups) {
+      const itsRank = fitOf(lookup, t, this.steps, knowledge)
+      if (itsRank > rank || (itsRank === rank && itsRank > 0 && fit.gap < gap)) {
+        best = lookup
+        rank = itsRank
+        gap = fit.gap
+        this.next = fit.next
+        this.candidate = fit.candidate
+      }
+    }
+    return best
+  }
+
+  /** Of equal lookups at once that one which goes on with it, though none seemed to have its answers; null for what may begin a walk. */
+  private goingOn(t: Transaction, lookups: readonly Lookup[], knowledge: SearchKnowledge): Lookup | null {
+    if (lookups.length < 2 || knowledge.list.length === 0) return null
+    if (mayBeginWalk(this.names.text(t.qname), knowledge)) return null
+    const freed = exchangeLegs(lookups, t.start)
+    return freed === null ? null : this.bestFor(t, [freed], knowledge)
   }
 
   private bucketOf(client: AddressId, head: number): Bucket {
