@@ -1,6 +1,7 @@
 /** answer-too-late: answers that came when the client had given up. */
+import { NOERROR, NXDOMAIN } from '../codes.ts'
 import type { AddressId, Time } from '../model.ts'
-import { plural, roughDuration, share } from '../quantities.ts'
+import { count, plural, roughDuration, share } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
 import { FrameSample } from './frame-sample.ts'
@@ -38,6 +39,8 @@ class AnswerTooLate implements Observer {
   private readonly servers = new Set<AddressId>()
   private all = 0
   private lookups = 0
+  /** Of these, those for which nothing came but an error. */
+  private errors = 0
   /** How long the quickest and the slowest of these answers took. */
   private quickest: Time = Number.POSITIVE_INFINITY
   private slowest: Time = 0
@@ -54,6 +57,7 @@ class AnswerTooLate implements Observer {
     this.lookups++
     this.clients.of(lookup.client).add(late[0])
     if (this.names.size < MOST_NAMES) this.names.add(lookup.base)
+    if (late.every(t => t.rcode !== NOERROR && t.rcode !== NXDOMAIN)) this.errors++
     for (const t of late) {
       this.servers.add(t.server)
       this.quickest = Math.min(this.quickest, t.end - t.start)
@@ -62,17 +66,19 @@ class AnswerTooLate implements Observer {
   }
 
   conclude(): Draft[] {
-    const { lookups, all, world, servers } = this
+    const { lookups, all, world, servers, errors } = this
     if (lookups < MIN_LOOKUPS) return []
     const frames = new FrameSample()
     for (const sample of this.clients.values()) frames.addAll(sample)
     const took = [this.quickest, this.slowest].map(time => roughDuration(time / 1e6))
     return [
       {
-        what: `${plural(lookups, 'lookup')} (${share(lookups, all)}) of ${listed([...this.names], 2)} failed although ${whoAll(world, servers)} answered: after ${took[0] === took[1] ? took[0] : `${took[0]} to ${took[1]}`}, when the client had closed its port.`,
+        what: `${plural(lookups, 'lookup')} (${share(lookups, all)}) of ${listed([...this.names], 2)} failed although ${whoAll(world, servers)} answered${errors > 0 ? `, ${errors === lookups ? 'with an error' : `${count(errors)} with an error`}` : ''}: after ${took[0] === took[1] ? took[0] : `${took[0]} to ${took[1]}`}, when the client had closed its port.`,
         why: "The client's timeout, or its program's deadline, is shorter than the server takes.",
         advice:
-          'Look at what makes these answers slow (latency per hop, upstreams); where that cannot be mended, give these pods a longer timeout.',
+          errors * 2 > lookups
+            ? 'Look at what the server waits for (latency per hop, upstreams): a longer timeout would bring these pods the error alone.'
+            : 'Look at what makes these answers slow (latency per hop, upstreams); where that cannot be mended, give these pods a longer timeout.',
         snippet:
           'dnsConfig:\n  options:\n    - name: timeout\n      value: "7"   # seconds, more than CoreDNS needs to give up',
         count: lookups,

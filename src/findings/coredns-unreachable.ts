@@ -8,7 +8,7 @@ import { ANSWERED, type Transaction, UNANSWERED, UNREACHED } from '../trace/tran
 import { kept } from '../trace/transactions.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { saidOf } from './server-outage.ts'
+import { saidOf, staleAdvice } from './server-outage.ts'
 import { clientRole, isClusterDns, serverRole, type World, whoAll } from './world.ts'
 
 /** A CoreDNS pod that is replaced makes a few lookups fail for a moment; this many are more than a moment. */
@@ -207,6 +207,11 @@ class CorednsUnreachable implements Observer {
         ? ' The capture holds no answer at all, and nearly everything was asked again, as after silence.'
         : this.othersWereServed(silent)
     const direct = this.servedDirectly(dead, clients)
+    const stale = staleAdvice(
+      this.world,
+      this.world.trace.outages.conclude().filter(({ server }) => servers.has(server)),
+    )
+    const isNodeLocal = servfails === 0 && [...servers].every(s => serverRole(this.world, s) === 'node-local-cache')
     return [
       {
         severity: blind ? 'warning' : 'problem',
@@ -222,10 +227,14 @@ class CorednsUnreachable implements Observer {
           .filter(Boolean)
           .join(' '),
         advice:
-          refused.length + servfails >= silent.length
-            ? 'Look at the CoreDNS pods and at the endpoints of kube-dns; then at NetworkPolicies that leave out port 53 (UDP and TCP).'
-            : 'Look for a NetworkPolicy or firewall rule that leaves out port 53 (UDP and TCP) between these pods and CoreDNS; then at the CoreDNS pods.',
-        snippet: `kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide
+          stale !== null
+            ? stale
+            : isNodeLocal
+              ? 'Look at the pod of NodeLocal DNSCache on the node of these clients: its restarts, its memory limit, its log.'
+              : refused.length + servfails >= silent.length
+                ? 'Look at the CoreDNS pods and at the endpoints of kube-dns; then at NetworkPolicies that leave out port 53 (UDP and TCP).'
+                : 'Look for a NetworkPolicy or firewall rule that leaves out port 53 (UDP and TCP) between these pods and CoreDNS; then at the CoreDNS pods.',
+        snippet: `kubectl -n kube-system get pods -l k8s-app=${isNodeLocal ? 'node-local-dns' : 'kube-dns'} -o wide
 kubectl -n kube-system get endpointslices -l kubernetes.io/service-name=kube-dns
 kubectl get networkpolicies -A`,
         count: lookups,

@@ -224,9 +224,11 @@ function lostTries(candidate: Candidate): Loss[] {
       }
       const before = tries[i - 1]
       if (!before || t.start - before.lastQuery < TIMER || isBusy(before, t.start)) continue
+      // Somebody said that it can't be delivered: that is no loss.
+      if (before.state === UNREACHED) continue
       if (before.state !== ANSWERED) {
         // A response that was seen somewhere, but not by the client, was lost on its way.
-        const reached = before.state !== UNREACHED && before.responseSightings > 0
+        const reached = before.responseSightings > 0
         const notIn = reached ? null : missingFile(before.frames, t.frames)
         const side = reached ? null : sideOf(before.translated, t.translated)
         const place = reached ? 'answer' : notIn === null && side !== 'before' ? 'unknown' : 'query'
@@ -242,11 +244,18 @@ function lostTries(candidate: Candidate): Loss[] {
   return lost.length > 0 ? lost : repeated.slice(0, 1)
 }
 
-/** The server never answered the other family, or was long at work on it: for that a resolver asks both again. */
+/** The server never answered the other family, was long at work on it, or answered it twice: for that a resolver asks both again. */
 function lacksOther({ transactions }: Candidate, t: Transaction): boolean {
   const others = transactions.filter(x => x.qtype !== t.qtype)
   if (others.length > 0 && others.every(x => Number.isNaN(x.end) && x.responseSightings === 0)) return true
-  return others.some(x => !(x.end < t.start) && (x.end - x.lastQuery >= QUICK || isBusy(x, t.start)))
+  return others.some(
+    x =>
+      x.start <= t.start &&
+      (x.state === UNREACHED ||
+        x.duplicates > 0 ||
+        (x.resent !== null && x.end - x.start >= TIMER) ||
+        (!(x.end < t.start) && (x.end - x.lastQuery >= QUICK || isBusy(x, t.start)))),
+  )
 }
 
 /** Of a lost try and the one that got through: were they seen behind the translation? */

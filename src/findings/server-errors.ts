@@ -4,11 +4,12 @@ import { type AddressId, NONE, type Time } from '../model.ts'
 import { count, plural, roughDuration, share } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
 import type { Lookup } from '../trace/lookup.ts'
+import { isWithin } from '../trace/suffix.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED, isUntold, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
-import { clockTime, domainOf, nameOf, type World, who, whoAll } from './world.ts'
+import { clockTime, domainOf, nameOf, type World, who, whoAll, zoneOf } from './world.ts'
 
 /** One bad name that is asked for again and again is no matter of its server; so many errors, and such a share of its answers, are. */
 const MIN_ERRORS = 10
@@ -20,6 +21,7 @@ const BAD_SHARE = 0.5
 const NEARLY_ALL = 0.9
 /** An error that took so long comes from somebody who waited in vain. */
 const LONG: Time = 1.5e9
+const ENOUGH_SLOW = 5
 const MOST_DOMAINS = 50
 
 export const serverErrors: Rule = {
@@ -45,8 +47,9 @@ interface Server {
   errors: number
   byRcode: Map<number, number>
   aaaa: number
-  /** Errors that took long. */
+  /** Errors that took long, and those for which nobody waited any more. */
   slow: number
+  late: number
   longest: Time
   first: Time
   /** Lookups that failed with one. */
@@ -64,6 +67,7 @@ class ServerErrors implements Observer {
     byRcode: new Map(),
     aaaa: 0,
     slow: 0,
+    late: 0,
     longest: 0,
     first: Number.POSITIVE_INFINITY,
     lookups: 0,
@@ -86,12 +90,13 @@ class ServerErrors implements Observer {
     if (t.state !== ANSWERED) return
     const server = this.servers.of(t.server)
     server.answers++
-    // Nobody got what came too late; and what is in a cache, or was asked for somebody else, came from behind.
-    if (!isError(t) || t.cameTooLate || servedFrom === 'cache' || servedFrom === 'shared' || comesFromBehind(t)) return
+    // What is in a cache, or was asked for somebody else, came from behind.
+    if (!isError(t) || servedFrom === 'cache' || servedFrom === 'shared' || comesFromBehind(t)) return
     server.errors++
     server.byRcode.set(t.rcode, (server.byRcode.get(t.rcode) ?? 0) + 1)
     if (t.qtype === AAAA) server.aaaa++
-    const wait = t.end - t.lastQuery
+    if (t.cameTooLate) server.late++
+    const wait = t.end - t.start
     if (wait >= LONG) server.slow++
     server.longest = Math.max(server.longest, wait)
     server.first = Math.min(server.first, t.start)
@@ -102,7 +107,9 @@ class ServerErrors implements Observer {
 
   conclude(earlier: readonly Concluded[]): Draft[] {
     const told = new Set(earlier.flatMap(({ code, servers }) => (code === 'coredns-unreachable' ? [...servers] : [])))
+    const late = new Set(earlier.flatMap(({ code, servers }) => (code === 'answer-too-late' ? [...servers] : [])))
     return [...this.servers]
+      .filter(([address, s]) => !(late.has(address) && s.late >= NEARLY_ALL * s.errors))
       .filter(
         ([address, { errors, answers }]) => errors >= MIN_ERRORS && errors >= MIN_SHARE * answers && !told.has(address),
       )
@@ -121,10 +128,15 @@ class ServerErrors implements Observer {
       { errors: 0 },
     ]
     const isOneDomain = s.domains.size > 0 && most >= NEARLY_ALL * s.errors && s.errors < NEARLY_ALL * s.answers
+    const { suffixes } = this.world.trace.searchLists
+    const searched =
+      isOneDomain && domain !== zoneOf(this.world) ? suffixes.find(suffix => isWithin(suffix, domain)) : undefined
     const parts = [
       isOneDomain ? ` ${most === s.errors ? 'All' : count(most)} of these are for names of ${domain}.` : '',
       s.aaaa >= NEARLY_ALL * s.errors ? ` ${s.aaaa === s.errors ? 'All' : count(s.aaaa)} of these are for AAAA.` : '',
-      s.slow * 2 > s.errors ? ` They came after up to ${roughDuration(s.longest / 1e6)}.` : '',
+      isSlow(s)
+        ? ` ${count(s.slow)} of them came after ${roughDuration(LONG / 1e6)} and more, up to ${roughDuration(s.longest / 1e6)}.`
+        : '',
       s.lookups > 0 ? ` ${plural(s.lookups, 'lookup')} failed with it.` : '',
     ]
     return {
@@ -132,9 +144,11 @@ class ServerErrors implements Observer {
         s.lookups >= BAD_LOOKUPS || (s.lookups > 0 && s.errors >= BAD_SHARE * s.answers) ? 'problem' : 'warning',
       what: `${who(this.world, address)} answered ${count(s.errors)} of ${plural(s.answers, 'query', 'queries')} (${share(s.errors, s.answers)}) with ${kinds}, for ${whoAll(this.world, s.clients)}, first at ${clockTime(this.world, s.first)} UTC.${parts.join('')}`,
       why: this.why(rcodes[0][0], s),
-      advice: isOneDomain
-        ? `Ask ${who(this.world, address)} and the servers of ${domain} for one of these names; if these fail too, the owner of ${domain} has to act.`
-        : `Look at the log of ${who(this.world, address)} of that time, and ask it, and the servers behind it, for one of these names.`,
+      advice: searched
+        ? `${searched} is a search domain of these clients, so lookups of any name come to it: take it out of their search list, or bring its servers back.`
+        : isOneDomain
+          ? `Ask ${who(this.world, address)} and the servers of ${domain} for one of these names; if these fail too, the owner of ${domain} has to act.`
+          : `Look at the log of ${who(this.world, address)} of that time, and ask it, and the servers behind it, for one of these names.`,
       snippet: `dig @${this.world.tables.addresses.text(address)} ${isOneDomain ? domain : 'kubernetes.io'} ${s.aaaa === s.errors ? 'AAAA' : 'A'} +tries=1
 kubectl -n kube-system logs -l k8s-app=kube-dns --since=1h | grep -E 'ERROR|SERVFAIL'`,
       count: s.errors,
@@ -151,10 +165,13 @@ kubectl -n kube-system logs -l k8s-app=kube-dns --since=1h | grep -E 'ERROR|SERV
     if (rcode === REFUSED)
       return 'It does not serve these names to these clients: an access list, no zone or "forward" for them, or a rate limit.'
     if (rcode !== SERVFAIL) return 'It does not understand these queries, such as EDNS or the type that was asked for.'
-    if (s.slow * 2 > s.errors) return 'It waited for servers behind it, in vain.'
+    if (isSlow(s)) return 'It waited for servers behind it, in vain.'
     return 'The servers behind it failed at once, or it can not do its own work, such as the kubernetes plugin without the API server.'
   }
 }
+
+/** What is cached, or comes from a server behind that has been given up, is quick. */
+const isSlow = ({ slow, errors }: Server): boolean => slow >= ENOUGH_SLOW && slow * 5 >= errors
 
 const isError = ({ state, rcode }: Transaction): boolean =>
   state === ANSWERED && rcode !== NOERROR && rcode !== NXDOMAIN

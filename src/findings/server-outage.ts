@@ -1,7 +1,8 @@
 /** server-outage: a server answered nobody for a while, and does otherwise. */
-import type { AddressId, Time } from '../model.ts'
+import { type AddressId, NONE, type Time } from '../model.ts'
 import { count, plural, roughDuration } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
+import { rangeOf } from '../trace/networks.ts'
 import { type Outage, wasNeverSeen } from '../trace/outages.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
@@ -75,7 +76,8 @@ class ServerOutage implements Observer {
         what: `${this.timesOf(outages)}${this.cost(outages)}`,
         why: this.why(outages, refused),
         advice: this.advice(outages, servers),
-        snippet: `kubectl -n kube-system get pods -o wide | grep -E 'coredns|node-local-dns'   # RESTARTS, AGE
+        snippet: `kubectl -n kube-system get endpointslices -l kubernetes.io/service-name=kube-dns
+kubectl -n kube-system get pods -o wide | grep -E 'coredns|node-local-dns'   # RESTARTS, AGE
 kubectl -n kube-system get events --sort-by=.lastTimestamp | tail -30`,
         count: queries,
         share: null,
@@ -118,6 +120,8 @@ kubectl -n kube-system get events --sort-by=.lastTimestamp | tail -30`,
     const together = outages.filter(a =>
       outages.some(b => a.server !== b.server && a.first < b.last && b.first < a.last),
     )
+    if (outages.every(({ ofClients }) => ofClients))
+      return 'Others were answered when these had begun to get nothing: that speaks for a policy against these pods, or for their node.'
     if (outages.every(wasNeverSeen))
       return 'The resolvers wait for it before they ask the next nameserver, at each candidate anew: it is gone, or nothing comes through to it.'
     if (together.length > 1)
@@ -132,6 +136,10 @@ kubectl -n kube-system get events --sort-by=.lastTimestamp | tail -30`,
   }
 
   private advice(outages: readonly Outage[], servers: ReadonlySet<AddressId>): string {
+    const stale = staleAdvice(this.world, outages)
+    if (stale !== null) return stale
+    if (outages.every(({ ofClients }) => ofClients))
+      return 'Look for a NetworkPolicy or firewall rule of these pods, or of their namespace, that leaves out port 53 (UDP and TCP); then at the node that they are on.'
     if (outages.every(wasNeverSeen))
       return `Take ${whoAll(this.world, servers)} out of the resolv.conf of these clients (nameservers of dnsConfig, or the node's), or bring it back.`
     const roles = new Set([...servers].map(server => serverRole(this.world, server)))
@@ -153,6 +161,8 @@ const lengthOf = ({ first, last, answeredAfter }: Outage): Time =>
 /** "10.96.0.10 answered nobody from 18:06:27.312 to 18:06:29.610 UTC (2.3 s)". */
 export function saidOf(world: World, outage: Outage): string {
   const { server, clients, first, answeredAfter } = outage
+  if (outage.ofClients)
+    return `${who(world, server)} gave ${whoAll(world, clients)} no answer from ${exactClockTime(world, first)} UTC on, while others were answered`
   const what = clients.size > 1 ? 'answered nobody' : `gave ${whoAll(world, clients)} no answer`
   if (wasNeverSeen(outage)) return `${who(world, server)} never answered, while others answer the same questions`
   const from = `${who(world, server)} ${what} from ${exactClockTime(world, first)}`
@@ -160,6 +170,21 @@ export function saidOf(world: World, outage: Outage): string {
   return `${from} to ${exactClockTime(world, answeredAfter)} UTC (${roughDuration(lengthOf(outage) / 1e6)})`
 }
 
+/** What to do where a service still sends to a pod that is gone; null where it is no pod behind a service. */
+export function staleAdvice(world: World, outages: readonly Outage[]): string | null {
+  const stale = outages.filter(wasNeverSeen).filter(({ server, service, clients }) => {
+    const range = rangeOf(world.tables.addresses.text(server))
+    // Nobody has a pod for a nameserver: the translation itself was not captured.
+    return service !== NONE || [...clients].some(client => rangeOf(world.tables.addresses.text(client)) === range)
+  })
+  if (stale.length === 0) return null
+  const pods = whoAll(
+    world,
+    stale.map(({ server }) => server),
+  )
+  return `The service of the cluster's DNS still sends to ${pods}, where nobody answers: compare its endpoints with the pods that run, and look at kube-proxy and connection tracking on the clients' nodes.`
+}
+
 /** Whether a query was sent to a server that answered nobody then. */
 export const isDuring = (outages: readonly Outage[], server: AddressId, time: Time): boolean =>
-  outages.some(outage => outage.server === server && time >= outage.first && time <= outage.last)
+  outages.some(outage => outage.server === server && !outage.ofClients && time >= outage.first && time <= outage.last)

@@ -82,6 +82,12 @@ class TcpOnlyFailure implements Observer {
     server.frames.add(t)
   }
 
+  /** Of a service what serves it may be known. */
+  private isKnown(address: AddressId): boolean {
+    const behind = this.world.trace.endpoints.serversBehind(address)
+    return [address, ...behind].some(server => serverRole(this.world, server) !== 'unknown')
+  }
+
   conclude(): Draft[] {
     if (this.cut > MAX_CUT * this.hops) return []
     for (const { client, server, silent, refused, frames } of this.world.trace.matching.unopened.list) {
@@ -95,7 +101,7 @@ class TcpOnlyFailure implements Observer {
     return [...this.servers]
       .filter(([, s]) => s.tcpFailed >= MIN_FAILED && s.tcpFailed >= MIN_SHARE * s.tcp)
       .filter(([, s]) => s.udp >= MIN_UDP && s.udpAnswered >= MIN_UDP_ANSWERED * s.udp)
-      .filter(([address]) => serverRole(this.world, address) !== 'unknown')
+      .filter(([address]) => this.isKnown(address))
       .map(([address, s]) => ({
         what: `${who(this.world, address)} left ${count(s.tcpFailed)} of ${plural(s.tcp, 'query', 'queries')} over TCP (${share(s.tcpFailed, s.tcp)}) without an answer${s.unopened > 0 ? `, ${count(s.unopened)} of them as the connection could not be opened` : ''}; over UDP it answered ${count(s.udpAnswered)} of ${count(s.udp)}.`,
         why: 'A policy or firewall lets UDP pass and not TCP, or the server does not listen there.',

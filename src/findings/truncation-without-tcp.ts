@@ -72,8 +72,13 @@ class TruncationWithoutTcp implements Observer {
   conclude(): Draft[] {
     if (this.cut > MAX_CUT * this.transactions) return []
     // Most likely the capture's filter left TCP out; of musl it is expected.
-    const withoutTcp = this.world.trace.matching.counts.overTcp === 0
-    const clients = [...this.clients].filter(([, c]) => c.lookups >= MIN_LOOKUPS && (c.musl > 0 || !withoutTcp))
+    const { matching } = this.world.trace
+    const withoutTcp = matching.counts.overTcp === 0
+    // Who tried to open a connection can do TCP: tcp-only-failure tells of that.
+    const tried = new Set(matching.unopened.list.map(({ client }) => client))
+    const clients = [...this.clients].filter(
+      ([client, c]) => c.lookups >= MIN_LOOKUPS && !tried.has(client) && (c.musl > 0 || !withoutTcp),
+    )
     if (clients.length === 0) return []
     const sum = (value: (client: (typeof clients)[number][1]) => number): number =>
       clients.reduce((n, [, client]) => n + value(client), 0)

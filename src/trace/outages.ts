@@ -16,6 +16,7 @@ const MOST_OUTAGES = 200
 /** A flood may go to thousands of servers: so few answers are only counted. */
 const FEW_ANSWERS = 8
 const MOST_CLIENTS = 20
+const MOST_SUFFERING = 200
 const MOST_NAMES = 20
 const MOST_FRAMES = 10
 
@@ -31,9 +32,13 @@ const QUICK: Time = 0.5e9
 
 export interface Outage {
   server: AddressId
+  /** The address that clients asked, where it was translated (DNAT) to this server; NONE without. */
+  service: AddressId
   /** When the first query that got nothing was sent, and the last one. */
   first: Time
   last: Time
+  /** Its clients alone got nothing, and nothing more, while others were answered. */
+  ofClients: boolean
   answeredBefore: boolean
   /** When the first query after it was sent that was answered; NaN where there was none. */
   answeredAfter: Time
@@ -53,7 +58,7 @@ const MUCH_MORE = 1.25
 const NO_STEPS = new Float64Array(STEPS).fill(NONE)
 
 /** Queries of one step that got nothing. */
-type Failed = Omit<Outage, 'server' | 'answeredBefore' | 'answeredAfter'>
+type Failed = Omit<Outage, 'server' | 'service' | 'ofClients' | 'answeredBefore' | 'answeredAfter'>
 
 class Watched {
   /** By step modulo STEPS: which step it is, and when in it the first and the last query was sent that was answered. */
@@ -64,13 +69,19 @@ class Watched {
   private newest = 0
   private settledAt = 0
   private firstAnswered = Number.POSITIVE_INFINITY
+  /** Of clients that got nothing: since when, and when the last query was sent that was answered after that. */
+  private readonly suffering = new Map<AddressId, { since: Time; answered: Time }>()
   private open: Outage | null = null
   readonly outages: Outage[] = []
   answers = 0
   failures = 0
 
-  answered(time: Time): void {
+  answered(time: Time, client: AddressId): void {
     this.answers++
+    if (this.suffering.size > 0) {
+      const own = this.suffering.get(client)
+      if (own !== undefined && !(time <= own.answered)) own.answered = time
+    }
     if (time < this.firstAnswered) this.firstAnswered = time
     if (this.answers < FEW_ANSWERS) return
     if (this.steps === NO_STEPS) {
@@ -92,6 +103,10 @@ class Watched {
 
   failedAt(time: Time, t: Transaction, isRefused: boolean): void {
     this.failures++
+    const own = this.suffering.get(t.client)
+    if (own !== undefined) {
+      if (time < own.since) own.since = time
+    } else if (this.suffering.size < MOST_SUFFERING) this.suffering.set(t.client, { since: time, answered: Number.NaN })
     const step = Math.floor(time / STEP)
     this.advance(step)
     let failed = this.failed.get(step)
@@ -106,6 +121,21 @@ class Watched {
     if (failed.clients.size < MOST_CLIENTS) failed.clients.add(t.client)
     if (failed.names.size < MOST_NAMES && t.qname !== NONE) failed.names.add(t.qname)
     if (failed.frames.length < 2 * MOST_FRAMES) failed.frames.push(...t.frames.slice(0, 2))
+  }
+
+  /**
+   * Since when whoever got nothing then had got nothing, where others were answered meanwhile, and they never were again: that is about
+   * these clients, a policy say. NaN where it is about the server.
+   */
+  sufferingSince({ first, clients }: Outage): Time {
+    if (!(this.firstAnswered < first)) return Number.NaN
+    let since = first
+    for (const client of clients) {
+      const own = this.suffering.get(client)
+      if (own === undefined || own.since >= first - STEP || own.answered > own.since) return Number.NaN
+      since = Math.min(since, own.since)
+    }
+    return since
   }
 
   private advance(step: number): void {
@@ -147,7 +177,7 @@ class Watched {
 
   private begin(failed: Failed): Outage {
     const answeredBefore = this.firstAnswered < failed.first
-    return { server: NONE, ...failed, answeredBefore, answeredAfter: Number.NaN }
+    return { server: NONE, service: NONE, ofClients: false, ...failed, answeredBefore, answeredAfter: Number.NaN }
   }
 
   private close(answeredAfter: Time): void {
@@ -207,7 +237,7 @@ export class Outages {
         server.failedAt(t.start, t, false)
         for (let i = 0; i + 1 < resent.length; i++) server.failedAt(resent[i], t, false)
       }
-      server.answered(t.lastQuery)
+      server.answered(t.lastQuery, t.client)
     } else if (state === UNANSWERED || state === UNREACHED) {
       const server = this.servers.of(address)
       const times = [t.start, ...(t.resent ?? [])]
@@ -223,10 +253,19 @@ export class Outages {
       const lost = watched.outages.reduce((n, { queries }) => n + queries, 0)
       const share = (watched.failures - lost + 1) / (watched.answers + watched.failures - lost + 2)
       for (const outage of watched.outages) {
-        if (share ** outage.queries < CHANCE && this.isOfServer(outage)) all.push({ ...outage, server })
+        if (share ** outage.queries >= CHANCE || !this.isOfServer(outage)) continue
+        const since = watched.sufferingSince(outage)
+        const ofClients = !Number.isNaN(since)
+        const first = ofClients ? since : outage.first
+        all.push({ ...outage, server, service: this.serviceOf(server), ofClients, first })
       }
     }
     return all.filter(outage => !this.isToldBetter(outage, all)).sort((a, b) => a.first - b.first)
+  }
+
+  private serviceOf(server: AddressId): AddressId {
+    for (const [service, pods] of this.podsOf) if (pods.has(server)) return service
+    return NONE
   }
 
   /** Of a service and its pod, silent at the same time, the pod is told, unless the service was silent for longer: then it had none. */
