@@ -67,6 +67,7 @@ export const RECORDINGS: Record<string, Shown[]> = {
   '06-loss-slow-timeout': [
     shown('problem', 'five-second-wait', 'queries and answers are dropped between the nodes'),
     shown('warning', 'upstream-silent', 'the servers of blackhole.example drop everything'),
+    shown('problem', 'slow-upstream', 'the servers of slow.example take their time'),
     shown('warning', 'server-errors', 'the server of lame.example refuses what the upstream asks it'),
     shown(
       'warning',

@@ -31,6 +31,7 @@ import { searchStoppedEarly } from './search-stopped-early.ts'
 import { serverErrors } from './server-errors.ts'
 import { serverOutage } from './server-outage.ts'
 import { serviceNameWithoutDot } from './service-name-without-dot.ts'
+import { slowUpstream } from './slow-upstream.ts'
 import { stubDomains } from './stub-domains.ts'
 import { tcpOnlyFailure } from './tcp-only-failure.ts'
 import { tcpUpstreamCost } from './tcp-upstream-cost.ts'
@@ -52,6 +53,7 @@ export const RULES: readonly Rule[] = [
   delayOutsideServer,
   proxyGap,
   upstreamSilent,
+  slowUpstream,
   answerTooLate,
   serverErrors,
   tcpOnlyFailure,
