@@ -3,7 +3,7 @@ import { type AddressId, NONE, type Time } from '../model.ts'
 import { count, plural, roughDuration } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
 import { rangeOf } from '../trace/networks.ts'
-import { type Outage, wasNeverSeen } from '../trace/outages.ts'
+import { type Outage, stoodStill, wasNeverSeen } from '../trace/outages.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
 import { exactClockTime, listed, serverRole, type World, who, whoAll } from './world.ts'
@@ -91,10 +91,13 @@ kubectl -n kube-system get events --sort-by=.lastTimestamp | tail -30`,
 
   private timesOf(outages: readonly Outage[]): string {
     const first = outages.slice(0, MOST_TOLD).map(outage => {
-      const { queries, refused, clients } = outage
-      const met = refused > 0 ? `, ${count(refused)} of them with "unreachable"` : ''
+      const { queries, refused, held, clients } = outage
       const whose = clients.size > 1 ? ` of ${plural(clients.size, 'client')}` : ''
-      return `${saidOf(this.world, outage)}: ${plural(queries, 'query', 'queries')}${whose} got nothing${met}.`
+      const of = (n: number): string => `${plural(n, 'query', 'queries')}${whose}`
+      if (held === queries) return `${saidOf(this.world, outage)}: ${of(queries)} had to wait until it was over.`
+      const met = refused > 0 ? `, ${count(refused)} of them with "unreachable"` : ''
+      const late = held > 0 ? `; ${count(held)} more were answered when it was over` : ''
+      return `${saidOf(this.world, outage)}: ${of(queries - held)} got nothing${met}${late}.`
     })
     const more = outages.length - first.length
     if (more > 0) first.push(`It happened ${plural(more, 'more time')}.`)
@@ -124,6 +127,8 @@ kubectl -n kube-system get events --sort-by=.lastTimestamp | tail -30`,
       return 'Others were answered when these had begun to get nothing: that speaks for a policy against these pods, or for their node.'
     if (outages.every(wasNeverSeen))
       return 'The resolvers wait for it before they ask the next nameserver, at each candidate anew: it is gone, or nothing comes through to it.'
+    if (outages.every(stoodStill))
+      return 'It stood still, and answered all that had come when it went on: its CPU limit was used up (throttling), the node was too busy, or it was stopped.'
     if (together.length > 1)
       return `${whoAll(
         this.world,
@@ -142,6 +147,8 @@ kubectl -n kube-system get events --sort-by=.lastTimestamp | tail -30`,
       return 'Look for a NetworkPolicy or firewall rule of these pods, or of their namespace, that leaves out port 53 (UDP and TCP); then at the node that they are on.'
     if (outages.every(wasNeverSeen))
       return `Take ${whoAll(this.world, servers)} out of the resolv.conf of these clients (nameservers of dnsConfig, or the node's), or bring it back.`
+    if (outages.every(stoodStill))
+      return 'Look at the CPU limit and the throttling of its pod (container_cpu_cfs_throttled_seconds_total), and at the load of its node at that time.'
     const roles = new Set([...servers].map(server => serverRole(this.world, server)))
     const parts = [
       roles.has('node-local-cache')
@@ -154,20 +161,26 @@ kubectl -n kube-system get events --sort-by=.lastTimestamp | tail -30`,
   }
 }
 
-/** From the first query that got nothing to the next one that was answered. */
-const lengthOf = ({ first, last, answeredAfter }: Outage): Time =>
-  (Number.isNaN(answeredAfter) ? last : answeredAfter) - first
+/** When it was over; NaN where that was not captured. */
+const endOf = (outage: Outage): Time => (stoodStill(outage) ? outage.released : outage.answeredAfter)
+
+/** From the first query that got nothing until it was over. */
+const lengthOf = (outage: Outage): Time => {
+  const end = endOf(outage)
+  return (Number.isNaN(end) ? outage.last : end) - outage.first
+}
 
 /** "10.96.0.10 answered nobody from 18:06:27.312 to 18:06:29.610 UTC (2.3 s)". */
 export function saidOf(world: World, outage: Outage): string {
-  const { server, clients, first, answeredAfter } = outage
+  const { server, clients, first } = outage
+  const end = endOf(outage)
   if (outage.ofClients)
     return `${who(world, server)} gave ${whoAll(world, clients)} no answer from ${exactClockTime(world, first)} UTC on, while others were answered`
   const what = clients.size > 1 ? 'answered nobody' : `gave ${whoAll(world, clients)} no answer`
   if (wasNeverSeen(outage)) return `${who(world, server)} never answered, while others answer the same questions`
   const from = `${who(world, server)} ${what} from ${exactClockTime(world, first)}`
-  if (Number.isNaN(answeredAfter)) return `${from} UTC to the end of the capture`
-  return `${from} to ${exactClockTime(world, answeredAfter)} UTC (${roughDuration(lengthOf(outage) / 1e6)})`
+  if (Number.isNaN(end)) return `${from} UTC to the end of the capture`
+  return `${from} to ${exactClockTime(world, end)} UTC (${roughDuration(lengthOf(outage) / 1e6)})`
 }
 
 /** What to do where a service still sends to a pod that is gone; null where it is no pod behind a service. */

@@ -25,6 +25,8 @@ const MIN_QUERIES = 6
 const MIN_LENGTH: Time = 0.5e9
 /** ... of several clients, or so many of one. */
 const MIN_QUERIES_OF_ONE = 20
+/** So many errors say that it is no policy against this one. */
+const ENOUGH_REFUSED = 3
 /** That so many are lost in a row by chance, at a server that leaves out some anyway, must be as unlikely as this. */
 const CHANCE = 1e-6
 /** What is answered within this after it was asked again was not held up by the server. */
@@ -43,8 +45,11 @@ export interface Outage {
   /** When the first query after it was sent that was answered; NaN where there was none. */
   answeredAfter: Time
   queries: number
-  /** Of these, those that met ICMP "unreachable" or a reset. */
+  /** Of these, those that met ICMP "unreachable" or a reset, and those that were answered when it was over: the server stood still. */
   refused: number
+  held: number
+  /** When the last of these was answered; 0 without. */
+  released: Time
   /** Some of those who asked, and of what they asked for. */
   clients: Set<AddressId>
   names: Set<NameId>
@@ -59,6 +64,8 @@ const NO_STEPS = new Float64Array(STEPS).fill(NONE)
 
 /** Queries of one step that got nothing. */
 type Failed = Omit<Outage, 'server' | 'service' | 'ofClients' | 'answeredBefore' | 'answeredAfter'>
+
+type How = 'silent' | 'refused' | 'held'
 
 class Watched {
   /** By step modulo STEPS: which step it is, and when in it the first and the last query was sent that was answered. */
@@ -101,7 +108,7 @@ class Watched {
     }
   }
 
-  failedAt(time: Time, t: Transaction, isRefused: boolean): void {
+  failedAt(time: Time, t: Transaction, how: How): void {
     this.failures++
     const own = this.suffering.get(t.client)
     if (own !== undefined) {
@@ -111,11 +118,25 @@ class Watched {
     this.advance(step)
     let failed = this.failed.get(step)
     if (!failed) {
-      failed = { first: time, last: time, queries: 0, refused: 0, clients: new Set(), names: new Set(), frames: [] }
+      failed = {
+        first: time,
+        last: time,
+        queries: 0,
+        refused: 0,
+        held: 0,
+        released: 0,
+        clients: new Set(),
+        names: new Set(),
+        frames: [],
+      }
       this.failed.set(step, failed)
     }
     failed.queries++
-    if (isRefused) failed.refused++
+    if (how === 'refused') failed.refused++
+    else if (how === 'held') {
+      failed.held++
+      failed.released = Math.max(failed.released, t.end)
+    }
     if (time < failed.first) failed.first = time
     if (time > failed.last) failed.last = time
     if (failed.clients.size < MOST_CLIENTS) failed.clients.add(t.client)
@@ -210,11 +231,13 @@ export class Outages {
   private readonly servers = new Tally<AddressId, Watched>(() => new Watched(), MOST_SERVERS)
   /** Whom queries to an address that is translated (DNAT) went to. */
   private readonly podsOf = new Map<AddressId, Set<AddressId>>()
-  private readonly isKnown: (name: NameId) => boolean
+  private readonly isService: (name: NameId) => boolean
+  private readonly isAnswered: (name: NameId) => boolean
 
-  /** `isKnown`: whether anybody ever got an answer for a name. */
-  constructor(isKnown: (name: NameId) => boolean) {
-    this.isKnown = isKnown
+  /** `isService`: whether a name is meant for a service of the cluster; `isAnswered`: whether anybody ever got an answer for it. */
+  constructor(isService: (name: NameId) => boolean, isAnswered: (name: NameId) => boolean) {
+    this.isService = isService
+    this.isAnswered = isAnswered
   }
 
   /** Takes a hop that is closed. A service answers as long as one of its pods does, so it counts beside the pod. */
@@ -234,14 +257,17 @@ export class Outages {
       const server = this.servers.of(address)
       if (t.resent !== null && isQuickAtLast(t)) {
         const { resent } = t
-        server.failedAt(t.start, t, false)
-        for (let i = 0; i + 1 < resent.length; i++) server.failedAt(resent[i], t, false)
+        server.failedAt(t.start, t, 'silent')
+        for (let i = 0; i + 1 < resent.length; i++) server.failedAt(resent[i], t, 'silent')
       }
-      server.answered(t.lastQuery, t.client)
+      if (!(t.end - t.lastQuery >= QUICK)) server.answered(t.lastQuery, t.client)
+      // What it has to ask for itself may take long; what it knows, as the cluster's own, does not, unless it stands still.
+      else if (t.qname !== NONE && this.isService(t.qname)) server.failedAt(t.lastQuery, t, 'held')
     } else if (state === UNANSWERED || state === UNREACHED) {
       const server = this.servers.of(address)
       const times = [t.start, ...(t.resent ?? [])]
-      for (const [i, time] of times.entries()) server.failedAt(time, t, state === UNREACHED && i === times.length - 1)
+      for (const [i, time] of times.entries())
+        server.failedAt(time, t, state === UNREACHED && i === times.length - 1 ? 'refused' : 'silent')
     }
   }
 
@@ -280,23 +306,29 @@ export class Outages {
   /** What is asked for and answered otherwise: else it is these names, and the servers behind, that are silent. */
   private isOfServer({ names }: Outage): boolean {
     let known = 0
-    for (const name of names) if (this.isKnown(name)) known++
+    for (const name of names) if (this.isService(name) || this.isAnswered(name)) known++
     return 2 * known >= names.size
   }
 }
+
+/** It stood still, and answered most of what had come meanwhile when it went on. */
+export const stoodStill = ({ held, queries }: Outage): boolean => held * 2 > queries
 
 /** The capture holds not one answer of the server. */
 export const wasNeverSeen = ({ answeredBefore, answeredAfter }: Outage): boolean =>
   !answeredBefore && Number.isNaN(answeredAfter)
 
-const isLong = ({ first, last, queries, clients }: Outage): boolean =>
-  last - first >= MIN_LENGTH && queries >= (clients.size > 1 ? MIN_QUERIES : MIN_QUERIES_OF_ONE)
+const isLong = ({ first, last, queries, refused, clients }: Outage): boolean =>
+  last - first >= MIN_LENGTH &&
+  queries >= (clients.size > 1 || refused >= ENOUGH_REFUSED ? MIN_QUERIES : MIN_QUERIES_OF_ONE)
 
 function extend(outage: Outage, more: Failed): void {
   outage.first = Math.min(outage.first, more.first)
   outage.last = Math.max(outage.last, more.last)
   outage.queries += more.queries
   outage.refused += more.refused
+  outage.held += more.held
+  outage.released = Math.max(outage.released, more.released)
   for (const client of more.clients) if (outage.clients.size < MOST_CLIENTS) outage.clients.add(client)
   for (const name of more.names) if (outage.names.size < MOST_NAMES) outage.names.add(name)
   if (outage.frames.length < 2 * MOST_FRAMES) outage.frames.push(...more.frames)

@@ -133,9 +133,10 @@ export class Trace {
     this.forwardedAnswers = new ForwardedAnswers(this.forwarding)
     this.nodes = new Nodes(tables.addresses, this.matching.arrivals)
     this.headOf = name => tables.names.head(name)
-    const isAnswered = (name: NameId): boolean => (this.walks.names.byId.get(name)?.outcome ?? null) !== null
-    // What a service is called its server knows itself.
-    this.outages = new Outages(name => tables.names.isService(name) || isAnswered(name))
+    this.outages = new Outages(
+      name => tables.names.isService(name),
+      name => (this.walks.names.byId.get(name)?.outcome ?? null) !== null,
+    )
     this.endpoints = new Endpoints(tables, this.searchLists, this.forwarding, this.pools, options.clusterDomain)
     this.places = new Places(this.matching.arrivals, this.endpoints)
     this.autopath = new Autopath(tables.names, this.forwarding, this.transactions)
