@@ -47,6 +47,9 @@ interface Server {
   errors: number
   byRcode: Map<number, number>
   aaaa: number
+  /** Answers to queries with EDNS, and errors among these. */
+  withEdns: number
+  errorsWithEdns: number
   /** Errors that took long, and those for which nobody waited any more. */
   slow: number
   late: number
@@ -66,6 +69,8 @@ class ServerErrors implements Observer {
     errors: 0,
     byRcode: new Map(),
     aaaa: 0,
+    withEdns: 0,
+    errorsWithEdns: 0,
     slow: 0,
     late: 0,
     longest: 0,
@@ -90,11 +95,13 @@ class ServerErrors implements Observer {
     if (t.state !== ANSWERED) return
     const server = this.servers.of(t.server)
     server.answers++
+    if (t.edns !== NONE) server.withEdns++
     // What is in a cache, or was asked for somebody else, came from behind.
     if (!isError(t) || servedFrom === 'cache' || servedFrom === 'shared' || comesFromBehind(t)) return
     server.errors++
     server.byRcode.set(t.rcode, (server.byRcode.get(t.rcode) ?? 0) + 1)
     if (t.qtype === AAAA) server.aaaa++
+    if (t.edns !== NONE) server.errorsWithEdns++
     if (t.cameTooLate) server.late++
     const wait = t.end - t.start
     if (wait >= LONG) server.slow++
@@ -133,6 +140,7 @@ class ServerErrors implements Observer {
       isOneDomain && domain !== zoneOf(this.world) ? suffixes.find(suffix => isWithin(suffix, domain)) : undefined
     const parts = [
       isOneDomain ? ` ${most === s.errors ? 'All' : count(most)} of these are for names of ${domain}.` : '',
+      s.errorsWithEdns === s.errors && s.withEdns < NEARLY_ALL * s.answers ? ' All of these were asked with EDNS.' : '',
       s.aaaa >= NEARLY_ALL * s.errors ? ` ${s.aaaa === s.errors ? 'All' : count(s.aaaa)} of these are for AAAA.` : '',
       isSlow(s)
         ? ` ${count(s.slow)} of them came after ${roughDuration(LONG / 1e6)} and more, up to ${roughDuration(s.longest / 1e6)}.`
