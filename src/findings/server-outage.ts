@@ -110,9 +110,10 @@ kubectl -n kube-system get events --sort-by=.lastTimestamp | tail -30`,
     const waited = hit.filter(({ failed }) => !failed)
     const failed = hit.length - waited.length
     const longest = waited.reduce((most, { wait }) => Math.max(most, wait), 0)
+    const servers = new Set(outages.map(({ server }) => server))
     const parts = [
       waited.length > 0
-        ? `${plural(waited.length, 'lookup')} waited for it, up to ${roughDuration(longest / 1e6)}`
+        ? `${plural(waited.length, 'lookup')} waited for ${servers.size > 1 ? 'them' : 'it'}, up to ${roughDuration(longest / 1e6)}`
         : '',
       failed > 0 ? `${waited.length > 0 ? count(failed) : plural(failed, 'lookup')} failed` : '',
     ].filter(Boolean)

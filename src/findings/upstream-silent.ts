@@ -46,8 +46,9 @@ interface Server {
   unopened: number
   /** For AAAA. */
   aaaa: number
-  /** When a query first remained without an answer. */
+  /** When a query first remained without an answer, and when the last one did. */
   first: Time
+  last: Time
   unreachable: number
   domains: Tally<string, { silent: number }>
   askers: Set<AddressId>
@@ -67,6 +68,7 @@ class UpstreamSilent implements Observer {
     unopened: 0,
     aaaa: 0,
     first: Number.POSITIVE_INFINITY,
+    last: 0,
     unreachable: 0,
     domains: new Tally(() => ({ silent: 0 }), MOST_DOMAINS),
     askers: new Set(),
@@ -91,6 +93,7 @@ class UpstreamSilent implements Observer {
     if (t.qtype === AAAA) server.aaaa++
     if (forwarder) server.forwardedSilent++
     if (t.start < server.first) server.first = t.start
+    if (t.start > server.last) server.last = t.start
     server.clients.add(lookup.client)
     server.askers.add(t.client)
     server.frames.add(t)
@@ -152,7 +155,7 @@ class UpstreamSilent implements Observer {
     const which = oneDomain ? `: ${count(most)} of these are names of ${domain}` : ''
     return {
       severity: oneDomain ? 'warning' : 'problem',
-      what: `${server} left ${count(s.silent)} of ${plural(s.queries, 'query', 'queries')} (${share(s.silent, s.queries)}) without an answer${kind}${which}.${from}, first at ${clockTime(this.world, s.first)} UTC.`,
+      what: `${server} left ${count(s.silent)} of ${plural(s.queries, 'query', 'queries')} (${share(s.silent, s.queries)}) without an answer${kind}${which}.${from}, first at ${clockTime(this.world, s.first)}, last at ${clockTime(this.world, Math.max(s.first, s.last))} UTC.`,
       why: oneDomain
         ? `It answers other names: the servers of ${domain} are silent, and ${server} passes the silence on. CoreDNS gives up after 5 s with SERVFAIL.`
         : 'CoreDNS waits 2 s for each try and gives up after 5 s with SERVFAIL.',
