@@ -137,30 +137,40 @@ class SlowUpstream implements Observer {
     const { answers, slow, longest, servers, isInSteps, aaaa, slowWithEdns, withEdns } = times
     const [domain, { slow: most }] = [...times.domains].sort((a, b) => b[1].slow - a[1].slow)[0] ?? ['', { slow: 0 }]
     const isOneDomain = most >= NEARLY_ALL * slow
+    const isAaaa = aaaa === slow
+    const isEdns = slowWithEdns === slow && withEdns < NEARLY_ALL * answers
     const told = whoAll(this.world, servers)
     const what = inferred
       ? `${told} took ${roughDuration(SLOW / 1e6)} and more for ${count(slow)} of ${plural(answers, 'answer')} about names outside the cluster (${share(slow, answers)}), up to ${roughDuration(longest / 1e6)}, and for ${count(this.own.slow)} of ${count(this.own.answers)} about the cluster's own: what it asks is slow, which was not captured.`
       : `${told} took ${roughDuration(SLOW / 1e6)} and more for ${count(slow)} of ${plural(answers, 'answer')} (${share(slow, answers)}), up to ${roughDuration(longest / 1e6)}.`
     const parts = [
       isOneDomain ? ` ${most === slow ? 'All' : count(most)} of these are names of ${domain}.` : '',
-      aaaa === slow ? ' All of these are for AAAA.' : '',
-      slowWithEdns === slow && withEdns < NEARLY_ALL * answers ? ' All of these were asked with EDNS.' : '',
+      isAaaa ? ' All of these are for AAAA.' : '',
+      isEdns ? ' All of these were asked with EDNS.' : '',
       isInSteps ? ' They came in steps of 2 s.' : '',
       this.lookups > 0 ? ` ${plural(this.lookups, 'lookup')} waited for it.` : '',
     ]
     return {
       severity: slow >= BAD_SHARE * answers ? 'problem' : 'warning',
       what: what + parts.join(''),
-      why: isInSteps
-        ? 'One of the upstreams does not answer: CoreDNS gives each try 2 s, and then asks the next one.'
-        : isOneDomain
-          ? `The servers of ${domain} are slow, not those that were asked.`
-          : 'They are overloaded, far away, throttle, or wait for others.',
-      advice: isInSteps
-        ? 'Ask each server behind "forward" from a node; take the one that is silent out, or bring it back.'
-        : isOneDomain
-          ? `Ask the servers of ${domain} themselves; their owner has to act.`
-          : 'Ask the upstream servers from a node, some times each; look at their load and at limits of the cloud.',
+      why: isEdns
+        ? 'Queries with EDNS are dropped or held up, there or on the way: by a firewall, or an old server.'
+        : isAaaa
+          ? 'Queries for AAAA are dropped or held up, there or on the way: broken servers and firewalls do that.'
+          : isInSteps
+            ? 'One of the upstreams does not answer: CoreDNS gives each try 2 s, and then asks the next one.'
+            : isOneDomain
+              ? `The servers of ${domain} are slow, not those that were asked.`
+              : 'They are overloaded, far away, throttle, or wait for others.',
+      advice: isEdns
+        ? 'Compare "dig +edns=0" and "dig +noedns" at each upstream from a node.'
+        : isAaaa
+          ? 'Compare "dig AAAA" and "dig A" at each upstream from a node: a name without AAAA needs an empty answer, not silence.'
+          : isInSteps
+            ? 'Ask each server behind "forward" from a node; take the one that is silent out, or bring it back.'
+            : isOneDomain
+              ? `Ask the servers of ${domain} themselves; their owner has to act.`
+              : 'Ask the upstream servers from a node, some times each; look at their load and at limits of the cloud.',
       snippet: `for i in 1 2 3 4 5; do dig @${inferred ? 'UPSTREAM' : this.world.tables.addresses.text([...servers][0])} ${isOneDomain ? domain : 'kubernetes.io'} A +tries=1 | grep 'Query time'; done`,
       count: slow,
       share: slow / answers,
