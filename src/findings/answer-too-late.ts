@@ -1,9 +1,9 @@
 /** answer-too-late: answers that came when the client had given up. */
-import { NOERROR, NXDOMAIN } from '../codes.ts'
 import type { AddressId, Time } from '../model.ts'
 import { count, plural, roughDuration, share } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
+import { isFinal } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { listed, type World, whoAll } from './world.ts'
@@ -57,7 +57,7 @@ class AnswerTooLate implements Observer {
     this.lookups++
     this.clients.of(lookup.client).add(late[0])
     if (this.names.size < MOST_NAMES) this.names.add(lookup.base)
-    if (late.every(t => t.rcode !== NOERROR && t.rcode !== NXDOMAIN)) this.errors++
+    if (!late.some(isFinal)) this.errors++
     for (const t of late) {
       this.servers.add(t.server)
       this.quickest = Math.min(this.quickest, t.end - t.start)

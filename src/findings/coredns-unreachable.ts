@@ -3,6 +3,7 @@ import { SERVFAIL } from '../codes.ts'
 import { type AddressId, NONE, TCP, type Time } from '../model.ts'
 import { plural } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
+import type { Outage } from '../trace/outages.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction, UNANSWERED, UNREACHED } from '../trace/transaction.ts'
 import { kept } from '../trace/transactions.ts'
@@ -207,15 +208,13 @@ class CorednsUnreachable implements Observer {
         ? ' The capture holds no answer at all, and nearly everything was asked again, as after silence.'
         : this.othersWereServed(silent)
     const direct = this.servedDirectly(dead, clients)
-    const stale = staleAdvice(
-      this.world,
-      this.world.trace.outages.conclude().filter(({ server }) => servers.has(server)),
-    )
+    const outages = this.world.trace.outages.conclude().filter(({ server }) => servers.has(server))
+    const stale = staleAdvice(this.world, outages)
     const isNodeLocal = servfails === 0 && [...servers].every(s => serverRole(this.world, s) === 'node-local-cache')
     return [
       {
         severity: blind ? 'warning' : 'problem',
-        what: `${who}: ${parts.join(', ')}.${this.times(servers)}${alone}${direct}`,
+        what: `${who}: ${parts.join(', ')}.${this.times(outages)}${alone}${direct}`,
         why: [
           refused.length > 0 || (servfails > 0 && dead.length === 0)
             ? '"Unreachable" means that no CoreDNS process listens, or that the service has no ready endpoint.'
@@ -248,8 +247,7 @@ kubectl get networkpolicies -A`,
   }
 
   /** A sentence for each time that one of the servers answered nobody. */
-  private times(servers: ReadonlySet<AddressId>): string {
-    const outages = this.world.trace.outages.conclude().filter(({ server }) => servers.has(server))
+  private times(outages: readonly Outage[]): string {
     const told = outages.slice(0, MOST_TIMES).map(outage => ` ${saidOf(this.world, outage)}.`)
     const more = outages.length - told.length
     return told.join('') + (more > 0 ? ` So it was ${plural(more, 'more time')}.` : '')

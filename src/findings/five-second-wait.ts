@@ -1,10 +1,10 @@
 /** five-second-wait: a query or its answer is lost, and the application waits for the resolver's timer although the server was quick. */
-import { A, AAAA, NOERROR, NXDOMAIN } from '../codes.ts'
+import { A, AAAA } from '../codes.ts'
 import type { AddressId, Time } from '../model.ts'
 import { count, plural, roughDuration, share } from '../quantities.ts'
 import type { Candidate, Lookup } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
-import { ANSWERED, type Transaction, UNREACHED } from '../trace/transaction.ts'
+import { ANSWERED, isBusy, isFinal, type Transaction, UNREACHED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { isDuring } from './server-outage.ts'
@@ -32,7 +32,7 @@ export const fiveSecondWait: Rule = {
     'A query or its answer got lost. The resolver notices nothing until its timer ends (glibc 5 s, musl 2.5 s, Go 5 s) and asks again; the second try is answered at once. The application waited for seconds, while the server, and every tool that measures it, speaks of milliseconds.',
   why: 'The classic cause is a race in the connection tracking of Linux: glibc and musl send A and AAAA from one port at the same moment, both packets create an entry for the same translated connection, and one of them is dropped (conntrack insert_failed). Linux 5 resolves most of these clashes, older kernels do not. Other causes are plain packet loss between nodes, a full conntrack table, and UDP limits of a cloud.',
   todo: 'If the losses come in pairs of A and AAAA from one port before the translation, use NodeLocal DNSCache, whose traffic is not tracked, or "options single-request-reopen" for glibc. If queries are seen leaving the node and not arriving, or answers leaving the server and not arriving, look at the network in between.',
-  evidence: `In a lookup the same question goes out again after at least ${TIMER / 1e9} s and the new try is answered within ${QUICK / 1e9} s, with NOERROR or NXDOMAIN; a first try that a server was still working on (its own query upstream was open, or both tries were answered) does not count. Where several places were captured, or both sides of the address translation, they tell where the packet was last seen. Silent below ${MIN_LOOKUPS} lookups beside those for which server-outage is to blame; a problem from ${BAD_SHARE * 100} % of all lookups.`,
+  evidence: `In a lookup the same question goes out again after at least ${TIMER / 1e9} s and the new try is answered within ${QUICK / 1e9} s, with NOERROR or NXDOMAIN; a first try that a server was still working on (its own query upstream was open, or both tries were answered) does not count, nor one that an ICMP error met. Where several places were captured, or both sides of the address translation, they tell where the packet was last seen. Silent below ${MIN_LOOKUPS} lookups beside those for which server-outage is to blame; a problem from ${BAD_SHARE * 100} % of all lookups.`,
   links: [
     'https://github.com/kubernetes/kubernetes/issues/56903',
     'https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/',
@@ -261,13 +261,7 @@ function lacksOther({ transactions }: Candidate, t: Transaction): boolean {
 /** Of a lost try and the one that got through: were they seen behind the translation? */
 const sideOf = (lost: boolean, through: boolean): Side | null => (!through ? null : lost ? 'behind' : 'before')
 
-const isFinal = (t: Transaction): boolean => t.rcode === NOERROR || t.rcode === NXDOMAIN
-
 const isQuickAnswer = (t: Transaction): boolean => t.state === ANSWERED && isFinal(t) && t.end - t.lastQuery < QUICK
-
-/** The server was working on it: a query of its own was open when the client asked again. */
-const isBusy = (t: Transaction, then: Time): boolean =>
-  t.effects?.some(effect => effect.start < then && !(effect.end < then)) ?? false
 
 /** The answer of the lost try passed fewer interfaces than that of the next one: it did not arrive. */
 const isSeenLess = (lost: Transaction, through: Transaction): boolean =>

@@ -70,3 +70,7 @@ export interface Concluded {
   clients: ReadonlySet<AddressId>
   servers: ReadonlySet<AddressId>
 }
+
+/** The servers that the earlier findings of this code name. */
+export const serversOf = (earlier: readonly Concluded[], code: string): ReadonlySet<AddressId> =>
+  new Set(earlier.flatMap(finding => (finding.code === code ? [...finding.servers] : [])))

@@ -1,15 +1,16 @@
 /** server-errors: a server answers with SERVFAIL, REFUSED or the like, and nobody behind it is seen to be the cause. */
-import { AAAA, NOERROR, NXDOMAIN, REFUSED, rcodeName, SERVFAIL } from '../codes.ts'
+import { AAAA, REFUSED, rcodeName, SERVFAIL } from '../codes.ts'
 import { type AddressId, NONE, type Time } from '../model.ts'
 import { count, plural, roughDuration, share } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { isWithin } from '../trace/suffix.ts'
 import { Tally } from '../trace/tally.ts'
-import { ANSWERED, isUntold, type Transaction } from '../trace/transaction.ts'
+import { ANSWERED, isFinal, isUntold, type Transaction } from '../trace/transaction.ts'
+import { Domains } from './domains.ts'
 import { FrameSample } from './frame-sample.ts'
-import type { Concluded, Draft, Observer, Rule } from './rule.ts'
-import { clockTime, domainOf, nameOf, type World, who, whoAll, zoneOf } from './world.ts'
+import { type Concluded, type Draft, type Observer, type Rule, serversOf } from './rule.ts'
+import { clockTime, type World, who, whoAll, zoneOf } from './world.ts'
 
 /** One bad name that is asked for again and again is no matter of its server; so many errors, and such a share of its answers, are. */
 const MIN_ERRORS = 10
@@ -57,7 +58,7 @@ interface Server {
   first: Time
   /** Lookups that failed with one. */
   lookups: number
-  domains: Tally<string, { errors: number }>
+  domains: Domains
   clients: Set<AddressId>
   frames: FrameSample
 }
@@ -76,7 +77,7 @@ class ServerErrors implements Observer {
     longest: 0,
     first: Number.POSITIVE_INFINITY,
     lookups: 0,
-    domains: new Tally(() => ({ errors: 0 }), MOST_DOMAINS),
+    domains: new Domains(MOST_DOMAINS),
     clients: new Set(),
     frames: new FrameSample(),
   }))
@@ -109,12 +110,12 @@ class ServerErrors implements Observer {
     server.first = Math.min(server.first, t.start)
     server.clients.add(t.client)
     server.frames.add(t)
-    if (t.qname !== NONE) server.domains.of(domainOf(nameOf(this.world, t.qname))).errors++
+    server.domains.add(this.world, t)
   }
 
   conclude(earlier: readonly Concluded[]): Draft[] {
-    const told = new Set(earlier.flatMap(({ code, servers }) => (code === 'coredns-unreachable' ? [...servers] : [])))
-    const late = new Set(earlier.flatMap(({ code, servers }) => (code === 'answer-too-late' ? [...servers] : [])))
+    const told = serversOf(earlier, 'coredns-unreachable')
+    const late = serversOf(earlier, 'answer-too-late')
     return [...this.servers]
       .filter(([address, s]) => !(late.has(address) && s.late >= NEARLY_ALL * s.errors))
       .filter(
@@ -130,11 +131,8 @@ class ServerErrors implements Observer {
       rcodes.length === 1
         ? rcodeName(rcodes[0][0])
         : rcodes.map(([rcode, n]) => `${count(n)} ${rcodeName(rcode)}`).join(', ')
-    const [domain, { errors: most }] = [...s.domains].sort((a, b) => b[1].errors - a[1].errors)[0] ?? [
-      '',
-      { errors: 0 },
-    ]
-    const isOneDomain = s.domains.size > 0 && most >= NEARLY_ALL * s.errors && s.errors < NEARLY_ALL * s.answers
+    const { domain, count: most } = s.domains.top
+    const isOneDomain = most >= NEARLY_ALL * s.errors && s.errors < NEARLY_ALL * s.answers
     const { suffixes } = this.world.trace.searchLists
     const searched =
       isOneDomain && domain !== zoneOf(this.world) ? suffixes.find(suffix => isWithin(suffix, domain)) : undefined
@@ -181,8 +179,7 @@ kubectl -n kube-system logs -l k8s-app=kube-dns --since=1h | grep -E 'ERROR|SERV
 /** What is cached, or comes from a server behind that has been given up, is quick. */
 const isSlow = ({ slow, errors }: Server): boolean => slow >= ENOUGH_SLOW && slow * 5 >= errors
 
-const isError = ({ state, rcode }: Transaction): boolean =>
-  state === ANSWERED && rcode !== NOERROR && rcode !== NXDOMAIN
+const isError = (t: Transaction): boolean => t.state === ANSWERED && !isFinal(t)
 
 /** One that it asked failed as well, or was not heard of: that one has its own row, or upstream-silent tells of it. */
 const comesFromBehind = ({ effects }: Transaction): boolean =>

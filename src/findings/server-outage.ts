@@ -5,7 +5,7 @@ import { type Lookup, transactionsOf } from '../trace/lookup.ts'
 import { rangeOf } from '../trace/networks.ts'
 import { type Outage, stoodStill, wasNeverSeen } from '../trace/outages.ts'
 import { FrameSample } from './frame-sample.ts'
-import type { Concluded, Draft, Observer, Rule } from './rule.ts'
+import { type Concluded, type Draft, type Observer, type Rule, serversOf } from './rule.ts'
 import { exactClockTime, listed, serverRole, type World, who, whoAll } from './world.ts'
 
 /** Longer than this people notice. */
@@ -61,7 +61,7 @@ class ServerOutage implements Observer {
   }
 
   conclude(earlier: readonly Concluded[]): Draft[] {
-    const told = new Set(earlier.flatMap(({ code, servers }) => (code === 'coredns-unreachable' ? [...servers] : [])))
+    const told = serversOf(earlier, 'coredns-unreachable')
     const outages = this.world.trace.outages.conclude().filter(({ server }) => !told.has(server))
     if (outages.length === 0) return []
     const servers = new Set(outages.map(({ server }) => server))

@@ -6,9 +6,10 @@ import type { Hop } from '../trace/hop.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
+import { Domains } from './domains.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { domainOf, nameOf, serverRole, type World, whoAll } from './world.ts'
+import { serverRole, type World, whoAll } from './world.ts'
 
 /** A resolver far away that has to ask others needs a tenth of it. */
 const SLOW: Time = 0.5e9
@@ -57,7 +58,7 @@ class Times {
   aaaa = 0
   slowWithEdns = 0
   withEdns = 0
-  readonly domains = new Tally<string, { slow: number }>(() => ({ slow: 0 }), MOST_DOMAINS)
+  readonly domains = new Domains(MOST_DOMAINS)
   readonly servers = new Set<AddressId>()
   readonly clients = new Set<AddressId>()
   readonly frames = new FrameSample()
@@ -75,7 +76,7 @@ class Times {
     this.servers.add(t.server)
     this.clients.add(client)
     this.frames.add(t)
-    if (t.qname !== NONE) this.domains.of(domainOf(nameOf(world, t.qname))).slow++
+    this.domains.add(world, t)
   }
 
   get isSlow(): boolean {
@@ -135,7 +136,7 @@ class SlowUpstream implements Observer {
 
   private draft(times: Times, inferred: boolean): Draft {
     const { answers, slow, longest, servers, isInSteps, aaaa, slowWithEdns, withEdns } = times
-    const [domain, { slow: most }] = [...times.domains].sort((a, b) => b[1].slow - a[1].slow)[0] ?? ['', { slow: 0 }]
+    const { domain, count: most } = times.domains.top
     const isOneDomain = most >= NEARLY_ALL * slow
     const isAaaa = aaaa === slow
     const isEdns = slowWithEdns === slow && withEdns < NEARLY_ALL * answers

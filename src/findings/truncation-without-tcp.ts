@@ -24,7 +24,7 @@ export const truncationWithoutTcp: Rule = {
     'The server marked its answer as cut (TC), which asks the client to repeat the question over TCP. It did not, so it works with part of the answer or with none. Where the same client gets cut answers without any data the name does not resolve for it.',
   why: 'musl before 1.2.4 cannot do DNS over TCP. Others can, but TCP to port 53 is blocked by a NetworkPolicy or firewall that allows UDP only, or the application is a minimal resolver of its own.',
   todo: 'Allow TCP as well as UDP on port 53 everywhere. Update musl (Alpine 3.18 has 1.2.4). Fewer records in the answer, or a larger EDNS size between the servers, avoid the cut.',
-  evidence: `UDP responses with the TC bit for a lookup in which the same question was never asked over TCP. Silent below ${MIN_LOOKUPS} such lookups of one client, where the snap length cut messages, and where nothing of DNS over TCP was captured, unless musl asked.`,
+  evidence: `UDP responses with the TC bit for a lookup in which the same question was never asked over TCP. Silent below ${MIN_LOOKUPS} such lookups of one client, where the snap length cut messages, and where nothing of DNS over TCP was captured, unless musl asked. Who tried in vain to open a TCP connection is left to tcp-only-failure.`,
   links: [
     'https://datatracker.ietf.org/doc/html/rfc7766',
     'https://musl.libc.org/releases.html',

@@ -1,13 +1,14 @@
 /** upstream-silent: a server outside the cluster leaves queries unanswered. */
 import { AAAA } from '../codes.ts'
-import { type AddressId, NONE, type Time } from '../model.ts'
+import type { AddressId, Time } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED, UNANSWERED, UNREACHED } from '../trace/transaction.ts'
+import { Domains } from './domains.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
-import { clockTime, domainOf, isClusterDns, nameOf, serverRole, type World, who, whoAll } from './world.ts'
+import { clockTime, isClusterDns, serverRole, type World, who, whoAll } from './world.ts'
 
 /** A packet gets lost now and then. */
 const MIN_SILENT = 5
@@ -50,7 +51,7 @@ interface Server {
   first: Time
   last: Time
   unreachable: number
-  domains: Tally<string, { silent: number }>
+  domains: Domains
   askers: Set<AddressId>
   clients: Set<AddressId>
   frames: FrameSample
@@ -70,7 +71,7 @@ class UpstreamSilent implements Observer {
     first: Number.POSITIVE_INFINITY,
     last: 0,
     unreachable: 0,
-    domains: new Tally(() => ({ silent: 0 }), MOST_DOMAINS),
+    domains: new Domains(MOST_DOMAINS),
     askers: new Set(),
     clients: new Set(),
     frames: new FrameSample(),
@@ -97,9 +98,7 @@ class UpstreamSilent implements Observer {
     server.clients.add(lookup.client)
     server.askers.add(t.client)
     server.frames.add(t)
-    if (t.qname === NONE) return
-    const domain = domainOf(nameOf(this.world, t.qname))
-    server.domains.of(domain).silent++
+    server.domains.add(this.world, t)
   }
 
   conclude(earlier: readonly Concluded[]): Draft[] {
@@ -141,10 +140,7 @@ class UpstreamSilent implements Observer {
 
   private draft(address: AddressId, s: Server): Draft {
     const server = who(this.world, address)
-    const [domain, { silent: most }] = [...s.domains].sort((a, b) => b[1].silent - a[1].silent)[0] ?? [
-      '',
-      { silent: 0 },
-    ]
+    const { domain, count: most } = s.domains.top
     const answersOthers = s.silent < s.queries
     const oneDomain = answersOthers && most >= ONE_DOMAIN * s.silent
     const unreachable = s.unreachable > 0 ? `, ${count(s.unreachable)} of them with "unreachable"` : ''

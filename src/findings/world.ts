@@ -14,9 +14,6 @@ export interface World {
 
 export const nameOf = (world: World, id: NameId): string => world.tables.names.text(id)
 
-/** The last two labels of a name: good enough to see that names belong together. */
-export const domainOf = (name: string): string => name.split('.').slice(-2).join('.')
-
 /** A client or server in a list: "namespace/pod" where the user's files tell, else the address. */
 export function idOf(world: World, address: AddressId): string {
   const text = world.tables.addresses.text(address)

@@ -2,9 +2,8 @@
  * Whose query it is that a forwarder sends: of several that wait for the same answer the one that made it ask. Rules H4 and H5 of the hop
  * rules that ARCHITECTURE.md describes.
  */
-import { NOERROR, NXDOMAIN } from '../codes.ts'
 import type { Time } from '../model.ts'
-import { ANSWERED, type Transaction, UNSEEN } from './transaction.ts'
+import { ANSWERED, isFinal, type Transaction, UNSEEN } from './transaction.ts'
 
 /** The query upstream may bear an earlier time by this much: two interfaces, one clock. */
 export const SLACK: Time = 1e6
@@ -89,7 +88,7 @@ export const hasAnswered = (c: Transaction, now: Time): boolean =>
 export function hadAnswer(t: Transaction): boolean {
   const cause = t.causes?.[0]
   if (cause === undefined || cause.state !== ANSWERED || t.retransmissions > 0) return false
-  if (cause.rcode !== NOERROR && cause.rcode !== NXDOMAIN) return false
+  if (!isFinal(cause)) return false
   const took = cause.end - t.start
   if (!(took > ANSWER_SLACK && took < RETRY_AFTER - RETRY_PUNCTUAL)) return false
   return cause.effects?.every(x => x === t || !(x.end <= cause.end + SLACK)) === true

@@ -5,7 +5,7 @@
  */
 import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
 import { Tally } from './tally.ts'
-import { ANSWERED, RESPONSE_LOST, type Transaction, UNANSWERED, UNREACHED } from './transaction.ts'
+import { ANSWERED, isBusy, RESPONSE_LOST, type Transaction, UNANSWERED, UNREACHED } from './transaction.ts'
 
 const STEP: Time = 0.25e9
 /** Steps that are kept of each server: a power of two. */
@@ -231,6 +231,8 @@ export class Outages {
   private readonly servers = new Tally<AddressId, Watched>(() => new Watched(), MOST_SERVERS)
   /** Whom queries to an address that is translated (DNAT) went to. */
   private readonly podsOf = new Map<AddressId, Set<AddressId>>()
+  /** Several findings ask for them. */
+  private concluded: readonly Outage[] | null = null
   private readonly isService: (name: NameId) => boolean
   private readonly isAnswered: (name: NameId) => boolean
 
@@ -272,7 +274,12 @@ export class Outages {
   }
 
   /** All that are no matter of chance, in order of time. To be called when nothing comes any more. */
-  conclude(): Outage[] {
+  conclude(): readonly Outage[] {
+    this.concluded ??= this.find()
+    return this.concluded
+  }
+
+  private find(): Outage[] {
     const all: Outage[] = []
     for (const [server, watched] of this.servers) {
       watched.finish()
@@ -336,6 +343,4 @@ function extend(outage: Outage, more: Failed): void {
 
 /** The last of its queries was answered at once, and the server was not at work on an earlier one: those it never got, or never answered. */
 const isQuickAtLast = (t: Transaction): boolean =>
-  t.duplicates === 0 &&
-  (Number.isNaN(t.end) || t.end - t.lastQuery < QUICK) &&
-  !(t.effects?.some(effect => effect.start < t.lastQuery && !(effect.end < t.lastQuery)) ?? false)
+  t.duplicates === 0 && (Number.isNaN(t.end) || t.end - t.lastQuery < QUICK) && !isBusy(t, t.lastQuery)

@@ -2,7 +2,7 @@
  * What a lookup came to: its deciding candidate, its outcome as the resolver reports it, and how long the application
  * waited, the stub's own last timer included. Definitions: "The numbers" in ARCHITECTURE.md.
  */
-import { A, AAAA, NOERROR, NXDOMAIN, TC } from '../codes.ts'
+import { A, AAAA, NOERROR, TC } from '../codes.ts'
 import { CONTENT_CUT, HAS_ASKED_TYPE, type Outcome, TCP, type Time } from '../model.ts'
 import { errorOnSocket } from './candidate.ts'
 import { endsCutShort, isCutShort, isRepeatedOverTcp } from './cut-short.ts'
@@ -14,6 +14,7 @@ import {
   ANSWERED,
   CAPTURE_ENDED,
   isDenied,
+  isFinal,
   isUntold,
   OPEN,
   type Transaction,
@@ -156,9 +157,6 @@ function candidateOutcome(candidate: Candidate, resolver: Resolver, leftOut: boo
   }
   return asLookupOutcome(LEG_RANK[first])
 }
-
-/** The name exists, or does not: no error. */
-const isFinal = ({ rcode }: Transaction): boolean => rcode === NOERROR || rcode === NXDOMAIN
 
 const isSeen = (t: Transaction): boolean => t.state !== UNSEEN
 

@@ -6,13 +6,13 @@
  * Each client is judged by its own walks: one on the capturing node shows all that it asks, others what reaches this server; and one whose
  * walks all miss the same has a search list that looks like that.
  */
-import { A, AAAA, NOERROR, NXDOMAIN } from '../codes.ts'
+import { A, AAAA } from '../codes.ts'
 import { type AddressId, NONE, type Time } from '../model.ts'
 import { type Candidate, type Lookup, transactionsOf } from './lookup.ts'
 import type { Resolver } from './resolvers.ts'
 import type { SearchKnowledge } from './search-knowledge.ts'
 import { dots } from './suffix.ts'
-import { ANSWERED, type Transaction } from './transaction.ts'
+import { ANSWERED, isFinal, type Transaction } from './transaction.ts'
 
 /**
  * So many walks must be looked at, and such a share of them miss a candidate between two others, which nothing else explains; or so many
@@ -258,7 +258,7 @@ function serverOf(lookup: Lookup): AddressId {
 }
 
 /** Answered, and with an answer after which every resolver's way is plain. */
-const isPlain = (t: Transaction): boolean => t.state === ANSWERED && (t.rcode === NOERROR || t.rcode === NXDOMAIN)
+const isPlain = (t: Transaction): boolean => t.state === ANSWERED && isFinal(t)
 
 /** How many of A and AAAA a candidate was asked for. */
 function familiesOf({ transactions }: Candidate): number {

@@ -2,6 +2,7 @@
  * The transaction: a query, its retransmissions and its response, between one client address and one server, whatever the number of
  * interfaces and captures that saw them.
  */
+import { NOERROR, NXDOMAIN } from '../codes.ts'
 import { type AddressId, type NameId, NONE, type Time, type WasteKind } from '../model.ts'
 import { Rare } from './rare.ts'
 import { Small } from './small.ts'
@@ -340,6 +341,13 @@ export const hasNoAnswer = ({ state }: Transaction): boolean =>
 /** What became of it nobody can tell: the capture ended first, or lost the response. */
 export const isUntold = ({ state }: Transaction): boolean =>
   state === OPEN || state === CAPTURE_ENDED || state === UNSEEN
+
+/** Its answer says that the name exists, or that it does not: no error. */
+export const isFinal = ({ rcode }: Transaction): boolean => rcode === NOERROR || rcode === NXDOMAIN
+
+/** The server was at work on it then: a query of its own was open. */
+export const isBusy = (t: Transaction, then: Time): boolean =>
+  t.effects?.some(effect => effect.start < then && !(effect.end < then)) ?? false
 
 /** When the client had its answer, or the server sent it where no client is known to have got it; NaN while it waits. */
 export const answeredAt = (t: Transaction): Time => (Number.isNaN(t.end) ? t.responseAtServer : t.end)

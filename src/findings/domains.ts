@@ -1,0 +1,28 @@
+/** Whether what is wrong concerns the names of one domain: then its own servers are to blame, not those that were asked. */
+import { NONE } from '../model.ts'
+import { Tally } from '../trace/tally.ts'
+import type { Transaction } from '../trace/transaction.ts'
+import { nameOf, type World } from './world.ts'
+
+export class Domains {
+  private readonly times: Tally<string, { count: number }>
+
+  /** Of more domains than `most` those are kept that come most often. */
+  constructor(most: number) {
+    this.times = new Tally(() => ({ count: 0 }), most)
+  }
+
+  add(world: World, { qname }: Transaction): void {
+    if (qname !== NONE) this.times.of(domainOf(nameOf(world, qname))).count++
+  }
+
+  /** The domain that came most often; "" where there is none. */
+  get top(): { domain: string; count: number } {
+    let best = { domain: '', count: 0 }
+    for (const [domain, { count }] of this.times) if (count > best.count) best = { domain, count }
+    return best
+  }
+}
+
+/** The last two labels of a name: good enough to see that names belong together. */
+const domainOf = (name: string): string => name.split('.').slice(-2).join('.')
