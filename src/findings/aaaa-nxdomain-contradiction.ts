@@ -1,9 +1,11 @@
 /** aaaa-nxdomain-contradiction: a name has an IPv4 address, yet for IPv6 the server says that it does not exist. */
+
 import { A, AAAA, NOERROR, NXDOMAIN } from '../codes.ts'
 import { type AddressId, type NameId, NONE } from '../model.ts'
 import { count, plural } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
 import type { Lookup } from '../trace/lookup.ts'
+import { addressIn, idIn, pairOf } from '../trace/pair.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
@@ -41,9 +43,6 @@ const AAAA_NXDOMAIN = 2
 const AAAA_OTHER = 3
 const COLUMNS = 4
 
-/** A row's key is its name's id times this, and its server's. */
-const SERVERS = 0x200000
-
 class AaaaNxdomainContradiction implements Observer {
   private readonly world: World
   /** By name and server. */
@@ -62,7 +61,7 @@ class AaaaNxdomainContradiction implements Observer {
   hop({ transaction: t, lookup }: Hop): void {
     if (!lookup || t.state !== ANSWERED || t.qname === NONE || (t.qtype !== A && t.qtype !== AAAA)) return
     // Search candidates are denied by the thousand; only a name with an address can contradict itself.
-    const key = t.qname * SERVERS + t.server
+    const key = pairOf(t.qname, t.server)
     const { answers } = this
     const isDenial = t.rcode === NXDOMAIN
     if (isDenial && answers.find(key) === NONE && !isDeciding(lookup, t.qname)) return
@@ -111,8 +110,8 @@ class AaaaNxdomainContradiction implements Observer {
       )
       .map(row => ({
         row,
-        name: nameOf(this.world, Math.floor(answers.keyOf(row) / SERVERS)),
-        server: answers.keyOf(row) % SERVERS,
+        name: nameOf(this.world, idIn(answers.keyOf(row))),
+        server: addressIn(answers.keyOf(row)),
       }))
   }
 

@@ -1,7 +1,9 @@
 /** delay-outside-server: answers are late, although the servers that were asked were quick. */
+
 import { type AddressId, NONE, type ServedFrom, type Time } from '../model.ts'
 import { count, plural, roughDuration, share } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
+import { pairOf } from '../trace/pair.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
@@ -74,7 +76,7 @@ class DelayOutsideServer implements Observer {
     const isLate = t.end - t.start >= LATE
     const clocks = this.isOneCapture ? NONE : clocksOf(t)
     if (!isLate && clocks === NONE) return
-    const late = this.byServer.of((clocks + 1) * 0x200000 + t.server)
+    const late = this.byServer.of(pairOf(clocks + 1, t.server))
     late.server = t.server
     late.clocks = clocks
     const place = isLate ? placeOf(t, servedFrom) : null

@@ -1,8 +1,10 @@
 /** dns-policy: which pods ask the cluster's DNS and which a server outside, as their dnsPolicy makes them. */
+
 import { NXDOMAIN } from '../codes.ts'
 import { type AddressId, NONE, type PodDns, TCP } from '../model.ts'
 import { count, plural } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
+import { pairOf } from '../trace/pair.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED } from '../trace/transaction.ts'
 import { NODES_OWN } from '../well-known.ts'
@@ -72,7 +74,7 @@ class DnsPolicy implements Observer {
   lookup(lookup: Lookup): void {
     const searchesCluster = lookup.suffixes.some(suffix => suffix?.includes('.svc.'))
     for (const t of transactionsOf(lookup)) {
-      const way = this.ways.of(t.client * 0x200000 + t.server)
+      const way = this.ways.of(pairOf(t.client, t.server))
       way.client = t.client
       way.server = t.server
       way.queries++

@@ -1,9 +1,11 @@
 /** flapping-rcode: a name exists, does not exist, exists again, while its answer should still be valid. */
+
 import { A, AAAA, NOERROR, NXDOMAIN } from '../codes.ts'
 import { type AddressId, NONE, type Time } from '../model.ts'
 import { plural } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
 import { hasAnswer } from '../trace/outcome.ts'
+import { addressIn, idIn, pairOf } from '../trace/pair.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import { Rows } from './rows.ts'
@@ -29,9 +31,6 @@ export const flappingRcode: Rule = {
 
 /** The column of the rows: end of the latest answer's life. */
 const VALID_UNTIL = 0
-
-/** A row's key is its name's id, twice and one more for AAAA, times this, and its server's. */
-const SERVERS = 0x200000
 
 /** A denial within the life of an answer, while no further answer has come. */
 interface Denial {
@@ -63,7 +62,7 @@ class FlappingRcode implements Observer {
     if (!lookup || t.state !== ANSWERED || t.qname === NONE) return
     if (t.qtype !== A && t.qtype !== AAAA) return
     const { answered, denials } = this
-    const key = (t.qname * 2 + (t.qtype === A ? 0 : 1)) * SERVERS + t.server
+    const key = pairOf(t.qname * 2 + (t.qtype === A ? 0 : 1), t.server)
     if (t.rcode === NXDOMAIN) {
       const row = answered.find(key)
       if (row !== NONE && t.end < answered.get(row, VALID_UNTIL) && !denials.has(key)) this.noteDenial(key, t)
@@ -104,7 +103,7 @@ class FlappingRcode implements Observer {
   conclude(earlier: readonly Concluded[]): Draft[] {
     const explained = earlier.filter(({ code }) => code === 'upstreams-disagree')
     const flapping = [...this.flips].flatMap(([key, flips]) => {
-      const name = nameOf(this.world, Math.floor(key / (2 * SERVERS)))
+      const name = nameOf(this.world, Math.floor(idIn(key) / 2))
       const isMeant = flips.count >= MIN_FLIPS && !explained.some(({ names }) => names.has(name))
       return isMeant ? [{ key, row: this.answered.find(key), name, flips }] : []
     })
@@ -112,7 +111,7 @@ class FlappingRcode implements Observer {
     flapping.sort((a, b) => a.row - b.row)
     const names = [...new Set(flapping.map(({ name }) => name))]
     const flips = flapping.reduce((n, { flips }) => n + flips.count, 0)
-    const servers = new Set(flapping.map(({ key }) => key % SERVERS))
+    const servers = new Set(flapping.map(({ key }) => addressIn(key)))
     const frames = new FrameSample()
     for (const { flips } of flapping) frames.addAll(flips.frames)
     return [

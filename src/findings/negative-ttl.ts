@@ -1,8 +1,9 @@
 /** negative-ttl: a name that came to exist went on being denied, because caches keep denials. */
 import { NXDOMAIN } from '../codes.ts'
-import type { AddressId, NameId, Time } from '../model.ts'
+import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
 import { plural, roughDuration } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
+import { pairOf } from '../trace/pair.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { type FewAddresses, NOBODY, withAddress } from './few-addresses.ts'
@@ -16,7 +17,7 @@ const MIN_TTL = 10
 const LONG_TTL = 60
 /** One denial before an answer is a start in the wrong order. */
 const MIN_DENIED = 3
-/** Most names that are denied never come to exist: of the first so many it is remembered. */
+/** Most names that are denied never come to exist: of so many, at each server, it is remembered. */
 const MOST_NAMES = 4_000
 const MOST_FRAMES = 3
 /** Servers behind the one that denies. */
@@ -30,7 +31,7 @@ export const negativeTtl: Rule = {
     'A name was asked for before it existed. The denial went into a cache, and clients went on getting NXDOMAIN from there, perhaps long after the name was created. The service is up, and nobody finds it.',
   why: 'How long a denial may be kept says the zone\'s SOA record (the smaller of its TTL and its minimum, RFC 2308). CoreDNS keeps it for 30 s with "cache 30", for up to 30 min without a limit, and an upstream that hands a long one on makes it worse. Clients that poll for a name that will come keep the denial alive.',
   todo: 'Limit denials in the cache ("denial 9984 5"), lower the minimum in the SOA of zones that change often (external-dns, private zones), and let applications wait for the object, not for its name.',
-  evidence: `A name that lookups were denied at least ${MIN_DENIED} times, at least once with a TTL that had run down (so from a cache), then answered and never denied again, not by another upstream server than the one that denied it. Silent where denials live less than ${MIN_TTL} s; info below ${LONG_TTL} s. When exactly the name was created the wire cannot tell. Names of upstreams-disagree and flapping-rcode are left out.`,
+  evidence: `A name that a server denied lookups at least ${MIN_DENIED} times, at least once with a TTL that had run down (so from a cache), then answered and never denied again, not from another upstream server than the one that denied it. Silent where denials live less than ${MIN_TTL} s; info below ${LONG_TTL} s. When exactly the name was created the wire cannot tell. Names of upstreams-disagree and flapping-rcode are left out.`,
   links: [
     'https://datatracker.ietf.org/doc/html/rfc2308',
     'https://coredns.io/plugins/cache/',
@@ -40,39 +41,41 @@ export const negativeTtl: Rule = {
   begin: world => new NegativeTtl(world),
 }
 
+/** Of a name at a server. Lookups are told in order of their end, so what was first is told by the times. */
 interface Denied {
+  name: NameId
+  server: AddressId
   denials: number
   first: Time
   last: Time
   /** Seconds: as the zone gave it, and the least that a cache had left of it. */
   ttl: number
   least: number
+  /** The first time. */
   answered: Time
-  /** Denied again after it was answered: it comes and goes. */
-  again: boolean
   /** Servers behind the one that denied it, and whether another one of them answered: then they disagree, and nothing is new. */
   deniers: FewAddresses
   elsewhere: boolean
   clients: FewAddresses
-  servers: FewAddresses
   frames: FrameSample
 }
 
 class NegativeTtl implements Observer {
   private readonly world: World
-  private readonly names = new Tally<NameId, Denied>(
+  /** By name and server. */
+  private readonly names = new Tally<number, Denied>(
     () => ({
+      name: NONE,
+      server: NONE,
       denials: 0,
-      first: 0,
+      first: Number.POSITIVE_INFINITY,
       last: 0,
       ttl: 0,
       least: Number.POSITIVE_INFINITY,
-      answered: Number.NaN,
-      again: false,
+      answered: Number.POSITIVE_INFINITY,
       deniers: NOBODY,
       elsewhere: false,
       clients: NOBODY,
-      servers: NOBODY,
       frames: new FrameSample(),
     }),
     MOST_NAMES,
@@ -84,35 +87,35 @@ class NegativeTtl implements Observer {
 
   lookup(lookup: Lookup): void {
     if (lookup.outcome === 'answered') {
-      if (this.names.size === 0) return
-      const [t] = lookup.candidates[lookup.deciding].transactions
-      const denied = this.names.get(t.qname)
-      if (!denied || !Number.isNaN(denied.answered)) return
-      denied.answered = lookup.start
-      denied.elsewhere =
-        denied.deniers.length > 0 && (t.effects?.some(e => !denied.deniers.includes(e.server)) ?? false)
+      if (this.names.size > 0) this.noteAnswer(lookup.candidates[lookup.deciding].transactions[0])
       return
     }
     if (lookup.outcome !== 'nxdomain') return
     for (const { transactions } of lookup.candidates) {
       const denial = transactions.find(t => t.state === ANSWERED && t.rcode === NXDOMAIN && t.recordTtl >= 0)
-      if (denial) this.note(denial, lookup.client)
+      if (denial) this.noteDenial(denial, lookup.client)
     }
   }
 
-  private note(t: Transaction, client: AddressId): void {
-    const denied = this.names.of(t.qname)
-    if (!Number.isNaN(denied.answered)) {
-      denied.again = true
-      return
+  private noteAnswer(t: Transaction): void {
+    const denied = this.names.get(pairOf(t.qname, t.server))
+    if (!denied || t.start >= denied.answered) return
+    denied.answered = t.start
+    denied.elsewhere = denied.deniers.length > 0 && (t.effects?.some(e => !denied.deniers.includes(e.server)) ?? false)
+  }
+
+  private noteDenial(t: Transaction, client: AddressId): void {
+    const denied = this.names.of(pairOf(t.qname, t.server))
+    if (denied.denials === 0) {
+      denied.name = t.qname
+      denied.server = t.server
     }
-    if (denied.denials === 0) denied.first = t.start
     denied.denials++
-    denied.last = t.start
+    denied.first = Math.min(denied.first, t.start)
+    denied.last = Math.max(denied.last, t.start)
     denied.ttl = Math.max(denied.ttl, t.recordTtl)
     denied.least = Math.min(denied.least, t.recordTtl)
     denied.clients = withAddress(denied.clients, client, MOST_CLIENTS)
-    denied.servers = withAddress(denied.servers, t.server, MOST_CLIENTS)
     if (t.effects)
       for (const effect of t.effects) denied.deniers = withAddress(denied.deniers, effect.server, MOST_DENIERS)
     if (denied.denials <= MOST_FRAMES) denied.frames.add(t)
@@ -121,33 +124,26 @@ class NegativeTtl implements Observer {
   conclude(earlier: readonly Concluded[]): Draft[] {
     if (zoneOf(this.world) === null) return []
     const explained = earlier.filter(({ code }) => code === 'upstreams-disagree' || code === 'flapping-rcode')
-    const names = [...this.names]
-      .map(([id, d]) => [nameOf(this.world, id), d] as const)
-      .filter(
-        ([name, d]) =>
-          d.denials >= MIN_DENIED &&
-          !Number.isNaN(d.answered) &&
-          !d.again &&
-          !d.elsewhere &&
-          d.ttl >= MIN_TTL &&
-          d.least < d.ttl &&
-          // Longer after the last denial than a cache keeps it, it was not the cache that hid the name.
-          d.answered - d.last <= d.ttl * 1e9 &&
-          !explained.some(finding => finding.names.has(name)),
-      )
+    const names = [...this.names.values()].filter(
+      d =>
+        d.denials >= MIN_DENIED &&
+        // Denied again later, it comes and goes.
+        d.last < d.answered &&
+        // Longer after the last denial than a cache keeps it, it was not the cache that hid the name.
+        d.answered - d.last <= d.ttl * 1e9 &&
+        !d.elsewhere &&
+        d.ttl >= MIN_TTL &&
+        d.least < d.ttl &&
+        !explained.some(finding => finding.names.has(nameOf(this.world, d.name))),
+    )
     if (names.length === 0) return []
-    names.sort((a, b) => b[1].ttl - a[1].ttl)
-    const denials = names.reduce((n, [, d]) => n + d.denials, 0)
-    const [first, worst] = names[0]
+    names.sort((a, b) => b.ttl - a.ttl)
+    const denials = names.reduce((n, d) => n + d.denials, 0)
+    const [worst] = names
+    const [first, ...others] = new Set(names.map(({ name }) => nameOf(this.world, name)))
     const frames = new FrameSample()
-    for (const [, d] of names) frames.addAll(d.frames)
-    const more =
-      names.length > 1
-        ? ` So did ${listed(
-            names.slice(1).map(([name]) => name),
-            2,
-          )}.`
-        : ''
+    for (const d of names) frames.addAll(d.frames)
+    const more = others.length > 0 ? ` So did ${listed(others, 2)}.` : ''
     return [
       {
         severity: worst.ttl >= LONG_TTL ? 'warning' : 'info',
@@ -160,11 +156,11 @@ cache {
 }`,
         count: denials,
         share: null,
-        clients: new Set(names.flatMap(([, d]) => [...d.clients])),
-        servers: new Set(names.flatMap(([, d]) => [...d.servers])),
+        clients: new Set(names.flatMap(({ clients }) => [...clients])),
+        servers: new Set(names.map(({ server }) => server)),
         frames,
         confidence: worst.deniers.length > 0 ? 'medium' : 'low',
-        names: names.map(([name]) => name),
+        names: [first, ...others],
       },
     ]
   }

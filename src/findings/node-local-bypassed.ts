@@ -1,7 +1,9 @@
 /** node-local-bypassed: NodeLocal DNSCache runs, but queries go past it to CoreDNS. */
+
 import { type AddressId, INCOMING, NONE, OTHER_HOST, type Time } from '../model.ts'
 import { count, plural, roughDuration, share } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
+import { pairOf } from '../trace/pair.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
@@ -65,7 +67,7 @@ class NodeLocalBypassed implements Observer {
   private note(t: Transaction): void {
     if (t.state !== ANSWERED) return
     // Exact but for a client that asks one server by two addresses whose numbers end alike.
-    const way = this.ways.of((t.client * 0x200000 + t.server) * 64 + (t.asked & 63))
+    const way = this.ways.of(pairOf(t.client, t.server) * 64 + (t.asked & 63))
     if (way.queries === 0) {
       way.client = t.client
       way.asked = t.asked

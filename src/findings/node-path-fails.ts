@@ -1,7 +1,9 @@
 /** node-path-fails: queries to CoreDNS fail on one path only: within a node, or between nodes. */
+
 import { type AddressId, NONE } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
+import { pairOf } from '../trace/pair.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED, isUntold, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
@@ -65,7 +67,7 @@ class NodePathFails implements Observer {
 
   private note(t: Transaction): void {
     if (isUntold(t)) return
-    const way = this.ways.of(t.client * 0x200000 + t.server)
+    const way = this.ways.of(pairOf(t.client, t.server))
     way.client = t.client
     way.server = t.server
     way.queries += 1 + t.retransmissions

@@ -3,6 +3,7 @@
 import { type AddressId, NONE } from '../model.ts'
 import { count } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
+import { pairOf } from '../trace/pair.ts'
 import { Tally } from '../trace/tally.ts'
 import { UNSEEN } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
@@ -61,7 +62,7 @@ class PpsNearCloudLimit implements Observer {
   }
 
   hop({ transaction: t }: Hop): void {
-    const source = this.sources.of(t.seen * 0x200000 + t.server)
+    const source = this.sources.of(pairOf(t.seen, t.server))
     source.source = t.seen
     source.server = t.server
     const second = Math.floor(t.start / 1e9)

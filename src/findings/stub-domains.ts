@@ -1,7 +1,9 @@
 /** stub-domains: names of one domain go to a server of their own; upstream servers are not those of the nodes. */
+
 import { type AddressId, type NameId, NONE } from '../model.ts'
 import { count, plural } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
+import { pairOf } from '../trace/pair.ts'
 import { isWithin } from '../trace/suffix.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED } from '../trace/transaction.ts'
@@ -75,7 +77,7 @@ class StubDomains implements Observer {
 
   hop({ transaction: t, from, forwarder, lookup, role }: Hop): void {
     if (role !== 'upstream' || !lookup || t.state !== ANSWERED || t.qname === NONE) return
-    const key = from * 0x200000 + t.server
+    const key = pairOf(from, t.server)
     if (!forwarder) {
       const direct = this.direct.of(key)
       direct.client = t.client

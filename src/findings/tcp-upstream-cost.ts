@@ -1,7 +1,9 @@
 /** tcp-upstream-cost: a forwarder asks over TCP and pays for it with time. */
+
 import { type AddressId, NONE, TCP } from '../model.ts'
 import { plural, roughDuration, share } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
+import { pairOf } from '../trace/pair.ts'
 import { Histogram } from '../trace/quantiles.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED } from '../trace/transaction.ts'
@@ -79,7 +81,7 @@ class TcpUpstreamCost implements Observer {
       return
     }
     if (!forwarder) return
-    const way = this.overTcp.of(from * 0x200000 + t.server)
+    const way = this.overTcp.of(pairOf(from, t.server))
     way.from = from
     way.server = t.server
     const handshake = Number.isNaN(t.sinceSyn) ? 0 : t.sinceSyn / 1e6

@@ -1,8 +1,10 @@
 /** upstream-out-of-date: a forwarder still asks a server that everybody else has left. */
+
 import { NOERROR, NXDOMAIN } from '../codes.ts'
 import { type AddressId, type NameId, NONE } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
+import { pairOf } from '../trace/pair.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED, isUntold } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
@@ -75,7 +77,7 @@ class UpstreamOutOfDate implements Observer {
 
   hop({ transaction: t, from, forwarder, lookup, role }: Hop): void {
     if (role !== 'upstream' || !lookup || isUntold(t)) return
-    const way = this.ways.of((from * 0x200000 + t.server) * 2 + (forwarder ? 1 : 0))
+    const way = this.ways.of(pairOf(from, t.server) * 2 + (forwarder ? 1 : 0))
     way.from = from
     way.forwarder = forwarder
     way.server = t.server

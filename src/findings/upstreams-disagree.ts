@@ -1,10 +1,12 @@
 /** upstreams-disagree: of two servers behind one forwarder, one knows a name that the other denies. */
+
 import { NOERROR, NXDOMAIN } from '../codes.ts'
 import { type AddressId, type NameId, NONE } from '../model.ts'
 import { count, plural, share } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { hasAnswer } from '../trace/outcome.ts'
+import { pairOf } from '../trace/pair.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample, onlyFrame } from './frame-sample.ts'
@@ -107,7 +109,7 @@ class UpstreamsDisagree implements Observer {
       return
     }
     const { answers } = this
-    const row = answers.of(t.qname * 0x200000 + t.server)
+    const row = answers.of(pairOf(t.qname, t.server))
     answers.set(row, NAME, t.qname)
     answers.set(row, SERVER, t.server)
     this.noteAsker(row, from)
@@ -151,7 +153,7 @@ class UpstreamsDisagree implements Observer {
 
   private noteDirect(t: Transaction): void {
     this.askedDirectly.of(t.server).queries++
-    const direct = this.direct.of(t.qname * 0x200000 + t.server)
+    const direct = this.direct.of(pairOf(t.qname, t.server))
     direct.name = t.qname
     direct.server = t.server
     if (t.rcode === NXDOMAIN) direct.nxdomain++

@@ -2,12 +2,14 @@
  * What the report adds up while lookups and hops pass by: latency per edge and server, waste by client, name, suffix and resolver, the
  * slowest lookups. Kept per address, because roles are only certain at the end; bounded, whatever the capture's length.
  */
+
 import { type AddressId, NONE, OUTCOMES, type Outcome, TCP } from '../model.ts'
 import { endsCutShort } from './cut-short.ts'
 import { Limit } from './limit.ts'
 import { type Lookup, transactionsOf } from './lookup.ts'
 import type { Loss } from './losses.ts'
 import { outcomeOf } from './outcome.ts'
+import { pairOf } from './pair.ts'
 import { Histogram } from './quantiles.ts'
 import { Tally } from './tally.ts'
 import type { Transaction } from './transaction.ts'
@@ -209,7 +211,7 @@ export class Sums {
   private edgeOf(from: AddressId, to: AddressId, forwarder: boolean): EdgeSum {
     const last = this.lastEdges[from]
     if (last !== undefined && last.to === to && last.forwarder === forwarder) return last
-    const key = (from * 0x200000 + to) * 2 + (forwarder ? 1 : 0)
+    const key = pairOf(from, to) * 2 + (forwarder ? 1 : 0)
     let edge = this.edges.get(key)
     if (!edge) {
       edge = newEdge(from, forwarder, to)

@@ -2,7 +2,9 @@
  * TCP connections to DNS servers that were never opened: a SYN that nobody answered, or that a reset answered. No query was ever sent
  * on them, so no transaction shows them.
  */
+
 import { type AddressId, type Messages, NONE, type Time } from '../model.ts'
+import { pairOf } from './pair.ts'
 import { Tally } from './tally.ts'
 
 export interface UnopenedSum {
@@ -65,7 +67,7 @@ export class Unopened {
     this.recentPort[this.next] = port
     this.recentTime[this.next] = time
     this.next = (this.next + 1) % RECENT
-    const sum = this.sums.of(client * 0x200000 + server)
+    const sum = this.sums.of(pairOf(client, server))
     if (sum.client === NONE) {
       sum.client = client
       sum.server = server
