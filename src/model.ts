@@ -26,6 +26,30 @@ export type Time = number
 
 // -- Files ----------------------------------------------------------------------------------------------------------------
 
+/** A time as a capture has it. */
+export interface Moment {
+  seconds: number
+  nanos: number
+}
+
+/** When a capture holds frames at all, by whole seconds. */
+export interface Activity {
+  /** Seconds with frames, but for the last one; empty ones between them, those of pauses left out. */
+  seconds: number
+  empty: number
+  /** The first few. */
+  pauses: Pause[]
+}
+
+/** From a frame until the next one, seconds later. */
+export interface Pause {
+  from: Moment
+  until: Moment
+  /** Frames, and seconds with frames, before it. */
+  framesBefore: number
+  secondsBefore: number
+}
+
 /** One input as it was read. Counted while reading, complete when the input has ended. */
 export interface Capture {
   /** As the user gave it; "-" for standard input. */
@@ -53,8 +77,9 @@ export interface Capture {
   cutMessages: number
   cutFrames: number
   /** Of the first and the last frame in file order of time; null when there is no frame. */
-  first: { seconds: number; nanos: number } | null
-  last: { seconds: number; nanos: number } | null
+  first: Moment | null
+  last: Moment | null
+  activity: Activity
   /** Frames that the capturing machine says it lost; null where the format does not tell. */
   dropped: number | null
   /** Frames whose time lies before the time of the frame before, by more than a second. */
@@ -538,10 +563,12 @@ export interface WasteRow extends WasteSum {
 
 export interface Report {
   version: string
-  captures: (Omit<Capture, 'first' | 'last'> & {
+  captures: (Omit<Capture, 'first' | 'last' | 'activity'> & {
     first: string | null
     last: string | null
     seconds: number
+    /** Times without a frame in a capture that is busy otherwise: from the last frame before to the first one after. */
+    pauses: { from: string; until: string }[]
     vantages: string[]
     /** Null where there is but one capture. */
     clock: ClockRecord | null

@@ -63,6 +63,32 @@ test('nothing to say of a good one', async () => {
   expect(await quality(written('both', both()))).toMatchObject({ grade: 'good', text: '' })
 })
 
+/** So many pairs, a tenth of a second apart. */
+const steady = (count: number, first: number): Shot[] =>
+  Array.from({ length: count }, (_, n) => [ask(first + n, { after: 99_000 }), answer(first + n)]).flat()
+
+test('a busy capture that holds nothing for seconds says so, once for each pause', async () => {
+  const shots = steady(300, 1)
+  shots[200].after = 7_500_000
+  shots[400].after = 12_000_000
+  expect(await quality(written('paused', shots))).toMatchObject({
+    grade: 'fair',
+    text: expect.stringMatching(
+      /Nothing was captured for 7\.50 s from 22:15:10\.000 UTC on and 12\.0 s from 22:15:27\.401 UTC on, where about 18 frames a second/,
+    ),
+  })
+})
+
+test.each([
+  ['short ones', [200], 2_500_000],
+  ['one near its end', [560], 8_000_000],
+  ['many, as of who asks now and then', [100, 200, 300, 400, 500], 8_000_000],
+])('silence that is usual, or at an end, is not worth a word: %s', async (_, at, after) => {
+  const shots = steady(300, 1)
+  for (const i of at) shots[i].after = after
+  expect(await quality(written('silent', shots))).toMatchObject({ grade: 'good', text: '' })
+})
+
 test('queries and not one response: nobody knows whether it is the DNS or the capture', async () => {
   const { grade, text } = await quality(
     written(

@@ -1,8 +1,8 @@
 /** From when to when a capture or a flow log reaches. */
-import type { Capture } from '../model.ts'
+import type { Capture, Moment } from '../model.ts'
 
 /** It reaches from its earliest to its latest time, in whatever order its frames or lines stand. */
-export function noteMoment(capture: Capture, { seconds, nanos }: { seconds: number; nanos: number }): void {
+export function noteMoment(capture: Capture, { seconds, nanos }: Moment): void {
   const { first, last } = capture
   if (first === null || last === null) {
     capture.first = { seconds, nanos }

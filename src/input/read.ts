@@ -15,6 +15,7 @@ import { Feed } from './feed.ts'
 import { formatOf, HEAD, wantsMore } from './formats.ts'
 import type { FlowSinks } from './hubble.ts'
 import { Patience } from './patience.ts'
+import { noActivity, noteSecond } from './pauses.ts'
 import { noteMoment } from './reach.ts'
 
 export interface ReadOptions {
@@ -255,6 +256,7 @@ export class CaptureReader implements Reader {
     const { capture } = this
     const { seconds, nanos } = frame
     const before = this.lastSeconds - 1
+    if (capture.last !== null && seconds > capture.last.seconds) noteSecond(capture, capture.last, frame)
     if (seconds < before || (seconds === before && nanos < this.lastNanos)) capture.clockStepsBack++
     this.lastSeconds = seconds
     this.lastNanos = nanos
@@ -279,6 +281,7 @@ export const newCapture = (file: string): Capture => ({
   cutFrames: 0,
   first: null,
   last: null,
+  activity: noActivity(),
   dropped: null,
   clockStepsBack: 0,
   snapLength: null,

@@ -2,6 +2,7 @@
 import { rcodeName } from '../codes.ts'
 import type { Clock } from '../input/clocks.ts'
 import type { Conversations } from '../input/hubble-conversations.ts'
+import { pausesOf } from '../input/pauses.ts'
 import {
   type AddressId,
   type Capture,
@@ -11,6 +12,7 @@ import {
   type Finding,
   type Issue,
   type LookupRecord,
+  type Moment,
   type Report,
   ROLES,
   type Role,
@@ -123,17 +125,20 @@ const contradictionRemarks = (trace: Trace, { tables }: RecordContext): Remark[]
 
 /** A capture as the report tells of it. */
 export function captureOf(capture: Capture, tables: Tables, file: number, clock?: Clock): Report['captures'][number] {
-  const { first, last, ...rest } = capture
+  const { first, last, activity: _, ...rest } = capture
   const vantages = tables.vantages.list.filter(v => v.file === file && (v.name !== null || v.index >= 0))
   return {
     ...rest,
-    first: first && timeText(first.seconds, first.nanos),
-    last: last && timeText(last.seconds, last.nanos),
+    first: first && momentText(first),
+    last: last && momentText(last),
     seconds: secondsOf([capture]),
+    pauses: pausesOf(capture).pauses.map(({ from, until }) => ({ from: momentText(from), until: momentText(until) })),
     vantages: vantages.map(v => v.name ?? `interface ${v.index}`),
     clock: clock?.record ?? null,
   }
 }
+
+const momentText = ({ seconds, nanos }: Moment): string => timeText(seconds, nanos)
 
 /** What each vantage point showed, as people call it. */
 const places = ({ matching }: Trace, { tables, files }: RecordContext): Place[] =>

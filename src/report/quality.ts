@@ -1,10 +1,13 @@
 /** How far the capture can be trusted, in words: each remark says what was seen and what it means for the numbers. */
+import { listed } from '../findings/world.ts'
+import { pausesOf } from '../input/pauses.ts'
 import type { Capture, Issue, Report } from '../model.ts'
-import { count, plural, share } from '../quantities.ts'
+import { count, duration, plural, share, timeOfDay } from '../quantities.ts'
 import type { Matching } from '../trace/matching.ts'
 import type { OneWay } from '../trace/one-way.ts'
 import type { Sums } from '../trace/sums.ts'
 import type { Remark } from './flow-remarks.ts'
+import { timeText } from './records.ts'
 
 type Grade = Report['quality']['grade']
 
@@ -66,6 +69,7 @@ export function qualityOf(
     Math.max(1, messages),
     `${plural(matching.responsesAlone, 'response')} (${share(matching.responsesAlone, messages)}) came to queries that are not in the capture: it began late, lost frames or saw one direction only.`,
   )
+  for (const capture of captures) remarks.push(...pauses(capture, captures.length > 1))
   remarks.push(...oneDirection(oneWay, transactions))
   const lost = Math.max(0, unseen - oneWay.queries)
   // Threads that ask the same at once look like that now and then.
@@ -146,6 +150,23 @@ export function cutMessages(captures: readonly Pick<Capture, 'cutMessages' | 'cu
 /** How bad it is that a part of the whole is affected. */
 const gradeOf = (part: number, whole: number): Grade =>
   part > MANY * whole ? 'poor' : part > SOME * whole ? 'fair' : 'good'
+
+/** Of captures that hold nothing for seconds, though they are busy otherwise. */
+function pauses(capture: Capture, isOneOfSeveral: boolean): Remark[] {
+  const { pauses, rate } = pausesOf(capture)
+  if (pauses.length === 0) return []
+  const times = pauses.map(({ from, until }) => {
+    const lasted = (until.seconds - from.seconds) * 1e3 + (until.nanos - from.nanos) / 1e6
+    return `${duration(lasted)} from ${timeOfDay(timeText(from.seconds, from.nanos))} UTC on`
+  })
+  const where = isOneOfSeveral ? `${capture.file} holds nothing` : 'Nothing was captured'
+  return [
+    {
+      grade: 'fair',
+      text: `${where} for ${listed(times, pauses.length)}, where about ${count(Math.round(rate))} frames a second came otherwise: the capture paused, or the machine stood still, or nobody sent anything. What was open then may look lost or unanswered.`,
+    },
+  ]
+}
 
 /** What can be told all the same, and what not, of servers of which the capture holds one direction alone. */
 function oneDirection({ queries, responses }: OneWay, transactions: number): Remark[] {
