@@ -372,7 +372,8 @@ export interface LookupRecord {
 export interface LossRecord {
   /** Which of the hop's queries, counted from 1. */
   try: number
-  what: 'query' | 'response'
+  /** Null where it got past all captures: which of the two was lost, or whether the server kept silent, nobody can tell. */
+  what: 'query' | 'response' | null
   /** The last capture on its way that saw it. */
   seenIn: string
   /** The next one, which did not; null where none was taken further on, or where it was lost inside a server. */

@@ -5,7 +5,7 @@ import type { Candidate, Lookup } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED, isUntold } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
-import type { Draft, Observer, Rule } from './rule.ts'
+import { type Concluded, type Draft, type Observer, type Rule, serversOf } from './rule.ts'
 import { type World, whoAll, zoneOf } from './world.ts'
 
 /** No resolver's timer is shorter (options timeout:1). */
@@ -15,6 +15,8 @@ const MIN_CANDIDATES = 2
 const MIN_LOOKUPS = 2
 /** Connection and request timeouts of many clients. */
 const PATIENCE: Time = 5e9
+/** Findings that say why a server was silent. */
+const CAUSES = ['coredns-unreachable', 'server-outage', 'five-second-wait', 'upstream-silent']
 
 export const chainBudget: Rule = {
   code: 'chain-budget',
@@ -44,6 +46,8 @@ class ChainBudget implements Observer {
   private candidates = 0
   private readonly clients = new Tally<AddressId, true>(() => true)
   private readonly servers = new Tally<AddressId, true>(() => true)
+  /** Where the address that was asked is translated, the servers behind it. */
+  private readonly silent = new Tally<AddressId, true>(() => true)
   private readonly frames = new FrameSample()
 
   constructor(world: World) {
@@ -63,7 +67,10 @@ class ChainBudget implements Observer {
     if (slow < MIN_CANDIDATES) return
     this.lookups++
     this.clients.of(lookup.client)
-    for (const { transactions } of candidates) this.servers.of(transactions[0].asked)
+    for (const { transactions } of candidates) {
+      this.servers.of(transactions[0].asked)
+      this.silent.of(transactions[0].server)
+    }
     this.frames.add(candidates[0].transactions[0])
     if (lookup.wait <= this.longest) return
     this.longest = lookup.wait
@@ -71,14 +78,17 @@ class ChainBudget implements Observer {
     this.candidates = slow
   }
 
-  conclude(): Draft[] {
+  conclude(earlier: readonly Concluded[]): Draft[] {
     if (zoneOf(this.world) === null || this.lookups < MIN_LOOKUPS || this.longest < PATIENCE) return []
     const servers = [...this.servers.keys()]
+    const asked = [...servers, ...this.silent.keys()]
+    const cause = CAUSES.find(code => asked.some(server => serversOf(earlier, code).has(server)))
+    const first = cause === undefined ? '' : `First mend what ${cause} tells of: it is why nothing came. Then s`
     return [
       {
         what: `${plural(this.lookups, 'lookup')} waited for ${whoAll(this.world, servers)} on several candidates in turn, the longest ${roughDuration(this.longest / 1e6)}: ${this.name}, ${this.candidates} candidates that were not answered in time (${share(this.lookups, this.all)} of all lookups).`,
         why: 'The timeout holds for each candidate anew, with all attempts.',
-        advice: 'Shorten the chain (ndots, a dot at the end of names) and the timeout of the resolver.',
+        advice: `${first || 'S'}horten the chain (ndots, a dot at the end of names) and the timeout of the resolver.`,
         snippet: `spec:
   template:
     spec:

@@ -67,6 +67,7 @@ class FiveSecondWait implements Observer {
   /** The server's own time for the tries that got through: the longest. */
   private server: Time = 0
   private oneOfTwo = 0
+  private isGlibc = false
   private readonly places: Record<Place, number> = { answer: 0, query: 0, unknown: 0 }
   private readonly sides: Record<Side, number> = { before: 0, behind: 0 }
   /** Of those lost behind it: the capture that they never reached is known. */
@@ -88,6 +89,7 @@ class FiveSecondWait implements Observer {
     const lost = lookup.candidates.flatMap(candidate => lostTries(candidate).map(loss => ({ ...loss, candidate })))
     if (lost.length === 0) return
     this.lookups++
+    if (lookup.resolver === 'glibc') this.isGlibc = true
     this.wait += lookup.wait
     this.longest = Math.max(this.longest, lookup.wait)
     this.clients.of(lookup.client).lookups++
@@ -127,15 +129,7 @@ class FiveSecondWait implements Observer {
             ? 'Of A and AAAA from one port just one was lost: the mark of the race in connection tracking (conntrack insert_failed).'
             : 'The resolver asks again only when its timer ends: 5 s in glibc and Go, 2.5 s in musl.',
         advice: this.advice(),
-        snippet: `# on the node: drops by the race in connection tracking
-conntrack -S | grep -o 'insert_failed=[0-9]*'
-# for pods with glibc
-spec:
-  template:
-    spec:
-      dnsConfig:
-        options:
-          - name: single-request-reopen`,
+        snippet: this.snippet(),
         count: this.lookups,
         share: this.lookups / this.all,
         clients,
@@ -150,10 +144,10 @@ spec:
     const missing = [...this.notIn].sort((a, b) => b[1] - a[1]).map(([file]) => this.world.files[file])
     const parts = [
       this.places.answer > 0
-        ? `${count(this.places.answer)} of ${plural(losses, 'loss', 'losses')} hit the answer on its way back`
+        ? `${count(this.places.answer)} of ${plural(losses, 'loss', 'losses')} that they waited for hit the answer on its way back`
         : '',
       this.places.query > 0
-        ? `${this.places.answer > 0 ? count(this.places.query) : `${count(this.places.query)} of ${plural(losses, 'loss', 'losses')}`} hit the query${missing.length > 0 ? `, which never reached ${listed(missing, 2)}` : ''}`
+        ? `${this.places.answer > 0 ? count(this.places.query) : `${count(this.places.query)} of ${plural(losses, 'loss', 'losses')} that they waited for`} hit the query${missing.length > 0 ? `, which never reached ${listed(missing, 2)}` : ''}`
         : '',
     ].filter(Boolean)
     // Known of a few only, it would speak for all.
@@ -191,11 +185,41 @@ spec:
   }
 
   private advice(): string {
-    if (this.sides.behind > this.sides.before && this.places.answer <= this.places.query + this.places.unknown)
+    const { places, sides } = this
+    const queries = places.query + places.unknown
+    if (this.isBehind && places.answer <= queries)
       return "The queries leave the clients' node, so its connection tracking is not to blame: look at the network between the nodes, at drops of the interfaces (ip -s link) and at the node of the server."
-    if (this.places.answer > this.places.query + this.places.unknown)
-      return `The servers' answers are lost on the way to ${whoAll(this.world, this.clients.keys())}: look at the network between the nodes, at conntrack -S and at drops of the interfaces (ip -s link).`
+    if (places.answer > queries) {
+      const clients = whoAll(this.world, this.clients.keys())
+      const lost =
+        sides.behind > 0
+          ? `Answers and queries are lost between the servers and ${clients}`
+          : `The servers' answers are lost on the way to ${clients}`
+      return `${lost}: look at the network between the nodes${this.isBehind ? '' : ', at conntrack -S'} and at drops of the interfaces (ip -s link).`
+    }
     return 'Look at conntrack -S on the clients\' nodes (insert_failed, drop). NodeLocal DNSCache avoids connection tracking for DNS; "single-request-reopen" avoids the race for glibc.'
+  }
+
+  /** What is lost got past the address translation first. */
+  private get isBehind(): boolean {
+    return this.sides.behind > this.sides.before
+  }
+
+  private snippet(): string {
+    if (this.isBehind)
+      return `# on the nodes of the clients and of the server: errors, dropped, overruns
+ip -s link`
+    const conntrack = `# on the node: drops by the race in connection tracking
+conntrack -S | grep -o 'insert_failed=[0-9]*'`
+    if (!this.isGlibc) return conntrack
+    return `${conntrack}
+# for pods with glibc
+spec:
+  template:
+    spec:
+      dnsConfig:
+        options:
+          - name: single-request-reopen`
   }
 }
 

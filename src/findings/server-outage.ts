@@ -95,9 +95,10 @@ kubectl -n kube-system get events --sort-by=.lastTimestamp | tail -30`,
       const whose = clients.size > 1 ? ` of ${plural(clients.size, 'client')}` : ''
       const of = (n: number): string => `${plural(n, 'query', 'queries')}${whose}`
       if (held === queries) return `${saidOf(this.world, outage)}: ${of(queries)} had to wait until it was over.`
-      const met = refused > 0 ? `, ${count(refused)} of them with "unreachable"` : ''
+      const silent = queries - held
+      const met = refused > 0 ? `, ${refused === silent ? 'all' : count(refused)} of them with "unreachable"` : ''
       const late = held > 0 ? `; ${count(held)} more were answered when it was over` : ''
-      return `${saidOf(this.world, outage)}: ${of(queries - held)} got nothing${met}${late}.`
+      return `${saidOf(this.world, outage)}: ${of(silent)} got nothing${met}${late}.`
     })
     const more = outages.length - first.length
     if (more > 0) first.push(`It happened ${plural(more, 'more time')}.`)

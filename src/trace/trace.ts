@@ -135,7 +135,7 @@ export class Trace {
     this.headOf = name => tables.names.head(name)
     this.outages = new Outages(
       name => tables.names.isService(name),
-      name => (this.walks.names.byId.get(name)?.outcome ?? null) !== null,
+      name => (this.walks.names.byId.get(name)?.outcome ?? null) !== null || this.endpoints.isOfCluster(name),
     )
     this.endpoints = new Endpoints(tables, this.searchLists, this.forwarding, this.pools, options.clusterDomain)
     this.places = new Places(this.matching.arrivals, this.endpoints)
