@@ -439,7 +439,12 @@ export function describeHop(hop: HopRecord, hops: HopRecord[], lookups: LookupRe
     asked: hop.to.asked,
     lost: hop.losses
       .map(({ what, behind, inside, inFrontOf }) =>
-        [what ?? 'unknown', behind && `behind:${behind}`, inside && `inside:${inside}`, inFrontOf && `inFrontOf:${inFrontOf}`]
+        [
+          what ?? 'unknown',
+          behind && `behind:${behind}`,
+          inside && `inside:${inside}`,
+          inFrontOf && `inFrontOf:${inFrontOf}`,
+        ]
           .filter(Boolean)
           .join(':'),
       )
