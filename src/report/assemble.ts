@@ -395,7 +395,8 @@ export function wasteOf(trace: Trace, context: RecordContext, sums: Sums): Repor
       [...sums.bySuffix],
       keyed => keyed,
       (_, keyed) => `answered ${keyed.answered} of ${keyed.lookups}`,
-    ),
+      // Told of whole lookups alone.
+    ).map(row => ({ ...row, nxdomainWaitMs: null, reachedCoredns: null, leftCluster: null })),
     byResolver: rowsOf([...sums.byResolver].map(([name, keyed]) => [name || 'not recognised', keyed] as const)),
     byNamespace: rowsOf(grouped(client => client.namespace)),
     byWorkload: rowsOf(grouped(client => client.workload && `${client.namespace}/${client.workload}`)),

@@ -94,18 +94,25 @@ function anyAnswer({ transactions }: Candidate, qtype: number): boolean {
 /**
  * The waste of each candidate alone: the wait of each is the time during which a wasted query of it was open. Valid until the next call.
  */
-export function sumCandidates({ candidates, start, wait }: Lookup): readonly LookupWasteSums[] {
+export function sumCandidates({ candidates, start, wait, deciding }: Lookup): readonly LookupWasteSums[] {
   const until = start + (Number.isNaN(wait) ? 0 : wait)
   while (candidateSums.length < candidates.length) candidateSums.push(noWaste())
   for (let i = 0; i < candidates.length; i++) {
     const sums = candidateSums[i]
     clearWaste(sums)
     spans.clear()
+    // While something that is needed is open nobody waits for what is not.
+    let open = 0
+    if (i === deciding) {
+      for (const t of candidates[i].transactions)
+        if (t.waste === null) spans.add(t.start, Number.isNaN(t.end) ? until : t.end)
+      open = spans.covered(start, until)
+    }
     for (const t of candidates[i].transactions) {
       addTransaction(sums, t)
       if (t.waste !== null && !Number.isNaN(t.end)) spans.add(t.start, t.end)
     }
-    sums.wait = spans.covered(start, until)
+    sums.wait = spans.covered(start, until) - open
   }
   return candidateSums
 }
