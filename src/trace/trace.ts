@@ -271,6 +271,7 @@ export class Trace {
     const resolvers = closed.map(lookup => this.closeLookup(lookup, now))
     closed.forEach((lookup, i) => {
       if (portions.mayBeTorn(lookup)) this.mend(lookup, resolvers[i])
+      else if (this.wentElsewhere(lookup)) tellLess(lookup)
       judge(lookup)
       if (this.options.wanted(lookup)) this.tell(lookup)
       else this.learn(lookup)
@@ -325,6 +326,12 @@ export class Trace {
       decide(lookup, this.circumstancesOf(lookup, resolver, timedIn))
     }
     if (this.portions.isPartial(lookup, resolver, knowledge)) tellLess(lookup)
+  }
+
+  /** What it has to find outside the cluster a node-local cache asks other servers, and of these nothing is in the capture. */
+  private wentElsewhere({ client, outcome, suffixes }: Lookup): boolean {
+    if (outcome !== 'nxdomain' || suffixes[suffixes.length - 1] === null) return false
+    return this.endpoints.clientRole(client).role === 'node-local-cache'
   }
 
   /** Everybody who adds up or looks on sees a closed lookup and its hops. */
