@@ -19,8 +19,8 @@ export interface Examination {
   limit: Limit
 }
 
-export function examine(world: World, rules: readonly Rule[] = RULES): Examination {
-  const running = rules.map(rule => ({ rule, observer: rule.begin(world) }))
+export function examine(world: World): Examination {
+  const running = RULES.map(rule => ({ rule, observer: rule.begin(world) }))
   // Bound once: to find the method of twenty different observers for every hop costs more than most of them do.
   const ofLookups = running.flatMap(({ observer }) => observer.lookup?.bind(observer) ?? [])
   const ofHops = running.flatMap(({ observer }) => observer.hop?.bind(observer) ?? [])

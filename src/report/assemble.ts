@@ -387,15 +387,10 @@ export function wasteOf(trace: Trace, context: RecordContext, sums: Sums): Repor
     ...wasteSum(sums.total),
     byClient: rowsOf(
       clients.map(({ address, keyed }) => [address, keyed] as const),
-      keyed => keyed,
       address => namespaces.get(address) ?? null,
     ),
     byName: rowsOf([...sums.byName]),
-    bySuffix: rowsOf(
-      [...sums.bySuffix],
-      keyed => keyed,
-      (_, keyed) => `answered ${keyed.answered} of ${keyed.lookups}`,
-    ),
+    bySuffix: rowsOf([...sums.bySuffix], (_, keyed) => `answered ${keyed.answered} of ${keyed.lookups}`),
     byResolver: rowsOf([...sums.byResolver].map(([name, keyed]) => [name || 'not recognised', keyed] as const)),
     byNamespace: rowsOf(grouped(client => client.namespace)),
     byWorkload: rowsOf(grouped(client => client.workload && `${client.namespace}/${client.workload}`)),
@@ -411,11 +406,10 @@ function mayLack({ byClient, byName, bySuffix, byResolver, limit }: Sums): Pick<
 
 function rowsOf(
   keyed: (readonly [string, KeyedWaste])[],
-  pick: (keyed: KeyedWaste) => KeyedWaste = row => row,
   note: (key: string, keyed: KeyedWaste) => string | null = () => null,
 ): WasteRow[] {
   return keyed
-    .map(([key, row]) => ({ key, note: note(key, row), ...wasteSum(pick(row)) }))
+    .map(([key, row]) => ({ key, note: note(key, row), ...wasteSum(row) }))
     .sort((a, b) => b.wasted - a.wasted || b.queries - a.queries || (a.key < b.key ? -1 : 1))
     .slice(0, TOP)
 }

@@ -177,18 +177,17 @@ export class Forwarding {
     else services.set(key, { source, zone, count: 1 })
   }
 
-  /** Links a transaction, after all of its batch were observed, to what caused it. True if something did. */
-  link(t: Transaction): boolean {
+  /** Links a transaction, after all of its batch were observed, to what caused it. */
+  link(t: Transaction): void {
     const { enclosing } = t
     t.enclosing = null
-    if (enclosing === null || t.infrastructure) return false
+    if (enclosing === null || t.infrastructure) return
     const cause = chooseCause(this.possible(enclosing, t), t)
     // What a forwarder still tries for an answer that nobody waits for any more is its own affair.
     if (cause?.isTold) t.infrastructure = true
-    if (t.infrastructure || !attach(t, cause)) return false
+    if (t.infrastructure || !attach(t, cause)) return
     if (cause !== null && this.twins.areOne(cause.server, t.client))
       this.forwarded[t.client] = (this.forwarded[t.client] ?? 0) + 1
-    return true
   }
 
   /**
@@ -203,21 +202,20 @@ export class Forwarding {
   /**
    * Links what asks for another name than its client did: the target of an ExternalName service, or what autopath tries on the server.
    * Both show in the answer, whose CNAME leads to the name. Takes all transactions in order of start, after `link`; `suffixes` are the
-   * known search domains. True if something caused it.
+   * known search domains.
    */
-  linkRenamed(t: Transaction, suffixes: readonly string[]): boolean {
+  linkRenamed(t: Transaction, suffixes: readonly string[]): void {
     if (t.cname !== NONE) this.renamed.remember(t)
-    if (t.causes || t.infrastructure || t.qname === NONE || this.renamed.isEmpty) return false
-    if (this.serves[t.client] === undefined && !this.votes.has(t.client)) return false
-    if (attach(t, chooseCause(this.possible(this.renamed.enclosing(t.qname, t), t), t))) return true
+    if (t.causes || t.infrastructure || t.qname === NONE || this.renamed.isEmpty) return
+    if (this.serves[t.client] === undefined && !this.votes.has(t.client)) return
+    if (attach(t, chooseCause(this.possible(this.renamed.enclosing(t.qname, t), t), t))) return
     const name = this.names.text(t.qname)
     for (const suffix of suffixes) {
       if (!endsWithSuffix(name, suffix)) continue
       const base = this.names.find(withoutSuffix(name, suffix))
       if (base === NONE) continue
-      if (attach(t, chooseCause(this.possible(this.renamed.enclosing(base, t), t), t))) return true
+      if (attach(t, chooseCause(this.possible(this.renamed.enclosing(base, t), t), t))) return
     }
-    return false
   }
 
   private possible(enclosing: Transaction[], t: Transaction): Transaction[] {

@@ -73,8 +73,8 @@ export interface TraceOptions {
   /** True where lookups or hops are kept beyond the calls that tell of them. */
   keepsRecords: boolean
   /** Called when a lookup, or a hop, is closed: a slow one after others that began later. */
-  lookup: ((lookup: Lookup, waste: LookupWasteSums, inward: Inward) => void) | null
-  hop: ((hop: Hop) => void) | null
+  lookup: (lookup: Lookup, waste: LookupWasteSums, inward: Inward) => void
+  hop: (hop: Hop) => void
   /** Called now and then: nothing that began before this time will come any more. */
   settled: ((before: Time) => void) | null
 }
@@ -345,7 +345,7 @@ export class Trace {
       this.sums.addSuffix(suffix, answered, !Number.isNaN(lookup.wait), parts[i])
     }
     for (const t of transactionsOf(lookup)) this.closeHops(t, lookup)
-    this.options.lookup?.(lookup, waste, inward)
+    this.options.lookup(lookup, waste, inward)
   }
 
   /** What the names came to of a lookup that the filters leave out: what-if takes answers from everybody. */
@@ -394,8 +394,8 @@ export class Trace {
       for (const loss of lossesOf(t, this.places, this.endpoints)) this.sums.addLoss(loss)
     const networkMs = networkOf(t, this.places)
     const hop: Hop = { transaction: t, lookup, from, forwarder, role, ownMs, networkMs, servedFrom, fromCache }
-    this.sums.addHop(t, from, forwarder, hop)
-    this.options.hop?.(hop)
+    this.sums.addHop(hop)
+    this.options.hop(hop)
     if (t.effects) for (const effect of t.effects) if (isFirst(t, effect)) this.closeHops(effect, lookup)
   }
 
@@ -409,7 +409,7 @@ export class Trace {
       } else {
         if (t.infrastructure) this.sums.infrastructure++
         else this.sums.cutNames++
-        this.options.hop?.({
+        this.options.hop({
           transaction: t,
           lookup: null,
           from: t.isForOthers ? this.endpoints.forwarderAt(t.client) : t.client,
