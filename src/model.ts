@@ -284,6 +284,13 @@ export const OUTCOMES = [
 ] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
+/** Whether a lookup that ended so did not get what was asked. An end that was not captured is no failure. */
+export const isFailure = (outcome: Outcome): boolean =>
+  outcome !== 'answered' && outcome !== 'nodata' && outcome !== 'capture-ended' && outcome !== 'not-captured'
+
+export const failuresOf = (outcomes: Record<Outcome, number>): number =>
+  OUTCOMES.reduce((n, outcome) => n + (isFailure(outcome) ? outcomes[outcome] : 0), 0)
+
 export const ROLES = ['pod', 'host', 'host-resolver', 'node-local-cache', 'coredns', 'upstream', 'unknown'] as const
 export type Role = (typeof ROLES)[number]
 

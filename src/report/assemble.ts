@@ -10,6 +10,7 @@ import {
   type EncryptedRow,
   type EndpointRow,
   type Finding,
+  failuresOf,
   type Issue,
   type LookupRecord,
   type Moment,
@@ -76,7 +77,7 @@ export function assemble(parts: Parts): Report {
       transactions: sums.transactions,
       lookups: sums.lookups,
       outcomes,
-      failed: failedOf(sums),
+      failed: failuresOf(sums.outcomes),
       wait: quantiles(sums.wait),
       infrastructure: sums.infrastructure,
     },
@@ -101,10 +102,6 @@ export function assemble(parts: Parts): Report {
     issues,
   }
 }
-
-/** Lookups that did not get what was asked. */
-export const failedOf = ({ lookups, outcomes }: Sums): number =>
-  lookups - outcomes.answered - outcomes.nodata - outcomes['capture-ended'] - outcomes['not-captured']
 
 const sum = <T>(list: T[], value: (item: T) => number): number => list.reduce((n, item) => n + value(item), 0)
 
