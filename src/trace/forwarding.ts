@@ -8,15 +8,15 @@
 import { HINFO, NS } from '../codes.ts'
 import { type AddressId, INCOMING, type NameId, NONE, OTHER_HOST, type Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
-import { chooseCause, hasAnswered, SLACK } from './causes.ts'
+import { chooseCause, hasAnswered } from './causes.ts'
 import { Reviews } from './reviews.ts'
 import { endsWithSuffix, withoutSuffix } from './suffix.ts'
-import { type Transaction, UNREACHED } from './transaction.ts'
+import { CLOCK_SLACK, type Transaction, UNREACHED } from './transaction.ts'
 import { kept, type Transactions } from './transactions.ts'
 import type { Twins } from './twins.ts'
 
 /** CoreDNS tries upstreams for 5 s and answers after 6 at the latest. */
-const BUDGET: Time = 6.1e9
+export const BUDGET: Time = 6.1e9
 /** Coincidences that prove that a forwarder asks from another address than it answers on, ... */
 const ENOUGH_VOTES = 3
 /** ... and the share of what that address asks which they must be: its host's own processes ask from there too. */
@@ -395,7 +395,7 @@ const SWEEP: Time = 0.3e9
 const mayCause = (c: Transaction, t: Transaction): boolean =>
   c.server !== t.server &&
   c.client !== t.server &&
-  c.start <= t.start + SLACK &&
+  c.start <= t.start + CLOCK_SLACK &&
   c.state !== UNREACHED &&
   (c.dnsId !== t.dnsId || c.clientPort !== t.clientPort)
 

@@ -8,7 +8,7 @@ import { Autopath } from './autopath.ts'
 import { hadAnswer } from './causes.ts'
 import { Endpoints } from './endpoints.ts'
 import { ForwardedAnswers } from './forwarded-answers.ts'
-import { Forwarding } from './forwarding.ts'
+import { BUDGET, Forwarding } from './forwarding.ts'
 import { Grouping } from './grouping.ts'
 import { habitsOf } from './habits.ts'
 import type { Hop } from './hop.ts'
@@ -56,8 +56,7 @@ const MANY_ADDRESSES = 2000
 /** A forwarder's query that is older than this and was not answered when its lookup is closed, never was. */
 const PATIENCE: Time = 2e9
 
-/** CoreDNS' last try for a query begins within this, and so does what an answer made it ask after that answer (a refresh). */
-const MOST_TRIES: Time = 6.1e9
+/** What an answer made CoreDNS ask after it (a refresh) begins within this. */
 const AFTER_ANSWER: Time = 0.1e9
 
 export interface TraceOptions {
@@ -433,4 +432,4 @@ const isAlone = (t: Transaction): boolean => t.infrastructure || t.nameCut || t.
 const isForOthers = (t: Transaction): boolean => t.isForOthers
 
 /** When all that it made its server ask has begun. */
-const causesNoMore = (t: Transaction): Time => (Number.isNaN(t.end) ? t.lastQuery + MOST_TRIES : t.end + AFTER_ANSWER)
+const causesNoMore = (t: Transaction): Time => (Number.isNaN(t.end) ? t.lastQuery + BUDGET : t.end + AFTER_ANSWER)
