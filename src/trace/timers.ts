@@ -5,9 +5,11 @@
 import type { AddressId, NameId, Time } from '../model.ts'
 import { RESPONSE_LOST, type Transaction } from './transaction.ts'
 
-/** Timers of stub resolvers after silence: from timeout:1 less a tenth to 6 s (three servers), and c-ares' 8 s. */
+/** Timers of stub resolvers after silence: c-ares' own begin at a quarter of a second, less a tenth, and end at 8 s. */
 const SHORTEST_TIMER: Time = 0.22e9
 export const LONGEST_TIMER: Time = 8.5e9
+/** The shortest that anybody sets (options timeout:1), less what a timer may be early; no healthy server needs that long. */
+export const SHORTEST_TIMEOUT: Time = 0.9e9
 
 /** So long after a query its resolver may ask again. */
 export const isTimer = (silence: Time): boolean => silence >= SHORTEST_TIMER && silence <= LONGEST_TIMER
