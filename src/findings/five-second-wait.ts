@@ -1,7 +1,7 @@
 /** five-second-wait: a query or its answer is lost, and the application waits for the resolver's timer although the server was quick. */
 import { A, AAAA } from '../codes.ts'
 import type { AddressId, Time } from '../model.ts'
-import { count, plural, roughDuration, share } from '../quantities.ts'
+import { count, listed, plural, roughDuration, share } from '../quantities.ts'
 import type { Candidate, Lookup } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
 import { SHORTEST_TIMEOUT } from '../trace/timers.ts'
@@ -9,7 +9,7 @@ import { ANSWERED, isBusy, isFinal, type Transaction, UNREACHED } from '../trace
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { isDuring } from './server-outage.ts'
-import { listed, type World, whoAll } from './world.ts'
+import { type World, whoAll } from './world.ts'
 
 /** What is answered within this after the query that got through was not held up by the server. */
 const QUICK: Time = 0.5e9

@@ -1,13 +1,13 @@
 /** lost-fragments: large answers over UDP arrive in pieces, and not all of them. */
 import { type AddressId, CONTENT_CUT, NONE, TCP } from '../model.ts'
-import { count, plural } from '../quantities.ts'
+import { count, listed, plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
 import { SHORTEST_TIMEOUT } from '../trace/timers.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { listed, type World, whoAll } from './world.ts'
+import { type World, whoAll } from './world.ts'
 
 /** One fragment may be lost anywhere. */
 const MIN_LOOKUPS = 2

@@ -1,13 +1,13 @@
 /** server-outage: a server answered nobody for a while, and does otherwise. */
 import { type AddressId, NONE, type Time } from '../model.ts'
-import { count, plural, roughDuration } from '../quantities.ts'
+import { count, listed, plural, roughDuration } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
 import { rangeOf } from '../trace/networks.ts'
 import { type Outage, stoodStill, wasNeverSeen } from '../trace/outages.ts'
 import { SHORTEST_TIMEOUT } from '../trace/timers.ts'
 import { FrameSample } from './frame-sample.ts'
 import { type Concluded, type Draft, type Observer, type Rule, serversOf } from './rule.ts'
-import { exactClockTime, listed, serverRole, type World, who, whoAll } from './world.ts'
+import { exactClockTime, serverRole, type World, who, whoAll } from './world.ts'
 
 /** Longer than this people notice. */
 const BAD: Time = 2e9

@@ -1,5 +1,4 @@
 /** How many lookups, how many failed and how, how long people waited, and what of it was waste. */
-import { listed } from '../../findings/world.ts'
 import {
   type ChangeRow,
   isFailure,
@@ -9,7 +8,7 @@ import {
   type Report,
   WASTE_KINDS,
 } from '../../model.ts'
-import { bytes, count, duration, plural, roughDuration, share } from '../../quantities.ts'
+import { bytes, count, duration, listed, plural, roughDuration, share } from '../../quantities.ts'
 import { OUTCOME_WORDS, WASTE_WORDS } from '../words.ts'
 import { findingCounts } from './findings.ts'
 import { labelled, type Page } from './page.ts'
