@@ -681,10 +681,14 @@ export interface FlowRow {
   drops: { reason: string; packets: number; nodes: string[] }[]
 }
 
+/** Worst first. */
+export const SEVERITIES = ['problem', 'warning', 'info'] as const
+export type Severity = (typeof SEVERITIES)[number]
+
 /** A diagnosis with its evidence; findings/ makes them. */
 export interface Finding {
   code: string
-  severity: 'info' | 'warning' | 'problem'
+  severity: Severity
   what: string
   why: string
   advice: string

@@ -1,5 +1,5 @@
 /** Runs all rules over what passes by, and makes findings of what they conclude. */
-import type { AddressId, Finding } from '../model.ts'
+import { type AddressId, type Finding, SEVERITIES } from '../model.ts'
 import { Bounded } from '../trace/bounded.ts'
 import type { Hop } from '../trace/hop.ts'
 import { Limit } from '../trace/limit.ts'
@@ -59,9 +59,6 @@ export function examine(world: World): Examination {
 
 /** What stands in an observer's fields: so no rule has to say that a table of its own was full. */
 const tablesOf = (observer: Observer): Bounded[] => Object.values(observer).filter(field => field instanceof Bounded)
-
-/** Worst first. */
-export const SEVERITIES = ['problem', 'warning', 'info'] as const
 
 function findingOf(world: World, rule: Rule, draft: Draft): Finding {
   const names = (addresses: Iterable<AddressId>): string[] =>

@@ -1,6 +1,13 @@
 /** The comparison for people: the verdict first, then findings, names and numbers, each with whether chance alone may explain it. */
-import { SEVERITIES } from '../findings/examine.ts'
-import type { ComparedSide, Comparison, Finding, FindingChange, MeasureRow, NameRow } from '../model.ts'
+import {
+  type ComparedSide,
+  type Comparison,
+  type Finding,
+  type FindingChange,
+  type MeasureRow,
+  type NameRow,
+  SEVERITIES,
+} from '../model.ts'
 import { bytes, count, dateAndTime, milliseconds, plural, roughDuration, share } from '../quantities.ts'
 import type { Column } from './columns.ts'
 import { type TableRow, tableLines } from './table.ts'
