@@ -631,7 +631,7 @@ export interface Report {
     client: string
     searchList: readonly string[]
     ndots: { min: number | null; max: number | null }
-    chains: number
+    walks: number
   }[]
   findings: Finding[]
   issues: Issue[]

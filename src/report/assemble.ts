@@ -215,7 +215,7 @@ function searchListsOf(trace: Trace, { tables }: RecordContext): Report['searchL
       client,
       searchList: list,
       ndots: { min: ndotsMin, max: ndotsMax },
-      chains: walks,
+      walks,
     }))
 }
 
