@@ -1,12 +1,12 @@
 /** answer-too-late: answers that came when the client had given up. */
 import type { AddressId, Time } from '../model.ts'
-import { count, plural, roughDuration, share } from '../quantities.ts'
+import { count, listed, plural, roughDuration, share } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
 import { isFinal } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { listed, type World, whoAll } from './world.ts'
+import { type World, whoAll } from './world.ts'
 
 /** A program that is stopped leaves one behind. */
 const MIN_LOOKUPS = 3

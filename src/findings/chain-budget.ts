@@ -3,13 +3,12 @@ import type { AddressId, Time } from '../model.ts'
 import { plural, roughDuration, share } from '../quantities.ts'
 import type { Candidate, Lookup } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
+import { SHORTEST_TIMEOUT } from '../trace/timers.ts'
 import { ANSWERED, isUntold } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import { type Concluded, type Draft, type Observer, type Rule, serversOf } from './rule.ts'
 import { type World, whoAll, zoneOf } from './world.ts'
 
-/** No resolver's timer is shorter (options timeout:1). */
-const TIMER: Time = 0.9e9
 /** One candidate that waits is a lost packet; from two on the search list multiplies it. */
 const MIN_CANDIDATES = 2
 const MIN_LOOKUPS = 2
@@ -26,7 +25,7 @@ export const chainBudget: Rule = {
     'When a server is silent, each candidate of a search costs the whole timeout of the resolver, times its attempts. With four search domains five seconds become twenty-five, long after the application has given up: "connection timed out" in its log hides a DNS server that was silent for a while.',
   why: 'Resolvers treat each candidate as a query of its own, with all tries. glibc waits timeout (5 s) times attempts (2) times servers for the first candidate and then as long for the name itself; c-ares and Netty wait on every candidate; Go has 5 s for each try.',
   todo: 'Remove the cause of the silence first (see the other findings). Then shorten the chain: a smaller ndots or a dot at the end of names, and "options timeout:1 attempts:2" for glibc, so that a lookup fails within the time that the application has.',
-  evidence: `Lookups in which at least ${MIN_CANDIDATES} candidates had a query that was not answered and took ${TIMER / 1e9} s or more each. Silent below ${MIN_LOOKUPS} such lookups, or where none of them took ${PATIENCE / 1e9} s in all.`,
+  evidence: `Lookups in which at least ${MIN_CANDIDATES} candidates had a query that was not answered and took ${SHORTEST_TIMEOUT / 1e9} s or more each. Silent below ${MIN_LOOKUPS} such lookups, or where none of them took ${PATIENCE / 1e9} s in all.`,
   links: [
     'https://man7.org/linux/man-pages/man5/resolv.conf.5.html',
     'https://github.com/netty/netty/issues/8880',
@@ -57,12 +56,12 @@ class ChainBudget implements Observer {
   lookup(lookup: Lookup): void {
     this.all++
     const { candidates } = lookup
-    if (candidates.length < MIN_CANDIDATES || !(lookup.wait >= MIN_CANDIDATES * TIMER)) return
+    if (candidates.length < MIN_CANDIDATES || !(lookup.wait >= MIN_CANDIDATES * SHORTEST_TIMEOUT)) return
     let slow = 0
     const end = lookup.start + lookup.wait
     for (let i = 0; i < candidates.length; i++) {
       const until = i + 1 < candidates.length ? candidates[i + 1].transactions[0].start : end
-      if (until - candidates[i].transactions[0].start >= TIMER && hasSilence(candidates[i])) slow++
+      if (until - candidates[i].transactions[0].start >= SHORTEST_TIMEOUT && hasSilence(candidates[i])) slow++
     }
     if (slow < MIN_CANDIDATES) return
     this.lookups++
@@ -112,5 +111,5 @@ class ChainBudget implements Observer {
 /** A query got nothing before it was asked again or given up. */
 const hasSilence = ({ transactions }: Candidate): boolean =>
   transactions.some(
-    t => (t.retransmissions > 0 && t.lastQuery - t.start >= TIMER) || (t.state !== ANSWERED && !isUntold(t)),
+    t => (t.retransmissions > 0 && t.lastQuery - t.start >= SHORTEST_TIMEOUT) || (t.state !== ANSWERED && !isUntold(t)),
   )

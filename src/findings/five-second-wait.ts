@@ -1,17 +1,16 @@
 /** five-second-wait: a query or its answer is lost, and the application waits for the resolver's timer although the server was quick. */
 import { A, AAAA } from '../codes.ts'
 import type { AddressId, Time } from '../model.ts'
-import { count, plural, roughDuration, share } from '../quantities.ts'
+import { count, listed, plural, roughDuration, share } from '../quantities.ts'
 import type { Candidate, Lookup } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
+import { SHORTEST_TIMEOUT } from '../trace/timers.ts'
 import { ANSWERED, isBusy, isFinal, type Transaction, UNREACHED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { isDuring } from './server-outage.ts'
-import { listed, type World, whoAll } from './world.ts'
+import { type World, whoAll } from './world.ts'
 
-/** No resolver's timer is shorter (options timeout:1), and no healthy server needs that long. */
-const TIMER: Time = 0.9e9
 /** What is answered within this after the query that got through was not held up by the server. */
 const QUICK: Time = 0.5e9
 /** Packets are lost now and then everywhere; this many waits are worth a look, ... */
@@ -32,7 +31,7 @@ export const fiveSecondWait: Rule = {
     'A query or its answer got lost. The resolver notices nothing until its timer ends (glibc 5 s, musl 2.5 s, Go 5 s) and asks again; the second try is answered at once. The application waited for seconds, while the server, and every tool that measures it, speaks of milliseconds.',
   why: 'The classic cause is a race in the connection tracking of Linux: glibc and musl send A and AAAA from one port at the same moment, both packets create an entry for the same translated connection, and one of them is dropped (conntrack insert_failed). Linux 5 resolves most of these clashes, older kernels do not. Other causes are plain packet loss between nodes, a full conntrack table, and UDP limits of a cloud.',
   todo: 'If the losses come in pairs of A and AAAA from one port before the translation, use NodeLocal DNSCache, whose traffic is not tracked, or "options single-request-reopen" for glibc. If queries are seen leaving the node and not arriving, or answers leaving the server and not arriving, look at the network in between.',
-  evidence: `In a lookup the same question goes out again after at least ${TIMER / 1e9} s and the new try is answered within ${QUICK / 1e9} s, with NOERROR or NXDOMAIN; a first try that a server was still working on (its own query upstream was open, or both tries were answered) does not count, nor one that an ICMP error met. Where several places were captured, or both sides of the address translation, they tell where the packet was last seen. Silent below ${MIN_LOOKUPS} lookups beside those for which server-outage is to blame; a problem from ${BAD_SHARE * 100} % of all lookups.`,
+  evidence: `In a lookup the same question goes out again after at least ${SHORTEST_TIMEOUT / 1e9} s and the new try is answered within ${QUICK / 1e9} s, with NOERROR or NXDOMAIN; a first try that a server was still working on (its own query upstream was open, or both tries were answered) does not count, nor one that an ICMP error met. Where several places were captured, or both sides of the address translation, they tell where the packet was last seen. Silent below ${MIN_LOOKUPS} lookups beside those for which server-outage is to blame; a problem from ${BAD_SHARE * 100} % of all lookups.`,
   links: [
     'https://github.com/kubernetes/kubernetes/issues/56903',
     'https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/',
@@ -85,7 +84,7 @@ class FiveSecondWait implements Observer {
 
   lookup(lookup: Lookup): void {
     this.all++
-    if (!(lookup.wait >= TIMER)) return
+    if (!(lookup.wait >= SHORTEST_TIMEOUT)) return
     const lost = lookup.candidates.flatMap(candidate => lostTries(candidate).map(loss => ({ ...loss, candidate })))
     if (lost.length === 0) return
     this.lookups++
@@ -238,7 +237,7 @@ function lostTries(candidate: Candidate): Loss[] {
     for (const [i, t] of tries.entries()) {
       if (!isQuickAnswer(t)) continue
       const served = t.end - t.lastQuery
-      if (t.resent && t.duplicates === 0 && t.lastQuery - t.start >= TIMER && !isBusy(t, t.lastQuery)) {
+      if (t.resent && t.duplicates === 0 && t.lastQuery - t.start >= SHORTEST_TIMEOUT && !isBusy(t, t.lastQuery)) {
         const reached = t.effects?.some(effect => effect.start < t.lastQuery) ?? false
         const first = t.framesOfFirstTry
         const notIn = reached ? null : missingFile(t.frames.slice(0, first), t.frames.slice(first))
@@ -247,7 +246,7 @@ function lostTries(candidate: Candidate): Loss[] {
         lost.push({ place, try: t, qtype, notIn, side, served })
       }
       const before = tries[i - 1]
-      if (!before || t.start - before.lastQuery < TIMER || isBusy(before, t.start)) continue
+      if (!before || t.start - before.lastQuery < SHORTEST_TIMEOUT || isBusy(before, t.start)) continue
       // Somebody said that it can't be delivered: that is no loss.
       if (before.state === UNREACHED) continue
       if (before.state !== ANSWERED) {
@@ -277,7 +276,7 @@ function lacksOther({ transactions }: Candidate, t: Transaction): boolean {
       x.start <= t.start &&
       (x.state === UNREACHED ||
         x.duplicates > 0 ||
-        (x.resent !== null && x.end - x.start >= TIMER) ||
+        (x.resent !== null && x.end - x.start >= SHORTEST_TIMEOUT) ||
         (!(x.end < t.start) && (x.end - x.lastQuery >= QUICK || isBusy(x, t.start)))),
   )
 }

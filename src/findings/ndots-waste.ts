@@ -1,14 +1,14 @@
 /** ndots-waste: names with dots walk the whole search list before they are asked as they are. */
 
 import { type AddressId, NONE, type Outcome, type Time } from '../model.ts'
-import { bytes, count, plural, roughDuration, share } from '../quantities.ts'
+import { bytes, count, listed, plural, roughDuration, share } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { dots } from '../trace/suffix.ts'
 import { Tally } from '../trace/tally.ts'
 import type { LookupWasteSums } from '../trace/waste.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { answeredFirst, listed, type World, zoneOf } from './world.ts'
+import { answeredFirst, type World, zoneOf } from './world.ts'
 
 /** Fewer wasted queries than this cost nobody anything. */
 const MIN_QUERIES = 20

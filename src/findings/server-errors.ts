@@ -1,7 +1,7 @@
 /** server-errors: a server answers with SERVFAIL, REFUSED or the like, and nobody behind it is seen to be the cause. */
 import { AAAA, REFUSED, rcodeName, SERVFAIL } from '../codes.ts'
 import { type AddressId, NONE, type Time } from '../model.ts'
-import { count, plural, roughDuration, share } from '../quantities.ts'
+import { count, listed, plural, roughDuration, share } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { isWithin } from '../trace/suffix.ts'
@@ -10,7 +10,7 @@ import { ANSWERED, isFinal, isUntold, type Transaction } from '../trace/transact
 import { Domains } from './domains.ts'
 import { FrameSample } from './frame-sample.ts'
 import { type Concluded, type Draft, type Observer, type Rule, serversOf } from './rule.ts'
-import { clockTime, listed, type World, who, whoAll, zoneOf } from './world.ts'
+import { clockTime, type World, who, whoAll, zoneOf } from './world.ts'
 
 /** One bad name that is asked for again and again is no matter of its server; so many errors, and such a share of its answers, are. */
 const MIN_ERRORS = 10

@@ -1,17 +1,16 @@
 /** server-outage: a server answered nobody for a while, and does otherwise. */
 import { type AddressId, NONE, type Time } from '../model.ts'
-import { count, plural, roughDuration } from '../quantities.ts'
+import { count, listed, plural, roughDuration } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
 import { rangeOf } from '../trace/networks.ts'
 import { type Outage, stoodStill, wasNeverSeen } from '../trace/outages.ts'
+import { SHORTEST_TIMEOUT } from '../trace/timers.ts'
 import { FrameSample } from './frame-sample.ts'
 import { type Concluded, type Draft, type Observer, type Rule, serversOf } from './rule.ts'
-import { exactClockTime, listed, serverRole, type World, who, whoAll } from './world.ts'
+import { exactClockTime, serverRole, type World, who, whoAll } from './world.ts'
 
 /** Longer than this people notice. */
 const BAD: Time = 2e9
-/** No resolver's timer is shorter (options timeout:1). */
-const TIMER: Time = 0.9e9
 /** Told one by one. */
 const MOST_TOLD = 3
 /** Lookups that waited or failed, which are remembered until it is known why. */
@@ -53,7 +52,7 @@ class ServerOutage implements Observer {
 
   lookup(lookup: Lookup): void {
     const failed = lookup.outcome === 'unanswered' || lookup.outcome === 'refused' || lookup.outcome === 'servfail'
-    if (!failed && !(lookup.wait >= TIMER)) return
+    if (!failed && !(lookup.wait >= SHORTEST_TIMEOUT)) return
     if (this.suffered.length >= MOST_LOOKUPS) return
     const wait = Number.isNaN(lookup.wait) ? 0 : lookup.wait
     const tries = transactionsOf(lookup).map(({ server, start }) => ({ server, start }))

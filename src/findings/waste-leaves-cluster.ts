@@ -1,14 +1,14 @@
 /** waste-leaves-cluster: queries that only tried search domains go on to the upstream servers. */
 import { NXDOMAIN } from '../codes.ts'
 import { type AddressId, NONE, type Time } from '../model.ts'
-import { count, plural, share } from '../quantities.ts'
+import { count, listed, plural, share } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
 import { Tally } from '../trace/tally.ts'
 import type { Transaction } from '../trace/transaction.ts'
 import { isWasted } from '../trace/waste.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
-import { listed, nameOf, serverRole, type World, whoAll, zoneOf } from './world.ts'
+import { nameOf, serverRole, type World, whoAll, zoneOf } from './world.ts'
 
 /** Fewer than this no upstream server notices. */
 const MIN_QUERIES = 20

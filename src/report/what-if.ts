@@ -1,8 +1,16 @@
 /** The replay of all lookups under another configuration becomes the record that people and programs read. */
-import { type AddressId, type LoadRow, type NameEffect, UserError, type WhatIf, type WorkloadEffect } from '../model.ts'
+import {
+  type AddressId,
+  isFailure,
+  type LoadRow,
+  type NameEffect,
+  UserError,
+  type WhatIf,
+  type WorkloadEffect,
+} from '../model.ts'
 import { plural } from '../quantities.ts'
 import type { Change } from '../trace/change.ts'
-import { addLoad, type Effect, effects, isFailure, type Load, newLoad } from '../trace/load.ts'
+import { addLoad, type Effect, effects, type Load, newLoad } from '../trace/load.ts'
 import { Replay, type Replayed } from '../trace/replay.ts'
 import type { Trace } from '../trace/trace.ts'
 import { VERSION } from '../version.ts'

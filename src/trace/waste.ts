@@ -7,10 +7,8 @@ import { NONE, TCP, type Time, type WasteKind } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import { hasAnswer } from './outcome.ts'
 import { Spans } from './spans.ts'
-import { ANSWERED, type Transaction, UNSEEN } from './transaction.ts'
-
-/** Copies to several servers leave within this. */
-const FAN_OUT_GAP: Time = 5e6
+import { FAN_OUT_GAP } from './timers.ts'
+import { ANSWERED, CLOCK_SLACK, type Transaction, UNSEEN } from './transaction.ts'
 
 /** Sums over one lookup's queries. */
 export interface LookupWasteSums {
@@ -84,7 +82,7 @@ function isPreferred(x: Transaction, t: Transaction): boolean {
 }
 
 const repeatedOverTcp = (all: Transaction[], t: Transaction): boolean =>
-  all.some(x => x.qtype === t.qtype && x.transport === TCP && x.start >= t.end - 1e6)
+  all.some(x => x.qtype === t.qtype && x.transport === TCP && x.start >= t.end - CLOCK_SLACK)
 
 function anyAnswer({ transactions }: Candidate, qtype: number): boolean {
   for (const t of transactions) if (t.qtype === qtype && t.state === ANSWERED && hasAnswer(t)) return true
