@@ -6,11 +6,12 @@ import { listed, plural } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
 import { hasAnswer } from '../trace/outcome.ts'
 import { addressIn, idIn, pairOf } from '../trace/pair.ts'
+import { isWithin } from '../trace/suffix.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import { Rows } from './rows.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
-import { nameOf, type World, whoAll } from './world.ts'
+import { nameOf, type World, whoAll, zoneOf } from './world.ts'
 
 /** A name may be deleted and made again once; twice within the life of its answers is a fault. */
 const MIN_FLIPS = 2
@@ -23,14 +24,20 @@ export const flappingRcode: Rule = {
     'A server gives an answer for a name, then says that the name does not exist, then answers again, although the first answer was to be valid for longer than that. Lookups fail by chance, and an NXDOMAIN that gets into a cache makes a moment last for half a minute.',
   why: 'Servers behind one address that do not hold the same zone, an upstream that answers NXDOMAIN when it is overloaded or cannot reach its own source, or a record that a controller deletes and creates again and again.',
   todo: 'Ask each server behind the address by itself. Lower the denial TTL of the cache ("denial 9984 5") so that a wrong NXDOMAIN does not stay, and look for the controller that owns the record.',
-  evidence: `Answers of one server for one name: with data, then NXDOMAIN within the TTL of that answer, then data again, at least ${MIN_FLIPS} times. Names of the finding upstreams-disagree are left out.`,
+  evidence: `Answers of one server for one name: with data, then NXDOMAIN within the TTL of that answer, then data again, at least ${MIN_FLIPS} times. Names of the findings upstreams-disagree and replicas-disagree are left out.`,
   links: ['https://coredns.io/plugins/cache/', 'https://github.com/kubernetes/kubernetes/issues/136171'],
   shownBy: ['test/findings/flapping-rcode.txt'],
   begin: world => new FlappingRcode(world),
 }
 
-/** The column of the rows: end of the latest answer's life. */
+const SHORT_DENIALS = `# Corefile
+cache {
+    denial 9984 5
+}`
+
+/** The columns of the rows: end of the latest answer's life, and when the first answer came (hops are told in order of their end, so a denial may be older). */
 const VALID_UNTIL = 0
+const SINCE = 1
 
 /** A denial within the life of an answer, while no further answer has come. */
 interface Denial {
@@ -49,7 +56,7 @@ interface Flips {
 class FlappingRcode implements Observer {
   private readonly world: World
   /** By name, type and server, from the first answer with data on: most names are only ever denied. */
-  private readonly answered = new Rows(1, key => this.forget(key))
+  private readonly answered = new Rows(2, key => this.forget(key))
   /** By the same keys. */
   private readonly denials = new Map<number, Denial>()
   private readonly flips = new Map<number, Flips>()
@@ -65,12 +72,15 @@ class FlappingRcode implements Observer {
     const key = pairOf(t.qname * 2 + (t.qtype === A ? 0 : 1), t.server)
     if (t.rcode === NXDOMAIN) {
       const row = answered.find(key)
-      if (row !== NONE && t.end < answered.get(row, VALID_UNTIL) && !denials.has(key)) this.noteDenial(key, t)
+      if (row === NONE || denials.has(key)) return
+      if (t.start > answered.get(row, SINCE) && t.end < answered.get(row, VALID_UNTIL)) this.noteDenial(key, t)
       return
     }
     if (t.rcode !== NOERROR || !hasAnswer(t)) return
     const row = answered.of(key)
     if (denials.size > 0) this.noteFlip(key, t.end)
+    const since = answered.get(row, SINCE)
+    if (since === 0 || t.end < since) answered.set(row, SINCE, t.end)
     const until = t.end + t.recordTtl * 1e9
     if (t.recordTtl > 0 && until > answered.get(row, VALID_UNTIL)) answered.set(row, VALID_UNTIL, until)
   }
@@ -101,7 +111,7 @@ class FlappingRcode implements Observer {
   }
 
   conclude(earlier: readonly Concluded[]): Draft[] {
-    const explained = earlier.filter(({ code }) => code === 'upstreams-disagree')
+    const explained = earlier.filter(({ code }) => code === 'upstreams-disagree' || code === 'replicas-disagree')
     const flapping = [...this.flips].flatMap(([key, flips]) => {
       const name = nameOf(this.world, Math.floor(idIn(key) / 2))
       const isMeant = flips.count >= MIN_FLIPS && !explained.some(({ names }) => names.has(name))
@@ -114,16 +124,18 @@ class FlappingRcode implements Observer {
     const servers = new Set(flapping.map(({ key }) => addressIn(key)))
     const frames = new FrameSample()
     for (const { flips } of flapping) frames.addAll(flips.frames)
+    const zone = zoneOf(this.world)
+    const ofCluster = zone !== null && names.every(name => isWithin(name, zone))
     return [
       {
         what: `${whoAll(this.world, servers)} denied ${listed(names, 2)} ${plural(flips, 'time')} between answers that were still valid.`,
-        why: 'Servers behind it know different things, or an upstream says NXDOMAIN where it should say SERVFAIL.',
-        advice:
-          'Capture where this server asks its upstream servers, or ask each of them by itself: they may disagree. A low denial TTL in the cache keeps a wrong NXDOMAIN short.',
-        snippet: `# Corefile
-cache {
-    denial 9984 5
-}`,
+        why: ofCluster
+          ? 'Several servers stand behind this address, and each knows the services from its own watch of the API server.'
+          : 'Servers behind it know different things, or an upstream says NXDOMAIN where it should say SERVFAIL.',
+        advice: ofCluster
+          ? 'Capture on the node, where it is seen which CoreDNS pod answers, or ask each of the CoreDNS pods by itself: one may have lost the API server.'
+          : 'Capture where this server asks its upstream servers, or ask each of them by itself: they may disagree. A low denial TTL in the cache keeps a wrong NXDOMAIN short.',
+        ...(ofCluster ? {} : { snippet: SHORT_DENIALS }),
         count: flips,
         share: null,
         clients: new Set(flapping.flatMap(({ flips }) => [...flips.clients])),

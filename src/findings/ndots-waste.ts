@@ -138,10 +138,12 @@ class NdotsWaste implements Observer {
 
   /** Who would suffer from a smaller ndots. */
   private caution(): string {
-    const lost = [...this.relying].filter(([, { musl }]) => musl).map(([name]) => name)
+    // What is found as it is, too, needs no search domain.
+    const relying = [...this.relying].filter(([name]) => !this.byName.has(name))
+    const lost = relying.filter(([, { musl }]) => musl).map(([name]) => name)
     if (lost.length > 0)
       return ` Careful: pods with musl (Alpine) would no longer find ${listed(lost, 2)}, which only a search domain answers.`
-    const names = [...this.relying.keys()]
+    const names = relying.map(([name]) => name)
     if (names.length === 0) return ''
     return ` ${listed(names, 2)} would be found one step later than now.`
   }

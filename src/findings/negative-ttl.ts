@@ -123,7 +123,9 @@ class NegativeTtl implements Observer {
 
   conclude(earlier: readonly Concluded[]): Draft[] {
     if (zoneOf(this.world) === null) return []
-    const explained = earlier.filter(({ code }) => code === 'upstreams-disagree' || code === 'flapping-rcode')
+    const explained = earlier.filter(
+      ({ code }) => code === 'upstreams-disagree' || code === 'replicas-disagree' || code === 'flapping-rcode',
+    )
     const names = [...this.names.values()].filter(
       d =>
         d.denials >= MIN_DENIED &&

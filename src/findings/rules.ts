@@ -23,6 +23,7 @@ import { nodePathFails } from './node-path-fails.ts'
 import { ppsNearCloudLimit } from './pps-near-cloud-limit.ts'
 import { proxyGap } from './proxy-gap.ts'
 import { replicaSkew } from './replica-skew.ts'
+import { replicasDisagree } from './replicas-disagree.ts'
 import { resolvConfDiffers } from './resolv-conf-differs.ts'
 import type { Rule } from './rule.ts'
 import { searchAnsweredInstead } from './search-answered-instead.ts'
@@ -48,6 +49,7 @@ export const RULES: readonly Rule[] = [
   serverOutage,
   nodePathFails,
   upstreamsDisagree,
+  replicasDisagree,
   upstreamOutOfDate,
   fiveSecondWait,
   delayOutsideServer,

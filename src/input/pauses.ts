@@ -24,8 +24,8 @@ export function noteSecond({ activity, frames }: Capture, last: Moment, next: Mo
   if (next.seconds + next.nanos / 1e9 - (last.seconds + last.nanos / 1e9) < MIN_PAUSE) activity.empty += empty
   else if (activity.pauses.length <= MOST_PAUSES)
     activity.pauses.push({
-      from: { ...last },
-      until: { ...next },
+      from: { seconds: last.seconds, nanos: last.nanos },
+      until: { seconds: next.seconds, nanos: next.nanos },
       framesBefore: frames - 1,
       secondsBefore: activity.seconds,
     })

@@ -16,6 +16,8 @@ export interface ClientFacts {
   hostNetworks: ReadonlyMap<string, string>
   /** Those of the CoreDNS pods. */
   podNetworks: PodNetworks
+  /** Nobody else asks in the captures in which its queries begin, and there is a cluster. */
+  isAlone: () => boolean
   /** How many that search a namespace's domain are in its network. */
   podsBeside: () => number
   /** An upstream beside which it stands and which its queries reach by way of a router; null where there is none. */
@@ -41,6 +43,10 @@ export function clientRoleOf(d: Doings, facts: ClientFacts): RoleEvidence {
     return unknown(
       `searches ${searches} beside the CoreDNS pods, but was seen only on its way to them: a pod there or this host`,
     )
+  if (d.wentOut > d.cameIn && facts.isAlone())
+    return searches !== null
+      ? { role: 'pod', evidence: [`searches ${searches}, alone in its capture: taken in its pod`] }
+      : unknown('alone in its capture: taken in its pod, or on a host where nobody else asks')
   if (d.wentOut > d.cameIn) return host('its queries begin on the host that was captured')
   const neighbour = facts.hostNetworks.get(networkOf(address))
   if (neighbour !== undefined) return host(`in the network of ${neighbour}, which is a node's address`)

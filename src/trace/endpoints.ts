@@ -15,6 +15,7 @@ import { forwarderRoleOf } from './forwarder-role.ts'
 import { type Forwarding, zoneBehindService } from './forwarding.ts'
 import { type KnownAs, knownAs } from './known-as.ts'
 import { countByNetwork, networkOf, PodNetworks, rangeOf } from './networks.ts'
+import { OwnCaptures } from './own-capture.ts'
 import type { Pools } from './pools.ts'
 import type { SearchLists } from './searchlist.ts'
 import { type RoleEvidence, roleByAskers, serverRoleOf } from './server-role.ts'
@@ -57,6 +58,8 @@ export class Endpoints {
   /** By network, how many search there; null until somebody asks. */
   private searching: ReadonlyMap<string, number> | null = null
 
+  private readonly ownCaptures = new OwnCaptures()
+
   constructor(
     tables: Tables,
     searchLists: SearchLists,
@@ -96,6 +99,7 @@ export class Endpoints {
     client.asked++
     // What a router sent on bears a lower TTL: it did not begin where it was seen to leave.
     const wasRouted = t.clientTtl > 0 && t.clientTtl < FULL_TTL
+    this.ownCaptures.note(t)
     if (t.direction === OUTGOING && !wasRouted) client.wentOut++
     else if (t.direction === INCOMING || t.direction === OTHER_HOST) client.cameIn++
     if (t.transport === TCP) client.overTcp++
@@ -365,6 +369,7 @@ export class Endpoints {
       searches: this.searches(address),
       hostNetworks: this.hostNetworks,
       podNetworks: this.podNetworks,
+      isAlone: () => this.zone !== null && this.ownCaptures.isAlone(address, a => this.hostOf(a)),
       podsBeside: () => this.podsIn(networkOf(text(address))),
       masqueradesTo: () => this.masqueradesTo(address, text(address)),
     })

@@ -10,6 +10,9 @@ import { belongsTo } from './pairing.ts'
 import { ANSWERED, OPEN, UNREACHED } from './transaction.ts'
 import { Unopened } from './unopened.ts'
 
+/** No program gives up sooner. */
+const IMPATIENCE: Time = 50e6
+
 export class Errors {
   readonly unopened = new Unopened()
   private readonly table: OpenTable
@@ -53,10 +56,13 @@ export class Errors {
     }
   }
 
-  /** The client's port was closed when a response came. Of several its own may have been another one. */
+  /**
+   * The client's port was closed when a response came. Of several its own may have been another one; and one that came at once was not too
+   * late: the client closed its port because it had it, and a copy, made behind the capture, came after it.
+   */
   private addUnwanted(m: Messages, i: number): void {
     const t = belongsTo(this.table, m.to[i], m.toPort[i], m, i, m.from[i], NONE)
-    if (t?.state === ANSWERED && t.duplicates === 0) t.cameTooLate = true
+    if (t?.state === ANSWERED && t.duplicates === 0 && t.end - t.start >= IMPATIENCE) t.cameTooLate = true
     else this.counts.errorsAlone++
   }
 

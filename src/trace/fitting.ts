@@ -74,12 +74,15 @@ function fitNext(
   if (from === '' && lookup.candidates.length > 1) return fitsNot()
   if (from === '' && !mayBeAsIsFirst(candidate.name, order, knowledge)) return fitsNot()
   const settled = settledAt(candidate, t.start)
+  // Of a client far away, what it could not do sooner does not count.
+  const since = t.start - settled
+  const gap = since > knowledge.lag ? since - knowledge.lag : Math.min(since, 0)
   // In the middle of a list that is known no other lookup begins: what is missing between the two was lost by the capture alone.
   const goesOn = order === NEXT && from !== '' && knowledge.position.get(to) !== 0
-  if (kind === OTHER_LEG && !(goesOn && !Number.isNaN(settled) && t.start - settled <= STEP_GAP)) return fitsNot()
+  if (kind === OTHER_LEG && !(goesOn && gap <= STEP_GAP)) return fitsNot()
   return Number.isNaN(settled)
     ? fitAfterSilence(lookup, candidate, t, order, goesOn, knowledge)
-    : fitAfterAnswer(lookup, candidate, t, step, order, t.start - settled, knowledge)
+    : fitAfterAnswer(lookup, candidate, t, step, order, gap, knowledge)
 }
 
 /** The next candidate, `gap` after all legs of the one before were settled. */
@@ -113,7 +116,7 @@ function fitAfterAnswer(
   if (order === NEXT && gap <= SEQUENTIAL_GAP) return follows(IN_TURN, SEQUENTIAL_GAP - gap)
   if (gap <= STEP_GAP) return follows(order === NEXT ? LATE : order === LATER ? BY_MOMENT : NEAR, gap)
   // A late step is believed where the new name cannot begin a walk of its own.
-  const late = to === '' ? THROTTLED : LATE_STEP_GAP
+  const late = to === '' && !beginsNoWalk(to, nameText, knowledge) ? THROTTLED : LATE_STEP_GAP
   if (order === NEXT && gap <= late && knowledge.position.get(to) !== 0) return follows(LAST_RESORT, gap)
   // K4a: it had no answer to the one before (that was lost on its way), and goes on when its timer fires with what no walk begins with.
   const silence = t.start - lastQueryOf(candidate)
@@ -141,7 +144,7 @@ function fitAfterSilence(
   if (first.clientPort === t.clientPort && t.start - first.start < FAN_OUT_GAP)
     return follows(BY_TIMER, t.start - first.start)
   const sinceSeen = t.start - lastSeen(candidate, t.start)
-  if (goesOn && sinceSeen <= STEP_GAP) return follows(LAST_RESORT, sinceSeen)
+  if (goesOn && sinceSeen <= STEP_GAP + knowledge.lag) return follows(LAST_RESORT, sinceSeen)
   const silence = t.start - lastSilentQuery(candidate, t.start)
   // So long after, other threads ask as well: where the whole list is known, it says what can be next.
   if (order === UNKNOWN_ORDER && knowledge.complete) return fitsNot()

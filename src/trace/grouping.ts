@@ -270,7 +270,8 @@ export class Grouping {
     const [{ client, asked }] = candidate.transactions
     // Its other leg was lost on its way here, and comes again.
     if (lacksLeg(lookup) && !this.searchLists.of(client, asked).isTorn) return CLOSE_UNFINISHED
-    if (isPositive(candidate) || (lookup.candidates.length > 1 && isBare(lookup, candidate))) return CLOSE_FINAL
+    if (isPositive(candidate) || (lookup.candidates.length > 1 && isBare(lookup, candidate)))
+      return CLOSE_FINAL + this.searchLists.lagOf(client)
     return isUnfinished(lookup, this.searchLists.of(client, asked)) ? CLOSE_UNFINISHED : CLOSE_ANSWERED
   }
 

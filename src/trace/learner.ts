@@ -3,6 +3,7 @@ import { A, AAAA, NOERROR } from '../codes.ts'
 import { type AddressId, HAS_CNAME, type NameId, type PodDns, type Time } from '../model.ts'
 import type { Denials } from './denials.ts'
 import { doubtNdots, type Ndots, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
+import type { Pace } from './pace.ts'
 import { type SearchKnowledge, setBounds, setList } from './search-knowledge.ts'
 import { leads, merged, type Observation, type Observations, pathOf, pathOfPortion } from './search-path.ts'
 import { dots, endsWithSuffix } from './suffix.ts'
@@ -59,6 +60,8 @@ export interface Client {
   /** The latest query that brought what was asked for. */
   answered: NameId
   answeredStart: Time
+  /** Null while nothing makes it seem far away. */
+  pace: Pace | null
   /** Long names that were asked for both families and that no step led to. */
   longNames: readonly string[]
   /** A pod by the user's files: one resolv.conf. */
@@ -165,6 +168,7 @@ export function isAnswered(client: Client, t: Transaction): boolean {
 }
 
 /** True for the other leg of the candidate that a step led to, and for its repetition after silence. */
-export function isSameCandidate({ led }: Client, t: Transaction): boolean {
-  return led.qname === t.qname && t.start - led.start <= (led.silent ? LONGEST_TIMER : STEP_GAP)
+export function isSameCandidate({ led, pace }: Client, t: Transaction): boolean {
+  const late = STEP_GAP + (pace?.lag ?? 0)
+  return led.qname === t.qname && t.start - led.start <= (led.silent ? LONGEST_TIMER : late)
 }

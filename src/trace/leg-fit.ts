@@ -63,13 +63,14 @@ function fitOtherLeg(lookup: Lookup, candidate: Candidate, t: Transaction, knowl
   const parallel = t.start - all[0].start
   const samePort = hasOtherIdAtPort(all, t)
   // L1: both at once.
-  if (samePort && parallel <= (t.withoutQuery ? LATE_ANSWER : LEG_GAP)) return joins(candidate, CERTAIN, parallel)
+  if (samePort && parallel <= (t.withoutQuery ? LATE_ANSWER : LEG_GAP + knowledge.lag))
+    return joins(candidate, CERTAIN, parallel)
   // L1, K6a: before another walk goes on with it, the one that sends both at once, from two ports, has its second; of several the first to
   // send.
   if (parallel <= SEQUENTIAL_GAP && hasPortPerLeg(lookup) && sameProfile(all[0], t))
     return joins(candidate, TIED, SEQUENTIAL_GAP - parallel)
   // L2: a sequential leg, on the same port (single-request), or from a new one (single-request-reopen, host, nslookup).
-  if (!Number.isNaN(last.end) && last.end <= t.start + SLACK && t.start - last.end <= SEQUENTIAL_GAP)
+  if (!Number.isNaN(last.end) && last.end <= t.start + SLACK && t.start - last.end <= SEQUENTIAL_GAP + knowledge.lag)
     return joins(candidate, samePort ? TIED : ALIKE, t.start - last.end)
   // L2: a starved pod.
   if (isDue(lookup, candidate, t, knowledge)) return joins(candidate, samePort ? TIED : LACKING, t.start - last.end)
@@ -133,7 +134,8 @@ function fitAnsweredTwin(
       return joins(candidate, ALIKE, gap)
   }
   // L5
-  if (isTruncated(twin) && t.transport === TCP && isFallback(twin, t)) return joins(candidate, CERTAIN, gap)
+  if (isTruncated(twin) && t.transport === TCP && isFallback(twin, t, knowledge.lag))
+    return joins(candidate, CERTAIN, gap)
   // L4, L4a
   if (twin.clientPort === t.clientPort && twin.dnsId === t.dnsId && gap < LONGEST_TIMER)
     return joins(candidate, TIED, gap)
@@ -141,8 +143,8 @@ function fitAnsweredTwin(
   // L4: the partner of a leg that has just been asked again, on its socket.
   if (t.dnsId === twin.dnsId && hasOtherTypeAtPort(all, t, t.start - LEG_GAP)) return joins(candidate, TIED, gap)
   // L4: after an error.
-  if (isError(twin) && gap <= STEP_GAP && sameProfile(twin, t))
-    return joins(candidate, gap <= SEQUENTIAL_GAP ? ALIKE : BY_MOMENT, gap)
+  if (isError(twin) && gap <= STEP_GAP + knowledge.lag && sameProfile(twin, t))
+    return joins(candidate, gap <= SEQUENTIAL_GAP + knowledge.lag ? ALIKE : BY_MOMENT, gap)
   const settled = settledAt(candidate, t.start)
   if (Number.isNaN(settled)) {
     // L6: the partner is silent, and the client repeats both after its timer.
@@ -157,11 +159,11 @@ function fitAnsweredTwin(
     return fitsNot()
   }
   const after = t.start - settled
-  if (after <= STEP_GAP && after >= -SLACK) {
+  if (after <= STEP_GAP + knowledge.lag && after >= -SLACK) {
     // L4: after an error on either leg both may be asked again.
     if (all.some(isError)) return sameProfile(twin, t) ? joins(candidate, LACKING, after) : fitsNot()
     // L5: and so after a truncated answer.
-    if (t.transport === TCP && hasFallback(all, t)) return joins(candidate, IN_TURN, after)
+    if (t.transport === TCP && hasFallback(all, t, knowledge.lag)) return joins(candidate, IN_TURN, after)
     if (after < FAN_OUT_GAP && isLarge(candidate)) return joins(candidate, LATE, after)
   }
   // K8: a new lookup.
@@ -172,10 +174,11 @@ function fitAnsweredTwin(
  * A starved pod is late with its second leg: it is that all the same where the candidate before had its two legs in turn, or where a walk
  * for one family would have gone on to the next search domain instead.
  */
-function isDue({ candidates }: Lookup, candidate: Candidate, t: Transaction, { list }: SearchKnowledge): boolean {
+function isDue({ candidates }: Lookup, candidate: Candidate, t: Transaction, { list, lag }: SearchKnowledge): boolean {
   const [first] = candidate.transactions
   const gap = t.start - first.end
-  if (candidate.transactions.length > 1 || !(gap >= -SLACK && gap <= STEP_GAP) || !sameProfile(first, t)) return false
+  if (candidate.transactions.length > 1 || !(gap >= -SLACK && gap <= STEP_GAP + lag) || !sameProfile(first, t))
+    return false
   const before = candidates.length > 1 ? candidates[candidates.length - 2].transactions : null
   if (before !== null && before.length > 1 && before[0].qtype === first.qtype && before[1].start >= before[0].end)
     return true
@@ -232,14 +235,14 @@ export function hasPortPerLeg(lookup: Lookup): boolean {
 }
 
 /** TCP after truncation: at once, up to the SYN where that was captured. A tool that is started again takes longer. */
-function isFallback(truncated: Transaction, t: Transaction): boolean {
+function isFallback(truncated: Transaction, t: Transaction, lag: Time): boolean {
   const begun = Number.isNaN(t.sinceSyn) ? t.start : t.start - t.sinceSyn
   const known = !Number.isNaN(t.sinceSyn) && t.dnsId !== truncated.dnsId
-  return begun - truncated.end <= (known ? SEQUENTIAL_GAP : STEP_GAP)
+  return begun - truncated.end <= (known ? SEQUENTIAL_GAP : STEP_GAP) + lag
 }
 
 /** It asks over TCP what came back truncated. */
-function hasFallback(all: Transaction[], t: Transaction): boolean {
-  for (const x of all) if (isTruncated(x) && isFallback(x, t)) return true
+function hasFallback(all: Transaction[], t: Transaction, lag: Time): boolean {
+  for (const x of all) if (isTruncated(x) && isFallback(x, t, lag)) return true
   return false
 }

@@ -18,7 +18,7 @@ import { MatchingCounts } from './matching-counts.ts'
 import type { OneWay } from './one-way.ts'
 import { OpenTable } from './open-table.ts'
 import { asksTheSame, belongsTo, idOf } from './pairing.ts'
-import { NO_MATCH, queryFit, RETRANSMISSION, SIGHTING, SIGHTING_OTHER_SERVER } from './query-fit.ts'
+import { DOUBLE, NO_MATCH, queryFit, RETRANSMISSION, SIGHTING, SIGHTING_OTHER_SERVER } from './query-fit.ts'
 import type { Transaction } from './transaction.ts'
 import { ANSWERED, CAPTURE_ENDED, hasNoAnswer, OPEN, RESPONSE_LOST, UNANSWERED } from './transaction.ts'
 import type { Transactions } from './transactions.ts'
@@ -145,7 +145,8 @@ export class Matching {
       best = this.sourceTranslated(m, i, time, vantage)
       if (best) bestFit = SIGHTING
     }
-    if (best && bestFit >= SIGHTING_OTHER_SERVER) {
+    if (best && bestFit === DOUBLE) this.noteDouble(best, m, i)
+    else if (best && bestFit >= SIGHTING_OTHER_SERVER) {
       if (best.querySeenAt(vantage) && !this.hidesInterface(m.vantage[i])) this.counts.copies++
       this.mergeQuery(best, m, i, time, vantage)
     } else if (best && bestFit === RETRANSMISSION) this.resend(best, m, i, time, vantage)
@@ -249,6 +250,14 @@ export class Matching {
       t.qtype = m.qtype[i]
       t.qclass = m.qclass[i]
     }
+  }
+
+  /** The client has had its answer, so the copy changes nothing. */
+  private noteDouble(t: Transaction, m: Messages, i: number): void {
+    this.counts.copies++
+    this.counts.sightings++
+    t.sightings++
+    t.addFrame(m.file[i], m.frame[i])
   }
 
   private resend(t: Transaction, m: Messages, i: number, time: Time, vantage: number): void {

@@ -154,7 +154,7 @@ export class Portions {
     // Where ndots may be smaller, the name as it is may have come first.
     const asIsMayBeFirst =
       suffixes.every(suffix => suffix !== null) && dots(base) >= Math.max(1, knowledge.ndotsMin ?? 1)
-    if (asIsMayBeFirst || !isInOrder(places, knowledge) || hasPause(lookup)) return true
+    if (asIsMayBeFirst || !isInOrder(places, knowledge) || hasPause(lookup, LONGEST_PAUSE + knowledge.lag)) return true
     return !(last === 'answered' || isAtEnd(places, knowledge) || (last === 'nodata' && resolver.stopsAtNodata))
   }
 
@@ -293,13 +293,13 @@ function hasGap(places: readonly number[], { list }: SearchKnowledge): boolean {
 }
 
 /** It had all its answers and went on much later, which no resolver does: these are the ends of two walks. */
-function hasPause({ candidates }: Lookup): boolean {
+function hasPause({ candidates }: Lookup, longest: Time): boolean {
   for (let i = 1; i < candidates.length; i++) {
     const before = candidates[i - 1].transactions
     if (!before.every(isPlain)) continue
     let end = 0
     for (const t of before) end = Math.max(end, t.end)
-    if (candidates[i].transactions[0].start - end > LONGEST_PAUSE) return true
+    if (candidates[i].transactions[0].start - end > longest) return true
   }
   return false
 }

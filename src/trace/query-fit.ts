@@ -2,12 +2,17 @@
 import { type Messages, NONE, TCP, type Time } from '../model.ts'
 import { isOneCrossing, SIGHTING_WINDOW } from './crossing.ts'
 import { asksTheSame, mayAskTheSame } from './pairing.ts'
-import { OPEN, type Transaction } from './transaction.ts'
+import { ANSWERED, isFinal, OPEN, type Transaction } from './transaction.ts'
 
 export const NO_MATCH = 0
 export const RETRANSMISSION = 1
 export const SIGHTING_OTHER_SERVER = 2
 export const SIGHTING = 4
+/** Another copy of what is answered. */
+export const DOUBLE = 5
+
+/** Shorter than any timer. */
+const DOUBLED: Time = 0.2e9
 
 /** How well query i fits a transaction with the same client address, port and id; higher is better. `hidesInterface`: see matching.ts. */
 export function queryFit(
@@ -38,6 +43,9 @@ export function queryFit(
     if (hidesInterface && gap < SIGHTING_WINDOW && (sameIpId || m.ttl[i] !== t.serverTtl))
       return sameServer ? SIGHTING : t.asked === t.server ? SIGHTING_OTHER_SERVER : NO_MATCH
   }
+  // The network doubled it, and the server had answered the first by then. Resolvers ask again after a timer, or an error.
+  if (sameServer && t.state === ANSWERED && isFinal(t) && !withoutId && Math.abs(gap) < DOUBLED && asksTheSame(t, m, i))
+    return DOUBLE
   // Without ids, a second such question on a TCP connection is another query: TCP itself repeats what is lost.
   if (withoutId && t.transport === TCP) return NO_MATCH
   return sameServer && t.state === OPEN && asksTheSame(t, m, i) ? RETRANSMISSION : NO_MATCH

@@ -1,4 +1,5 @@
 /** What is known of a client's resolv.conf, and how the pods of a cluster complete each other's (rule I5). */
+import type { Time } from '../model.ts'
 import { agreed, type Expected } from './expected.ts'
 import type { Ndots } from './ndots.ts'
 import { namespaceOf } from './suffix.ts'
@@ -20,6 +21,8 @@ export interface SearchKnowledge {
   steps: readonly number[]
   /** The last domain was seen to be followed by the as-is name: nothing stands behind it. */
   complete: boolean
+  /** What its queries may be late by where they were captured (pace.ts). */
+  lag: Time
   /** A part of its walks goes where the capture does not look (portions.ts). */
   isTorn: boolean
   /** What the user's files say; null where they say nothing. Where `contradicted` what was learned holds all the same. */
@@ -39,6 +42,7 @@ export const NOTHING_KNOWN: SearchKnowledge = {
   queries: 0,
   steps: [],
   complete: false,
+  lag: 0,
   isTorn: false,
   expected: null,
   contradicted: false,

@@ -22,6 +22,7 @@ import {
   noteAlike,
 } from './learner.ts'
 import { isLong, newNdots, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
+import { LONGEST_LAG, Pace } from './pace.ts'
 import { NOTHING_KNOWN, type SearchKnowledge } from './search-knowledge.ts'
 import { type Observation, observationOf } from './search-path.ts'
 import type { SearchStep, Steps } from './steps.ts'
@@ -91,7 +92,7 @@ export class SearchLists {
     }
     const { led } = client
     const { denials: denied } = client
-    const at = denied === null || t.start - denied.latestEnd > STEP_GAP ? NONE : this.predecessor(denied, t)
+    const at = denied === null ? NONE : this.leading(learner, denied, t)
     const isLed = at !== NONE || isSameCandidate(client, t)
     if (at !== NONE) this.follow(learner, denied as Denials<Observation>, at, t)
     else if (!isLed) {
@@ -104,6 +105,34 @@ export class SearchLists {
     const denials = this.denialsOf(client)
     if (isLed) denials.add(t, head, led.by, led.base)
     else denials.add(t, head, null, '')
+  }
+
+  /** Where the denied name stands that leads to this query, within the time that this client needs; NONE without. */
+  private leading(learner: Learner, denied: Denials<Observation>, t: Transaction): number {
+    const { client, knowledge } = learner
+    const lag = client.pace?.lag ?? 0
+    const since = t.start - denied.latestEnd
+    const at = since > STEP_GAP + lag ? NONE : this.predecessor(denied, t, STEP_GAP + lag)
+    if (client.pace === null && knowledge.list.length > 0) return at
+    // Nothing is known of its list: its steps may come too late to be seen as such.
+    const alike = this.foundAlike
+    const slow = at !== NONE || since > LONGEST_LAG ? at : this.predecessor(denied, t, LONGEST_LAG)
+    this.foundAlike = alike
+    if (slow === NONE) return NONE
+    const gap = t.start - denied.endAt(slow)
+    if (client.pace === null && gap <= RESTART_GAP) return at
+    client.pace ??= new Pace()
+    client.pace.note(gap)
+    if (client.pace.lag !== lag) {
+      for (const { knowledge } of client.atServer) knowledge.lag = client.pace.lag
+      if (client.crossings !== null) client.crossings.knowledge.lag = client.pace.lag
+    }
+    return at
+  }
+
+  /** What a client's queries may be late by where they were captured. */
+  lagOf(client: AddressId): Time {
+    return this.clients[client]?.pace?.lag ?? 0
   }
 
   /** A pod that asks for a service of its own namespace shows the cluster domain; as the first candidate, so without more behind it. */
@@ -144,7 +173,7 @@ export class SearchLists {
     const before = denials.byAt(at)
     if (before !== null && beginsWithBase(denials.baseAt(at), step.base))
       this.splitAnew(learner, before, denials.baseAt(at), step, by)
-    const isQuick = t.start - denials.endAt(at) <= RESTART_GAP
+    const isQuick = t.start - denials.endAt(at) <= RESTART_GAP + learner.knowledge.lag
     if (isQuick && before && denials.baseAt(at) === step.base && !(by.inWalk && before.inWalk)) {
       by.inWalk = before.inWalk = true
       this.mark(learner)
@@ -196,7 +225,7 @@ export class SearchLists {
 
   /** True where a step from the name as it is begins a walk: at once, by the same resolver, and not after a walk that ended with it. */
   private beginsAsIs(denials: Denials<Observation>, at: number, t: Transaction, base: string): boolean {
-    if (t.start - denials.endAt(at) > RESTART_GAP) return false
+    if (t.start - denials.endAt(at) > RESTART_GAP + this.lagOf(t.client)) return false
     if (!denials.isLike(at, t)) return false
     return !denials.has(qname => beginsWithBase(this.names.text(qname), base))
   }
@@ -217,13 +246,13 @@ export class SearchLists {
    * Where the latest negative answer stands of which this query is a plausible continuation; NONE where it is another leg, or begins
    * a walk. The names of one walk share their first label.
    */
-  private predecessor(denials: Denials<Observation>, t: Transaction): number {
+  private predecessor(denials: Denials<Observation>, t: Transaction, longest: Time): number {
     const head = this.names.head(t.qname)
     for (let at = denials.latest(head); at !== NONE; at = denials.latest(head, at)) {
       if (denials.qnameAt(at) === t.qname) return NONE
       if (!denials.isDenied(at)) continue
       const gap = t.start - denials.endAt(at)
-      if (!(gap >= -STEP_SLACK && gap <= STEP_GAP)) continue
+      if (!(gap >= -STEP_SLACK && gap <= longest)) continue
       this.found = this.steps.search(denials.qnameAt(at), t.qname)
       if (this.found !== null) return at
       if (this.steps.differInLastLabel(denials.qnameAt(at), t.qname)) {
@@ -390,6 +419,7 @@ export class SearchLists {
       unled: { qname: NONE, qtype: NONE, start: 0 },
       answered: NONE,
       answeredStart: 0,
+      pace: null,
       longNames: NO_NAMES,
       pod: this.files.pods.get(address) ?? null,
       asksInConf: false,
@@ -423,6 +453,7 @@ export class SearchLists {
       queries: 0,
       steps: [],
       complete: false,
+      lag: client.pace?.lag ?? 0,
       isTorn: false,
       expected: null,
       contradicted: false,
