@@ -178,6 +178,14 @@ test.each([
     '--role coredns a.pcap',
     "dnstrail: option '--role <role=address,...>' argument 'coredns' is invalid. An address is missing.",
   ],
+  [
+    '--role coredns=10.0.0.1=10.0.0.2 a.pcap',
+    `dnstrail: option '--role <role=address,...>' argument 'coredns=10.0.0.1=10.0.0.2' is invalid. "10.0.0.1=10.0.0.2" is no IP address.`,
+  ],
+  [
+    '--tunnel vxlan=8472=8473 a.pcap',
+    `dnstrail: option '--tunnel <kind=port,...>' argument 'vxlan=8472=8473' is invalid. "8472=8473" is no port.`,
+  ],
   ['lookups - -', 'dnstrail: standard input ("-") can be read only once.'],
   ['a.pcap -n', "dnstrail: option '-n, --namespace <name>' argument missing"],
 ])('%s is refused in one sentence', async (line, sentence) => {
