@@ -22,7 +22,7 @@ import {
   UserError,
 } from './model.ts'
 import { assemble } from './report/assemble.ts'
-import { lookupFilter } from './report/filter.ts'
+import { type Filters, lookupFilter, messageFilter } from './report/filter.ts'
 import { limitIssues } from './report/limits.ts'
 import { captureRecords, messageRecord } from './report/message-record.ts'
 import { hopRecord, lookupRecord, type RecordContext } from './report/records.ts'
@@ -42,13 +42,7 @@ import { newTables, type Tables } from './wire/tables.ts'
 
 export interface Options {
   files: string[]
-  filters: {
-    namespace: string | null
-    pod: string | null
-    name: string | null
-    since: string | null
-    until: string | null
-  }
+  filters: Filters
   hints: {
     /** Path. */
     resources: string | null
@@ -204,8 +198,8 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
 }
 
 /**
- * Reads the captures and hands over every DNS message of the wanted frames as the wire has it: its record, and its row with bytes. Times
- * are the captures' own, or those of the run's clock as in `analyze`.
+ * Reads the captures and hands over every DNS message of the wanted frames and times, and with the wanted name in its question, as the
+ * wire has it: its record, and its row with bytes. Times are the captures' own, or those of the run's clock as in `analyze`.
  */
 export async function messages(
   options: Options,
@@ -215,10 +209,11 @@ export async function messages(
 ): Promise<Report['captures']> {
   const tables = newTables(MOST_PRINTED)
   const files = fileNames(options.files)
+  const isWanted = messageFilter(options.filters)
   const consume = (m: Messages, i: number): void => {
     if (!wanted(files[m.file[i]], m.frame[i])) return
     const record = messageRecord(m, i, tables, files)
-    if (record) sink(record, m, i)
+    if (record && isWanted(record, m, i)) sink(record, m, i)
   }
   const clocks = onOneClock ? await clocksOf(options, files) : null
   const captures = await read(options, tables, new Issues(), true, consume, undefined, clocks)

@@ -29,6 +29,68 @@ export interface Flags {
   color?: boolean
 }
 
+// -- Who reads what ---------------------------------------------------------------------------------------------------------
+
+const WHO = ['namespace', 'pod'] as const
+const WHAT = ['name', 'since', 'until'] as const
+const NAMES = ['resources', 'role', 'resolvConf', 'clusterDomain'] as const
+const PORTS = ['dnsPort', 'tunnel'] as const
+const ANALYSIS = [...WHO, ...WHAT, ...NAMES, ...PORTS]
+const FINDINGS = ['findings', 'ignore', 'failOn'] as const
+
+/** Which of the options each command reads. One that it does not read is refused: who gives it expects something of it. */
+const READS: Record<string, readonly (keyof Flags)[]> = {
+  analyze: ['output', ...ANALYSIS, ...FINDINGS, 'color'],
+  lookups: ['output', ...ANALYSIS, 'color'],
+  show: ['output', ...ANALYSIS, 'color'],
+  'what-if': ['output', ...ANALYSIS, 'color'],
+  compare: ['output', ...ANALYSIS, ...FINDINGS, 'color'],
+  watch: ['output', ...ANALYSIS, ...FINDINGS, 'color'],
+  hops: ['output', ...ANALYSIS, 'color'],
+  // A message is as the wire has it: whose it is the analysis finds out.
+  messages: ['output', ...WHAT, ...PORTS, 'color'],
+  explain: ['color'],
+}
+
+export const COMMANDS = Object.keys(READS)
+
+export const isRead = (command: string, flag: string): boolean => READS[command]?.includes(flag as keyof Flags) ?? false
+
+/** "lookups does not read --fail-on; the report, compare and watch do." */
+export function unreadSentence(command: string, option: string, flag: string): string {
+  const readers = COMMANDS.filter(name => isRead(name, flag)).map(name => (name === 'analyze' ? 'the report' : name))
+  const last = readers.pop()
+  return `${command} does not read ${option}; ${readers.join(', ')} and ${last} do.`
+}
+
+// -- Words that are nearly right --------------------------------------------------------------------------------------------
+
+/** What people call the commands besides. */
+const ALSO: Record<string, string> = { report: 'analyze' }
+const NEAR = 2
+
+/** The command that was meant by a word with a slip of the finger or two; null where it is like none. */
+export function commandLike(word: string): string | null {
+  const near = COMMANDS.map(name => ({ name, distance: distance(word, name) }))
+    .filter(({ name, distance }) => distance <= NEAR && distance < name.length / 2)
+    .sort((a, b) => a.distance - b.distance)
+  return ALSO[word] ?? near[0]?.name ?? null
+}
+
+/** How many letters have to be put in, left out or changed to make one word of the other (Levenshtein). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const above = row
+    row = [i]
+    for (let j = 1; j <= b.length; j++)
+      row[j] = Math.min(above[j] + 1, row[j - 1] + 1, above[j - 1] + Number(a[i - 1] !== b[j - 1]))
+  }
+  return row[b.length]
+}
+
+// -- Values -----------------------------------------------------------------------------------------------------------------
+
 /** A sentence of ours about an argument, as commander wants it. */
 export const valid =
   <Value>(read: (text: string) => Value) =>

@@ -2,6 +2,7 @@
  * The command line: every command and every option, each only read and handed on to commands.ts. Alone knows `process`: streams, exit
  * status, Ctrl-C, a broken pipe. What is imported here is loaded for --help, which has to be quick.
  */
+import { existsSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
 import {
   addName,
@@ -9,10 +10,13 @@ import {
   addTunnel,
   type ComparedFiles,
   commaList,
+  commandLike,
   comparedFiles,
+  isRead,
   ndotsOf,
   portList,
   spanOf,
+  unreadSentence,
   valid,
 } from './arguments.ts'
 import * as commands from './commands.ts'
@@ -129,14 +133,19 @@ function declare(root: Command, run: Run): Command {
     })
     .configureHelp({
       showGlobalOptions: true,
+      visibleGlobalOptions: command =>
+        command.parent ? root.options.filter(option => isRead(command.name(), option.attributeName())) : [],
       subcommandTerm: command => `${command.name()} ${command.usage().replace('[options] ', '')}`,
     })
     .argument('[capture...]', `pcap, pcapng or Hubble's JSON; "-" is stdin`)
     .addOption(new Option('-o, --output <form>', 'how it is written').choices(OUTPUTS).default('text'))
     .optionsGroup('Filters:')
     .option('-n, --namespace <name>', 'lookups by this namespace')
-    .option('--pod <name>', 'lookups by this pod, its workload or its address')
-    .option('--name <name>', 'lookups of this name')
+    .option(
+      '--pod <pod>',
+      'lookups by this pod: NAMESPACE/POD, POD, its beginning up to a "-", its workload or its address',
+    )
+    .option('--name <name>', 'lookups, or messages, of this name; *.NAME: of those below it')
     .option('--since <time>', 'from this time on, as in 2026-11-21T02:51:09Z')
     .option('--until <time>', 'up to this time')
     .optionsGroup('Hints (without them everything is inferred):')
@@ -154,7 +163,12 @@ function declare(root: Command, run: Run): Command {
     .option('--color', 'colours even in a pipe')
     .option('--no-color', 'no colours (also NO_COLOR=1)')
     .addHelpText('after', EXAMPLES)
-    .action((files: string[]) => commands.report(run, files))
+    .helpCommand('help [command]', 'the help of a command')
+    .hook('preAction', (_, command) => refuseUnread(root, command, run))
+    .action((files: string[]) => {
+      refuseCommandLike(files[0])
+      return commands.report(run, files)
+    })
 
   const command = (name: string, description: string, action: (files: string[]) => Promise<void>) =>
     root.command(name).description(description).argument('[capture...]').action(action)
@@ -218,4 +232,19 @@ function declare(root: Command, run: Run): Command {
     .argument('[code]')
     .action((code: string | undefined) => commands.explain(run, code))
   return root
+}
+
+function refuseUnread(root: Command, command: Command, run: Run): void {
+  const name = command === root ? 'analyze' : command.name()
+  for (const option of root.options) {
+    const flag = option.attributeName()
+    if (run.isGiven(flag) && !isRead(name, flag))
+      throw new UserError(unreadSentence(name, option.long ?? option.flags, flag))
+  }
+}
+
+/** A command with a slip of the finger is taken for a capture, since the report needs no command. */
+function refuseCommandLike(file: string | undefined): void {
+  const command = file === undefined || existsSync(file) ? null : commandLike(file)
+  if (command !== null) throw new UserError(`There is no file ${file}; did you mean the command ${command}?`)
 }

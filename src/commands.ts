@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import type { Options } from './analyze.ts'
 import type { ComparedFiles } from './arguments.ts'
-import { type HopRecord, type LookupRecord, type MessageRecord, type Report, UserError } from './model.ts'
+import { type Finding, type HopRecord, type LookupRecord, type MessageRecord, type Report, UserError } from './model.ts'
 import { plural } from './quantities.ts'
 import type { Column } from './report/columns.ts'
 import { chosenLookups, isSelective, type LookupChoice, lookupChoice } from './report/lookup-choice.ts'
@@ -26,30 +26,32 @@ export async function report(run: Run, files: string[]): Promise<void> {
     throw new UserError('the report comes as text, json or ndjson; csv is for lookups, hops and messages.')
   const progress = run.progress()
   const options = run.options(files, progress)
-  const print = await reportPrinter(run)
+  const choice = await findingChoice(run)
   const { analyze } = await import('./analyze.ts')
-  await print(await analyze(options).finally(progress.erase))
+  await print(run, await analyze(options).finally(progress.erase), choice)
 }
 
-/** Prints a report with the chosen findings, and lets these decide the exit status. Refuses a wrong choice before anything is read. */
-async function reportPrinter(run: Run): Promise<(whole: Report) => Promise<void>> {
-  const { chosen, judge } = await findingChoice(run)
-  return async whole => {
-    const report = { ...whole, findings: chosen(whole.findings) }
-    judge(report.findings)
-    await run.write(report, async (report, page) => (await import('./report/text.ts')).reportText(report, page))
-  }
+/** Prints a report with the chosen findings, and lets these decide the exit status. */
+async function print(run: Run, whole: Report, { chosen, judge }: FindingChoice): Promise<void> {
+  const report = { ...whole, findings: chosen(whole.findings) }
+  judge(report.findings)
+  await run.write(report, async (report, page) => (await import('./report/text.ts')).reportText(report, page))
 }
 
-/** The findings that the user wants, and what they make of the exit status. */
-async function findingChoice(run: Run) {
+interface FindingChoice {
+  chosen: (all: Finding[]) => Finding[]
+  judge: (these: Finding[]) => void
+}
+
+/** The findings that the user wants, and what they make of the exit status. Refuses a wrong choice before anything is read. */
+async function findingChoice(run: Run): Promise<FindingChoice> {
   const { findings, ignore, failOn } = run.flags
   const { checkChoice, chosen, fails } = await import('./findings/choose.ts')
   const choice = { only: findings ?? null, ignore: ignore ?? [], failOn: failOn ?? [] }
   checkChoice(choice)
   return {
-    chosen: (all: Report['findings']) => chosen(all, choice),
-    judge: (these: Report['findings']): void => {
+    chosen: all => chosen(all, choice),
+    judge: these => {
       if (fails(these, choice)) run.status = FOUND
     },
   }
@@ -59,7 +61,9 @@ async function findingChoice(run: Run) {
 export async function show(run: Run, all: string[], verbose: boolean): Promise<void> {
   const files = all.slice(0, -1)
   const wanted = all.at(-1)!
-  if (existsSync(wanted) || (files.length === 0 && run.streams.stdin.isTTY))
+  if (files.length === 0 && run.streams.stdin.isTTY && !existsSync(wanted))
+    throw new UserError(`captures are missing: dnstrail show CAPTURE... ${wanted}`)
+  if (existsSync(wanted))
     throw new UserError('show wants captures and then a lookup: its id, as "dnstrail lookups" prints it, or a name.')
   if (run.flags.output === 'csv') throw new UserError('a lookup is shown as text, json or ndjson.')
   const progress = run.progress()
@@ -217,18 +221,20 @@ export async function watch(run: Run, files: string[], every: number | undefined
   const { stdout, env } = run.streams
   if (output === 'json' || output === 'csv') throw new UserError('what is watched comes as text or ndjson.')
   const options = run.options(files, run.progress(false))
-  const print = await reportPrinter(run)
+  const choice = await findingChoice(run)
   const asRecords = output === 'ndjson' || (every === undefined && !stdout.isTTY && !run.isGiven('output'))
   const watching = await import('./watch.ts')
   const { jsonLine } = await import('./report/json.ts')
   const out = batched(stdout, AT_ONCE_MS)
   if (every === undefined && stdout.isTTY && env.TERM !== 'dumb' && !asRecords) {
-    await print(await onScreen(run, watching.watch(options), options))
+    await print(run, await onScreen(run, watching.watch(options), options), choice)
   } else if (asRecords) {
     const line = (record: object) => out.write(`${jsonLine(record)}\n`)
     const reading =
       every === undefined ? watching.watchLookups(options, line) : watching.watchIntervals(options, every / 1000, line)
-    run.complainOfIssues(await reading.finally(out.flush))
+    const report = await reading.finally(out.flush)
+    choice.judge(choice.chosen(report.findings))
+    run.complainOfIssues(report)
   } else {
     const { glanceText } = await import('./report/text/glance.ts')
     const { page } = run
@@ -237,7 +243,7 @@ export async function watch(run: Run, files: string[], every: number | undefined
       .watchIntervals(options, seconds, glance => out.write(glanceText(glance, page)))
       .finally(out.flush)
     stdout.write('\n')
-    await print(report)
+    await print(run, report, choice)
   }
 }
 

@@ -27,7 +27,7 @@ export class Run {
   }
 
   /** Said by the user, not by default. */
-  isGiven(flag: keyof Flags): boolean {
+  isGiven(flag: string): boolean {
     return this.root.getOptionValueSource(flag) === 'cli'
   }
 

@@ -1,5 +1,5 @@
-/** The user's filters, as one question about a lookup. */
-import { UserError } from '../model.ts'
+/** The user's filters, as one question about a lookup or about a message. */
+import { type EndpointRecord, type MessageRecord, type Messages, NONE, UserError } from '../model.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { endpointOf, type RecordContext } from './records.ts'
 
@@ -11,27 +11,65 @@ export interface Filters {
   until: string | null
 }
 
+export const NO_FILTERS: Filters = { namespace: null, pod: null, name: null, since: null, until: null }
+
+export const isFiltered = (filters: Filters): boolean => Object.values(filters).some(filter => filter !== null)
+
+/** As they were given: "--pod cart --since 2026-11-21T02:51:09Z". */
+export const filterText = (filters: Filters): string =>
+  (Object.keys(NO_FILTERS) as (keyof Filters)[])
+    .flatMap(filter => (filters[filter] === null ? [] : [`--${filter} ${filters[filter]}`]))
+    .join(' ')
+
 /** True for the lookups that the user wants. Throws a UserError where a time is none. */
 export function lookupFilter(filters: Filters, context: RecordContext): (lookup: Lookup) => boolean {
-  const since = instant(filters.since, '--since')
-  const until = instant(filters.until, '--until')
-  const name = filters.name?.toLowerCase().replace(/\.$/, '') ?? null
-  if (!Object.values(filters).some(filter => filter !== null)) return () => true
+  const isDuring = spanFilter(filters)
+  const isNamed = nameFilter(filters.name)
+  const isAskedBy = podFilter(filters.pod, context)
+  if (!isFiltered(filters)) return () => true
   return lookup => {
-    const seconds = context.origin() + lookup.start / 1e9
-    if (since !== null && seconds < since) return false
-    if (until !== null && seconds > until) return false
-    if (
-      name !== null &&
-      lookup.base !== name &&
-      !lookup.base.endsWith(`.${name}`) &&
-      !lookup.alternatives.includes(name)
-    )
-      return false
-    if (filters.namespace === null && filters.pod === null) return true
+    if (!isDuring(context.origin() + lookup.start / 1e9)) return false
+    if (isNamed && !isNamed(lookup.base) && !lookup.alternatives.some(isNamed)) return false
+    if (filters.namespace === null && isAskedBy === null) return true
     const client = endpointOf(context, lookup.client, context.endpoints.clientRole(lookup.client).role)
     if (filters.namespace !== null && client.namespace !== filters.namespace) return false
-    return filters.pod === null || [client.pod, client.workload, client.address].includes(filters.pod)
+    return isAskedBy === null || isAskedBy(client)
+  }
+}
+
+/** True for the messages that the user wants: by their time and the name that they ask for. Throws a UserError where a time is none. */
+export function messageFilter(filters: Filters): (record: MessageRecord, m: Messages, i: number) => boolean {
+  const isDuring = spanFilter(filters)
+  const isNamed = nameFilter(filters.name)
+  return ({ qname }, m, i) =>
+    isDuring(m.seconds[i] + m.nanos[i] / 1e9) && (isNamed === null || (qname !== null && isNamed(qname)))
+}
+
+function spanFilter(filters: Filters): (seconds: number) => boolean {
+  const since = instant(filters.since, '--since') ?? Number.NEGATIVE_INFINITY
+  const until = instant(filters.until, '--until') ?? Number.POSITIVE_INFINITY
+  return seconds => !(seconds < since || seconds > until)
+}
+
+/** A name as the report has it; "*.example.com" is every name below example.com. Null: any. */
+function nameFilter(wanted: string | null): ((name: string) => boolean) | null {
+  if (wanted === null) return null
+  const name = wanted.toLowerCase().replace(/(?<=.)\.$/, '')
+  if (!name.startsWith('*.')) return other => other.toLowerCase() === name
+  const below = name.slice(1)
+  return other => other.toLowerCase().endsWith(below)
+}
+
+/** By whatever the report calls a client, and by the beginning of a pod's name: "cart" and "cart-48b2ced7a" are cart-48b2ced7a-glpdq. */
+function podFilter(wanted: string | null, { tables }: RecordContext): ((client: EndpointRecord) => boolean) | null {
+  if (wanted === null) return null
+  const id = tables.addresses.intern(wanted)
+  const address = id === NONE ? wanted : tables.addresses.text(id)
+  const [, space, name] = /^([^/]+)\/(.+)$/.exec(wanted) ?? [wanted, null, wanted]
+  return client => {
+    if (client.address === address) return true
+    if (space !== null && client.namespace !== space) return false
+    return client.workload === name || client.pod === name || client.pod?.startsWith(`${name}-`) === true
   }
 }
 
