@@ -10,6 +10,8 @@ import { readCaptures } from './input/merge.ts'
 import { isNow, LiveClock } from './live.ts'
 import {
   type Capture,
+  type FilterRecord,
+  type Filters,
   type HopRecord,
   type LookupRecord,
   type MessageRecord,
@@ -22,7 +24,7 @@ import {
   UserError,
 } from './model.ts'
 import { assemble } from './report/assemble.ts'
-import { type Filters, lookupFilter, messageFilter } from './report/filter.ts'
+import { isFiltered, lookupFilter, messageFilter } from './report/filter.ts'
 import { limitIssues } from './report/limits.ts'
 import { captureRecords, messageRecord } from './report/message-record.ts'
 import { hopRecord, lookupRecord, type RecordContext } from './report/records.ts'
@@ -71,7 +73,7 @@ export interface Sinks {
   closedLookup?: (lookup: Lookup, waste: LookupWasteSums) => void
   closedHop?: (hop: Hop, trace: Trace) => void
   /** Called once, when all is read: what the report does not hold. */
-  finished?: (trace: Trace, context: RecordContext) => void
+  finished?: (trace: Trace, context: RecordContext, filters: FilterRecord | null) => void
   onlooker?: Onlooker
 }
 
@@ -135,13 +137,18 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
         hop => hopSink(hopRecord(context, hop)),
       )
     : null
+  const filters: FilterRecord | null = isFiltered(options.filters) ? { ...options.filters, lookupsInAll: 0 } : null
+  const isWanted = lookupFilter(options.filters, context)
   const trace: Trace = new Trace(tables, {
     clusterDomain: options.hints.clusterDomain,
     roles: roleHints(options, identities, tables),
     resolvConf: options.hints.resolvConf === null ? null : await readResolvConf(options.hints.resolvConf),
     pods: podHints(identities, tables),
     readAnswers: detailed ? answersOf : null,
-    wanted: lookupFilter(options.filters, context),
+    wanted: lookup => {
+      if (filters) filters.lookupsInAll++
+      return isWanted(lookup)
+    },
     keepsRecords: lookups !== null || hops !== null || onlooker !== undefined,
     lookup: (lookup, waste, inward) => {
       examination.lookup(lookup, waste, inward)
@@ -191,10 +198,21 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
     lookupRecord(context, lookup, sumWaste(lookup), inwardOf(lookup, trace.endpoints, trace.serving)),
   )
   const findings = examination.conclude()
-  sinks.finished?.(trace, context)
+  sinks.finished?.(trace, context, filters)
   const limits = limitIssues(trace.sums.limit, examination.limit, tables.encrypted.unlisted, context.files)
   const all = [...issues.list, ...limits]
-  return assemble({ version: VERSION, captures, clocks, trace, issues: all, findings, slowest, flows, context })
+  return assemble({
+    version: VERSION,
+    captures,
+    clocks,
+    trace,
+    issues: all,
+    findings,
+    filters,
+    slowest,
+    flows,
+    context,
+  })
 }
 
 /**

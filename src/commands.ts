@@ -35,6 +35,7 @@ export async function report(run: Run, files: string[]): Promise<void> {
 async function print(run: Run, whole: Report, { chosen, judge }: FindingChoice): Promise<void> {
   const report = { ...whole, findings: chosen(whole.findings) }
   judge(report.findings)
+  run.complainOfLeftOut(report.captures)
   await run.write(report, async (report, page) => (await import('./report/text.ts')).reportText(report, page))
 }
 
@@ -74,7 +75,7 @@ export async function show(run: Run, all: string[], verbose: boolean): Promise<v
   const { showRecord } = await import('./report/show/record.ts')
   await run.write(showRecord(shown, captured), async (_, page) => {
     const { showText } = await import('./report/show.ts')
-    const wireshark = report.captures.some(({ lines }) => lines === null)
+    const wireshark = report.captures.some(({ lines, failure }) => lines === null && failure === null)
     return showText(shown, captured, { ...page, wireshark })
   })
   run.complainOfIssues(report)
@@ -159,6 +160,7 @@ export async function messages(run: Run, files: string[]): Promise<void> {
     const analysis = await import('./analyze.ts')
     const captures = await analysis.messages(options, message)
     return () => {
+      run.complainOfLeftOut(captures)
       for (const { file, issueFrames } of captures)
         if (issueFrames > 0) run.complain(`${file}: ${plural(issueFrames, 'frame')} could not be read.`)
     }

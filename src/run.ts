@@ -5,6 +5,7 @@ import type { Flags } from './arguments.ts'
 import { type Report, UserError } from './model.ts'
 import { plural } from './quantities.ts'
 import { escapeText } from './report/escape.ts'
+import { leftOut } from './report/input-remarks.ts'
 import { colorful, complain, type Progress, progressLine, type Streams, screenWidth } from './streams.ts'
 
 export const ANALYSED = 0
@@ -54,8 +55,14 @@ export class Run {
     complain(this.streams, escapeText(sentence))
   }
 
+  /** Says on stderr which captures could not be read: of several, the others count. */
+  complainOfLeftOut(captures: Report['captures']): void {
+    for (const { failure } of captures) if (failure !== null) this.complain(leftOut(failure))
+  }
+
   /** Says on stderr what was wrong with the captures, where what is written does not. */
-  complainOfIssues({ issues }: Pick<Report, 'issues'>): void {
+  complainOfIssues({ captures, issues }: Pick<Report, 'captures' | 'issues'>): void {
+    this.complainOfLeftOut(captures)
     for (const { file, what, count } of issues) {
       const times = count > 1 ? ` (${plural(count, 'time')})` : ''
       this.complain(`${file}: ${what.replace(/\.$/, '')}${times}.`)

@@ -1,15 +1,16 @@
 /** The user's filters, as one question about a lookup or about a message. */
-import { type EndpointRecord, type MessageRecord, type Messages, NONE, UserError } from '../model.ts'
+import {
+  type EndpointRecord,
+  type FilterRecord,
+  type Filters,
+  type MessageRecord,
+  type Messages,
+  NONE,
+  UserError,
+} from '../model.ts'
+import { count, plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { endpointOf, type RecordContext } from './records.ts'
-
-export interface Filters {
-  namespace: string | null
-  pod: string | null
-  name: string | null
-  since: string | null
-  until: string | null
-}
 
 export const NO_FILTERS: Filters = { namespace: null, pod: null, name: null, since: null, until: null }
 
@@ -20,6 +21,20 @@ export const filterText = (filters: Filters): string =>
   (Object.keys(NO_FILTERS) as (keyof Filters)[])
     .flatMap(filter => (filters[filter] === null ? [] : [`--${filter} ${filters[filter]}`]))
     .join(' ')
+
+/** "--pod cart: 9 of 81 lookups", or that none matches. */
+export function filterSentence(filters: FilterRecord, lookups: number): string {
+  const { lookupsInAll } = filters
+  if (lookups === 0 && lookupsInAll > 0) return noMatch(filters)
+  return `${filterText(filters)}: ${count(lookups)} of ${plural(lookupsInAll, 'lookup')}`
+}
+
+/** "no lookup matches --pod zzz (87 lookups without it)" */
+export function noMatch(filters: FilterRecord): string {
+  const given = Object.keys(NO_FILTERS).filter(filter => filters[filter as keyof Filters] !== null)
+  const all = plural(filters.lookupsInAll, 'lookup')
+  return `no lookup matches ${filterText(filters)} (${all} without ${given.length === 1 ? 'it' : 'them'})`
+}
 
 /** True for the lookups that the user wants. Throws a UserError where a time is none. */
 export function lookupFilter(filters: Filters, context: RecordContext): (lookup: Lookup) => boolean {

@@ -6,6 +6,7 @@ import { select } from './columns.ts'
 import { escapeText } from './escape.ts'
 import { paint } from './paint.ts'
 import { tableLines } from './table.ts'
+import { filterLine } from './text/filter-line.ts'
 import { labelled, note, type Page, textWidth, wrap } from './text/page.ts'
 import { changeShare, WHAT_IF_COLUMNS } from './what-if-columns.ts'
 
@@ -29,7 +30,7 @@ export function whatIfText(whatIf: WhatIf, options: { width: number; color: bool
   return `${blocks.map(lines => lines.join('\n')).join('\n\n')}\n`
 }
 
-function head({ what, captures, before, workloads, stops }: WhatIf, page: Page): string[] {
+function head({ what, captures, filters, before, workloads, stops }: WhatIf, page: Page): string[] {
   const breaks =
     before.lookups === 0
       ? []
@@ -46,6 +47,7 @@ function head({ what, captures, before, workloads, stops }: WhatIf, page: Page):
       [captures.join(', '), `${plural(before.lookups, 'lookup')} by ${plural(clients, 'client')}`],
       page,
     ),
+    ...filterLine(filters, before.lookups, page),
   ]
 }
 
