@@ -286,6 +286,13 @@ export const OUTCOMES = [
 ] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
+/** Whether a lookup that ended so did not get what was asked. An end that was not captured is no failure. */
+export const isFailure = (outcome: Outcome): boolean =>
+  outcome !== 'answered' && outcome !== 'nodata' && outcome !== 'capture-ended' && outcome !== 'not-captured'
+
+export const failuresOf = (outcomes: Record<Outcome, number>): number =>
+  OUTCOMES.reduce((n, outcome) => n + (isFailure(outcome) ? outcomes[outcome] : 0), 0)
+
 export const ROLES = ['pod', 'host', 'host-resolver', 'node-local-cache', 'coredns', 'upstream', 'unknown'] as const
 export type Role = (typeof ROLES)[number]
 
@@ -374,7 +381,8 @@ export interface LookupRecord {
 export interface LossRecord {
   /** Which of the hop's queries, counted from 1. */
   try: number
-  what: 'query' | 'response'
+  /** Null where it got past all captures: which of the two was lost, or whether the server kept silent, nobody can tell. */
+  what: 'query' | 'response' | null
   /** The last capture on its way that saw it. */
   seenIn: string
   /** The next one, which did not; null where none was taken further on, or where it was lost inside a server. */
@@ -642,7 +650,7 @@ export interface Report {
     client: string
     searchList: readonly string[]
     ndots: { min: number | null; max: number | null }
-    chains: number
+    walks: number
   }[]
   findings: Finding[]
   issues: Issue[]
@@ -692,10 +700,14 @@ export interface FlowRow {
   drops: { reason: string; packets: number; nodes: string[] }[]
 }
 
+/** Worst first. */
+export const SEVERITIES = ['problem', 'warning', 'info'] as const
+export type Severity = (typeof SEVERITIES)[number]
+
 /** A diagnosis with its evidence; findings/ makes them. */
 export interface Finding {
   code: string
-  severity: 'info' | 'warning' | 'problem'
+  severity: Severity
   what: string
   why: string
   advice: string

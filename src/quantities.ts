@@ -1,4 +1,4 @@
-/** Numbers as people read them: counts, shares, durations, bytes, times of day. Unknown (null) is an empty text everywhere. */
+/** Numbers and lists as people read them: counts, shares, durations, bytes, times of day. Unknown (null) is an empty text everywhere. */
 
 /** 1904 -> "1,904". */
 export function count(value: number | null): string {
@@ -75,6 +75,19 @@ export function dateAndTime(time: string | null): string {
 export function timeOfDay(time: string | null): string {
   return time === null ? '' : time.slice(11, 23).replace(/Z$/, '')
 }
+
+/** "a, b and 3 more"; "a and b" where that is all. */
+export function listed(all: readonly string[], most: number): string {
+  if (all.length > most + 1) return `${all.slice(0, most).map(readable).join(', ')} and ${all.length - most} more`
+  const names = all.map(readable)
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
+}
+
+/** A name of 250 characters hides the sentence that it stands in. */
+const LONG_NAME = 72
+
+const readable = (name: string): string =>
+  name.length <= LONG_NAME ? name : `${name.slice(0, LONG_NAME / 2)}…${name.slice(1 - LONG_NAME / 2)}`
 
 function trimZeros(digits: string): string {
   return digits.replace(/\.0$/, '')

@@ -3,8 +3,16 @@
  * shows at any moment. All of it ends with the report of the whole.
  */
 import { analyze, type Options, type View } from './analyze.ts'
-import type { AddressId, Capture, Glance, LookupRecord, Outcome, Report, Time } from './model.ts'
-import { failedOf } from './report/assemble.ts'
+import {
+  type AddressId,
+  type Capture,
+  failuresOf,
+  type Glance,
+  type LookupRecord,
+  type Outcome,
+  type Report,
+  type Time,
+} from './model.ts'
 import { glanceOf } from './report/glance.ts'
 import { endpointOf, lookupRecord, timeOf } from './report/records.ts'
 import type { Failure, Watched } from './report/screen.ts'
@@ -96,7 +104,7 @@ function watched(files: readonly string[], view: View | null, recent: Recent, fa
     captures,
     seconds: now / 1e9,
     lookups,
-    failed: failedOf(trace.sums),
+    failed: failuresOf(trace.sums.outcomes),
     queries: total.sums.queries,
     wasted: wastedOf(total.sums),
     recent: glanceOf(trace, context, sums, { start: begun, end: Math.max(now, begun + 1e9) }, droppedOf(captures)),

@@ -10,7 +10,7 @@ export async function whatIf(options: Options, change: Change): Promise<{ whatIf
   const { ndots, trailingDot, dropSuffix, autopath, nodeLocalCache } = change
   if (ndots === null && trailingDot.length + dropSuffix.length === 0 && !autopath && !nodeLocalCache)
     throw new UserError(
-      'say what would change: --ndots 2, --trailing-dot NAME, --drop-suffix SUFFIX, --autopath, --node-local-cache.',
+      'say what would change: --ndots 2, --trailing-dot NAME, --drop-suffix DOMAIN, --autopath, --node-local-cache.',
     )
   let found: WhatIf | null = null
   const report = await analyze(options, {

@@ -1,4 +1,4 @@
-/** The house itself: what may import what, what a file may be called, what stands in package.json. */
+/** The house itself: what may import what, what a file may be called, where it is told of, what stands in package.json. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
@@ -107,6 +107,28 @@ describe('the source', () => {
 
   test('leaves no work for later in comments', () => {
     expect(CODE.filter(file => file !== THIS && /\b(TODO|FIXME|XXX)\b/.test(read(file)))).toEqual([])
+  })
+})
+
+describe('ARCHITECTURE.md', () => {
+  const text = read('ARCHITECTURE.md')
+  /** Of the rows of these lists the list alone is named: what it imports. */
+  const LISTS = ['src/findings/rules.ts', 'src/report/text.ts', 'src/wire/links.ts', 'src/wire/tunnels.ts']
+  const rows = LISTS.flatMap(file => ownImports(file))
+  const filesIn = (part: string) => [...part.matchAll(/`([\w/.-]+\.ts)`/g)].map(([, file]) => `src/${file}`)
+  /** The first cells of tables. */
+  const told = [...text.matchAll(/^\| (`[^|]*\.ts`) \|/gm)].flatMap(([, cell]) => filesIn(cell))
+
+  test('names every file of src', () => {
+    const named = filesIn(text)
+    const missing = SOURCES.filter(file => !named.includes(file) && !rows.includes(file))
+    const header = (file: string) => /[^\s/*].*/.exec(read(file))?.[0].replace(/ *\*\/$/, '')
+    const lacking = missing.map(file => `| \`${file.slice(4)}\` | ${header(file)} |`)
+    expect(lacking, 'rows to add to a table of "The data\'s journey", in short words').toEqual([])
+  })
+
+  test('has a row for no file twice, and for none that is gone', () => {
+    expect(told.filter((file, i) => !SOURCES.includes(file) || told.indexOf(file) !== i)).toEqual([])
   })
 })
 

@@ -428,6 +428,9 @@ describe.skipIf(!existsSync(REAL))('real lines (skipped where they do not stand 
     ).toEqual([])
     expect(report.endpoints.filter(endpoint => endpoint.name === null)).toEqual([])
     expect(report.quality.remarks.join(' ')).toMatch(/Nobody but DNS servers asks/)
+    // What is outside the cluster they ask another server for, which is not in the log: it was not denied.
+    const outside = lookups.filter(({ name }) => name.endsWith('.googleapis.com'))
+    expect(new Set(outside.map(({ outcome }) => outcome))).toEqual(new Set(['not-captured']))
     expect(report.issues).toEqual([])
   })
 

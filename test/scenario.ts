@@ -1,38 +1,6 @@
 /**
- * Scenarios: what was on the wire and what it came to, in one small text file.
- *
- *     # a comment; the first is the scenario's title
- *     0.000 sport=55978 id=988a A google.com.shop.svc.cluster.local -> NXDOMAIN
- *     0.003 sport=45382 id=45d0 A google.com -> A 142.250.199.14 after=4
- *     = google.com answered glibc queries=10 search=8 wait=11
- *
- *     repeat 20 every 2.5
- *     0.000 walk client=10.244.0.12 host%i.example.com -> A 192.0.2.1
- *     end
- *     live
- *     ! warning ndots-waste count=160 clients=1
- *
- * A line with a time is a query and what the server did: NXDOMAIN, NODATA, SERVFAIL, REFUSED, FORMERR, TC, "A 10.0.0.1 ...", "AAAA ...",
- * "CNAME name", "icmp", "drop" ("drop behind": behind the DNAT), "unopened" (the SYN of its TCP
- * connection is sent again). Words before the type: sport, id (hex), client, server, opt (UDP size), cookie, ad, tcp, syn (milliseconds
- * since the SYN of its connection), link and serverlink (numbers for the link-layer addresses of both ends); behind the outcome: after (milliseconds, 2 without), ttl, size (bytes), cut (the capture holds a part of it),
- * aa, noaa, nora (flags that are set and not set), far (its response crossed two routers), again (milliseconds after which it comes once more), unwanted (the client's port was closed when it, or its copy, came), cname (in front of the addresses). "dport" before the type is the port behind the DNAT. "dnat" before the type is the address that serves it:
- * both sides of the translation are seen, "crossing" milliseconds apart. A line that begins with = is one lookup that must come out, in order of start, and no other.
- *
- * A line that begins with > is one hop, in order of start: "client server type name", and of it what is named: outcome, rcode, fromRole,
- * toRole, servedFrom, causedBy (which of these lines, counted from 1), lost (query or response, and where), lookup (which line with =), ... Where there is one, all are listed.
- *
- * A line that begins with @ is one row of the endpoints, in the report's order: "address role (name): evidence". The name in brackets is left out
- * where there is none; the evidence has all sentences, with a semicolon between, or is left out. Where there is one, all are listed.
- *
- * For findings: "walk" is a whole search by glibc, A and AAAA from one port, the domains of `list` (commas) denied one after the other
- * until the one in `at` or the name itself answers; AAAA is empty unless `v6` gives an address. The lines between repeat and end come again with later times, %i counts them from 0.
- * "node ADDRESS NAME" says on which node an address is, and "policy ADDRESS POLICY" its dnsPolicy, as --resources does; with its namespace
- * and what of its dnsConfig there is (ndots, search with commas) it says what its resolv.conf should be. "conf DOMAINS ndots=N" is --resolv-conf.
- * "role ADDRESS ROLE" is --role.
- * "only queries", and "only responses", leave the other direction out, as a capture filter does.
- * "live" decides upon lookups as they come, as for a live pipe. A line that begins with ! is one finding that must come out, worst first, and no other;
- * one that begins with ~ is a text that one of them must say.
+ * Scenarios: what was on the wire and what it came to, in one small text file. Their language is described in test/README.md. This reads
+ * them, runs them through the trace, and puts what comes out into the words of the lines that expect it.
  */
 import { readFileSync } from 'node:fs'
 import { AA, AD, QR, RA, RD, TC, TYPES } from '../src/codes.ts'
@@ -471,7 +439,12 @@ export function describeHop(hop: HopRecord, hops: HopRecord[], lookups: LookupRe
     asked: hop.to.asked,
     lost: hop.losses
       .map(({ what, behind, inside, inFrontOf }) =>
-        [what, behind && `behind:${behind}`, inside && `inside:${inside}`, inFrontOf && `inFrontOf:${inFrontOf}`]
+        [
+          what ?? 'unknown',
+          behind && `behind:${behind}`,
+          inside && `inside:${inside}`,
+          inFrontOf && `inFrontOf:${inFrontOf}`,
+        ]
           .filter(Boolean)
           .join(':'),
       )

@@ -45,20 +45,19 @@ export function decoded(frames: Given[], link = ETHERNET, ports?: PortHints, lim
   const tables = newTables(limit)
   const issues = new Issues()
   const capture = newCapture('test')
-  const rows: Record<string, number>[] = []
-  const lines: string[] = []
-  const sink = (messages: Messages) => {
-    for (let row = 0; row < messages.length; row++) {
-      rows.push(rowOf(messages, row))
-      lines.push(lineOf(messages, row, tables))
-    }
-  }
-  const decoder = newDecoder({ tables, issues, capture, file: 0, keepBytes: true, sink, ports })
+  const decoder = newDecoder({ tables, issues, capture, file: 0, keepBytes: true, ports })
   frames.forEach((given, i) => {
     capture.frames++
     decodeFrame(decoder, frameOf(given, i, link))
   })
   endDecoder(decoder)
+  const { messages } = decoder
+  const rows: Record<string, number>[] = []
+  const lines: string[] = []
+  for (let row = 0; row < messages.length; row++) {
+    rows.push(rowOf(messages, row))
+    lines.push(lineOf(messages, row, tables))
+  }
   return { lines, rows, capture, issues: issues.list.map(({ code, count }) => `${code} ${count}`), tables }
 }
 

@@ -2,7 +2,7 @@
 
 import { A, AAAA, NOERROR, NXDOMAIN } from '../codes.ts'
 import { type AddressId, type NameId, NONE } from '../model.ts'
-import { count, plural } from '../quantities.ts'
+import { count, listed, plural } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { addressIn, idIn, pairOf } from '../trace/pair.ts'
@@ -11,7 +11,7 @@ import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import { Rows } from './rows.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
-import { listed, nameOf, serverRole, type World, whoAll } from './world.ts'
+import { nameOf, serverRole, type World, whoAll } from './world.ts'
 
 /** A name may be created or deleted between A and AAAA once; not twice, and never the other way round. */
 const MIN_ANSWERS = 2

@@ -1,18 +1,26 @@
 /** answer-too-late: answers that came when the client had given up. */
 import type { AddressId, Time } from '../model.ts'
-import { count, plural, roughDuration, share } from '../quantities.ts'
+import { count, listed, plural, roughDuration, share } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
 import { isFinal } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { listed, type World, whoAll } from './world.ts'
+import { type World, whoAll } from './world.ts'
 
 /** A program that is stopped leaves one behind. */
 const MIN_LOOKUPS = 3
 const MOST_NAMES = 100
 /** Who gives up sooner had what it wanted from another server. */
 const SLOW: Time = 0.1e9
+
+const SNIPPET = `spec:
+  template:
+    spec:
+      dnsConfig:
+        options:
+          - name: timeout
+            value: "7"   # seconds, more than CoreDNS needs to give up`
 
 export const answerTooLate: Rule = {
   code: 'answer-too-late',
@@ -70,17 +78,16 @@ class AnswerTooLate implements Observer {
     if (lookups < MIN_LOOKUPS) return []
     const frames = new FrameSample()
     for (const sample of this.clients.values()) frames.addAll(sample)
+    const isInVain = errors * 2 > lookups
     const took = [this.quickest, this.slowest].map(time => roughDuration(time / 1e6))
     return [
       {
         what: `${plural(lookups, 'lookup')} (${share(lookups, all)}) of ${listed([...this.names], 2)} failed although ${whoAll(world, servers)} answered${errors > 0 ? `, ${errors === lookups ? 'with an error' : `${count(errors)} with an error`}` : ''}: after ${took[0] === took[1] ? took[0] : `${took[0]} to ${took[1]}`}, when the client had closed its port.`,
         why: "The client's timeout, or its program's deadline, is shorter than the server takes.",
-        advice:
-          errors * 2 > lookups
-            ? 'Look at what the server waits for (latency per hop, upstreams): a longer timeout would bring these pods the error alone.'
-            : 'Look at what makes these answers slow (latency per hop, upstreams); where that cannot be mended, give these pods a longer timeout.',
-        snippet:
-          'dnsConfig:\n  options:\n    - name: timeout\n      value: "7"   # seconds, more than CoreDNS needs to give up',
+        advice: isInVain
+          ? 'Look at what the server waits for (latency per hop, upstreams): a longer timeout would bring these pods the error alone.'
+          : 'Look at what makes these answers slow (latency per hop, upstreams); where that cannot be mended, give these pods a longer timeout.',
+        ...(isInVain ? {} : { snippet: SNIPPET }),
         count: lookups,
         share: lookups / all,
         clients: this.clients.keys(),

@@ -1,6 +1,5 @@
 /** The findings that the user wants to see, and those that make a script fail. */
-import { type Finding, UserError } from '../model.ts'
-import { SEVERITIES } from './examine.ts'
+import { type Finding, SEVERITIES, type Severity, UserError } from '../model.ts'
 import { RULES } from './rules.ts'
 
 export interface Choice {
@@ -32,6 +31,6 @@ export const fails = (findings: readonly Finding[], { failOn }: Choice): boolean
 
 const isCode = (word: string): boolean => RULES.some(({ code }) => code === word)
 
-const isSeverity = (word: string): word is Finding['severity'] => (SEVERITIES as readonly string[]).includes(word)
+const isSeverity = (word: string): word is Severity => (SEVERITIES as readonly string[]).includes(word)
 
 const unknown = (word: string): string => `there is no finding "${word}"; "dnstrail explain" lists them all.`

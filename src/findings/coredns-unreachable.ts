@@ -12,8 +12,11 @@ import type { Draft, Observer, Rule } from './rule.ts'
 import { saidOf, staleAdvice } from './server-outage.ts'
 import { clientRole, isClusterDns, serverRole, type World, whoAll } from './world.ts'
 
-/** A CoreDNS pod that is replaced makes a few lookups fail for a moment; this many are more than a moment. */
+/** A CoreDNS pod that is replaced makes a few lookups fail for a moment; this many are more than a moment, ... */
 const MIN_LOOKUPS = 5
+/** ... and so are these few, of a single pod say, from the first query to the last one. */
+const FEW_LOOKUPS = 2
+const MORE_THAN_A_MOMENT: Time = 10e9
 /** One lost packet is no outage: a lookup counts when this many of its queries, and all of them, got nothing. */
 const MIN_QUERIES = 2
 /** Who was answered when is remembered in steps of this. */
@@ -31,7 +34,7 @@ export const corednsUnreachable: Rule = {
     "Lookups of pods end without a single answer: their queries to the cluster's DNS vanish, or an ICMP message says that nobody listens. Where NodeLocal DNSCache stands in between, it answers SERVFAIL for names of the cluster. The node itself, which asks the upstream servers directly, resolves all the while, so the network and the upstream are not to blame.",
   why: '"Port unreachable" from the address of the service means that kube-proxy has no ready endpoint to send to; from a pod, that its CoreDNS process is gone while the endpoint still stands in the list. Silence means that something drops the packets: a NetworkPolicy (egress of the pod, or ingress of CoreDNS) without port 53 over UDP and TCP, a security group between the nodes, a broken overlay, or a node that died.',
   todo: 'Look at the CoreDNS pods and the endpoints of kube-dns first. If both are well, compare who suffers: one namespace or pod speaks for a NetworkPolicy, the pods of one node for the network of that node, everybody for CoreDNS. A capture on both nodes tells on which side the query is lost.',
-  evidence: `Lookups of at least ${MIN_QUERIES} queries of which not one was answered, sent to a server of the cluster (or asking for a service's name), and lookups for names of the cluster that NodeLocal DNSCache answered with SERVFAIL. Silent below ${MIN_LOOKUPS} lookups. Clients that ask an upstream server directly are compared over the same time.`,
+  evidence: `Lookups of at least ${MIN_QUERIES} queries of which not one was answered, sent to a server of the cluster (or asking for a service's name), and lookups for names of the cluster that NodeLocal DNSCache answered with SERVFAIL. Silent below ${MIN_LOOKUPS} lookups, or ${FEW_LOOKUPS} where these alone reach over ${MORE_THAN_A_MOMENT / 1e9} s. Clients that ask an upstream server directly are compared over the same time.`,
   links: [
     'https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/',
     'https://kubernetes.io/docs/concepts/services-networking/network-policies/',
@@ -179,7 +182,7 @@ class CorednsUnreachable implements Observer {
     const failing = [...this.failing].filter(([server]) => serverRole(this.world, server) === 'node-local-cache')
     const servfails = failing.reduce((n, [, f]) => n + f.lookups, 0)
     const lookups = dead.length + this.more + servfails
-    if (lookups < MIN_LOOKUPS) return []
+    if (lookups < MIN_LOOKUPS && !(dead.length >= FEW_LOOKUPS && reachOf(dead) >= MORE_THAN_A_MOMENT)) return []
     const refused = dead.filter(d => d.refused)
     const silent = dead.filter(d => !d.refused)
     const clients = new Set([...dead.map(d => d.client), ...failing.flatMap(([, f]) => [...f.clients])])
@@ -292,3 +295,7 @@ kubectl get networkpolicies -A`,
     return ` Meanwhile ${clients}, asking ${servers} directly, got ${plural(answered, 'answer')}: the node resolves, pods do not.`
   }
 }
+
+/** From the first query to the last one. */
+const reachOf = (dead: readonly Dead[]): Time =>
+  Math.max(...dead.map(d => d.lastQuery)) - Math.min(...dead.map(d => d.start))

@@ -1,11 +1,11 @@
 /** dig-without-search: a tool that does not search says "no such name" for one that applications resolve. */
 import type { AddressId } from '../model.ts'
-import { plural } from '../quantities.ts'
+import { listed, plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { listed, type World, zoneOf } from './world.ts'
+import { type World, zoneOf } from './world.ts'
 
 export const digWithoutSearch: Rule = {
   code: 'dig-without-search',

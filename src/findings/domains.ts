@@ -22,6 +22,12 @@ export class Domains {
     for (const [domain, { count }] of this.times) if (count > best.count) best = { domain, count }
     return best
   }
+
+  /** Those that come most often, at most so many. */
+  first(most: number): string[] {
+    const sorted = [...this.times].sort((a, b) => b[1].count - a[1].count)
+    return sorted.slice(0, most).map(([domain]) => domain)
+  }
 }
 
 /** The last two labels of a name: good enough to see that names belong together. */

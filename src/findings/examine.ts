@@ -1,5 +1,5 @@
 /** Runs all rules over what passes by, and makes findings of what they conclude. */
-import type { AddressId, Finding } from '../model.ts'
+import { type AddressId, type Finding, SEVERITIES } from '../model.ts'
 import { Bounded } from '../trace/bounded.ts'
 import type { Hop } from '../trace/hop.ts'
 import { Limit } from '../trace/limit.ts'
@@ -19,8 +19,8 @@ export interface Examination {
   limit: Limit
 }
 
-export function examine(world: World, rules: readonly Rule[] = RULES): Examination {
-  const running = rules.map(rule => ({ rule, observer: rule.begin(world) }))
+export function examine(world: World): Examination {
+  const running = RULES.map(rule => ({ rule, observer: rule.begin(world) }))
   // Bound once: to find the method of twenty different observers for every hop costs more than most of them do.
   const ofLookups = running.flatMap(({ observer }) => observer.lookup?.bind(observer) ?? [])
   const ofHops = running.flatMap(({ observer }) => observer.hop?.bind(observer) ?? [])
@@ -59,9 +59,6 @@ export function examine(world: World, rules: readonly Rule[] = RULES): Examinati
 
 /** What stands in an observer's fields: so no rule has to say that a table of its own was full. */
 const tablesOf = (observer: Observer): Bounded[] => Object.values(observer).filter(field => field instanceof Bounded)
-
-/** Worst first. */
-export const SEVERITIES = ['problem', 'warning', 'info'] as const
 
 function findingOf(world: World, rule: Rule, draft: Draft): Finding {
   const names = (addresses: Iterable<AddressId>): string[] =>

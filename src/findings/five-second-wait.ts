@@ -1,17 +1,16 @@
 /** five-second-wait: a query or its answer is lost, and the application waits for the resolver's timer although the server was quick. */
 import { A, AAAA } from '../codes.ts'
 import type { AddressId, Time } from '../model.ts'
-import { count, plural, roughDuration, share } from '../quantities.ts'
+import { count, listed, plural, roughDuration, share } from '../quantities.ts'
 import type { Candidate, Lookup } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
+import { SHORTEST_TIMEOUT } from '../trace/timers.ts'
 import { ANSWERED, isBusy, isFinal, type Transaction, UNREACHED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { isDuring } from './server-outage.ts'
-import { listed, type World, whoAll } from './world.ts'
+import { type World, whoAll } from './world.ts'
 
-/** No resolver's timer is shorter (options timeout:1), and no healthy server needs that long. */
-const TIMER: Time = 0.9e9
 /** What is answered within this after the query that got through was not held up by the server. */
 const QUICK: Time = 0.5e9
 /** Packets are lost now and then everywhere; this many waits are worth a look, ... */
@@ -32,7 +31,7 @@ export const fiveSecondWait: Rule = {
     'A query or its answer got lost. The resolver notices nothing until its timer ends (glibc 5 s, musl 2.5 s, Go 5 s) and asks again; the second try is answered at once. The application waited for seconds, while the server, and every tool that measures it, speaks of milliseconds.',
   why: 'The classic cause is a race in the connection tracking of Linux: glibc and musl send A and AAAA from one port at the same moment, both packets create an entry for the same translated connection, and one of them is dropped (conntrack insert_failed). Linux 5 resolves most of these clashes, older kernels do not. Other causes are plain packet loss between nodes, a full conntrack table, and UDP limits of a cloud.',
   todo: 'If the losses come in pairs of A and AAAA from one port before the translation, use NodeLocal DNSCache, whose traffic is not tracked, or "options single-request-reopen" for glibc. If queries are seen leaving the node and not arriving, or answers leaving the server and not arriving, look at the network in between.',
-  evidence: `In a lookup the same question goes out again after at least ${TIMER / 1e9} s and the new try is answered within ${QUICK / 1e9} s, with NOERROR or NXDOMAIN; a first try that a server was still working on (its own query upstream was open, or both tries were answered) does not count, nor one that an ICMP error met. Where several places were captured, or both sides of the address translation, they tell where the packet was last seen. Silent below ${MIN_LOOKUPS} lookups beside those for which server-outage is to blame; a problem from ${BAD_SHARE * 100} % of all lookups.`,
+  evidence: `In a lookup the same question goes out again after at least ${SHORTEST_TIMEOUT / 1e9} s and the new try is answered within ${QUICK / 1e9} s, with NOERROR or NXDOMAIN; a first try that a server was still working on (its own query upstream was open, or both tries were answered) does not count, nor one that an ICMP error met. Where several places were captured, or both sides of the address translation, they tell where the packet was last seen. Silent below ${MIN_LOOKUPS} lookups beside those for which server-outage is to blame; a problem from ${BAD_SHARE * 100} % of all lookups.`,
   links: [
     'https://github.com/kubernetes/kubernetes/issues/56903',
     'https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/',
@@ -67,6 +66,7 @@ class FiveSecondWait implements Observer {
   /** The server's own time for the tries that got through: the longest. */
   private server: Time = 0
   private oneOfTwo = 0
+  private isGlibc = false
   private readonly places: Record<Place, number> = { answer: 0, query: 0, unknown: 0 }
   private readonly sides: Record<Side, number> = { before: 0, behind: 0 }
   /** Of those lost behind it: the capture that they never reached is known. */
@@ -84,10 +84,11 @@ class FiveSecondWait implements Observer {
 
   lookup(lookup: Lookup): void {
     this.all++
-    if (!(lookup.wait >= TIMER)) return
+    if (!(lookup.wait >= SHORTEST_TIMEOUT)) return
     const lost = lookup.candidates.flatMap(candidate => lostTries(candidate).map(loss => ({ ...loss, candidate })))
     if (lost.length === 0) return
     this.lookups++
+    if (lookup.resolver === 'glibc') this.isGlibc = true
     this.wait += lookup.wait
     this.longest = Math.max(this.longest, lookup.wait)
     this.clients.of(lookup.client).lookups++
@@ -127,15 +128,7 @@ class FiveSecondWait implements Observer {
             ? 'Of A and AAAA from one port just one was lost: the mark of the race in connection tracking (conntrack insert_failed).'
             : 'The resolver asks again only when its timer ends: 5 s in glibc and Go, 2.5 s in musl.',
         advice: this.advice(),
-        snippet: `# on the node: drops by the race in connection tracking
-conntrack -S | grep -o 'insert_failed=[0-9]*'
-# for pods with glibc
-spec:
-  template:
-    spec:
-      dnsConfig:
-        options:
-          - name: single-request-reopen`,
+        snippet: this.snippet(),
         count: this.lookups,
         share: this.lookups / this.all,
         clients,
@@ -150,10 +143,10 @@ spec:
     const missing = [...this.notIn].sort((a, b) => b[1] - a[1]).map(([file]) => this.world.files[file])
     const parts = [
       this.places.answer > 0
-        ? `${count(this.places.answer)} of ${plural(losses, 'loss', 'losses')} hit the answer on its way back`
+        ? `${count(this.places.answer)} of ${plural(losses, 'loss', 'losses')} that they waited for hit the answer on its way back`
         : '',
       this.places.query > 0
-        ? `${this.places.answer > 0 ? count(this.places.query) : `${count(this.places.query)} of ${plural(losses, 'loss', 'losses')}`} hit the query${missing.length > 0 ? `, which never reached ${listed(missing, 2)}` : ''}`
+        ? `${this.places.answer > 0 ? count(this.places.query) : `${count(this.places.query)} of ${plural(losses, 'loss', 'losses')} that they waited for`} hit the query${missing.length > 0 ? `, which never reached ${listed(missing, 2)}` : ''}`
         : '',
     ].filter(Boolean)
     // Known of a few only, it would speak for all.
@@ -191,11 +184,41 @@ spec:
   }
 
   private advice(): string {
-    if (this.sides.behind > this.sides.before && this.places.answer <= this.places.query + this.places.unknown)
+    const { places, sides } = this
+    const queries = places.query + places.unknown
+    if (this.isBehind && places.answer <= queries)
       return "The queries leave the clients' node, so its connection tracking is not to blame: look at the network between the nodes, at drops of the interfaces (ip -s link) and at the node of the server."
-    if (this.places.answer > this.places.query + this.places.unknown)
-      return `The servers' answers are lost on the way to ${whoAll(this.world, this.clients.keys())}: look at the network between the nodes, at conntrack -S and at drops of the interfaces (ip -s link).`
+    if (places.answer > queries) {
+      const clients = whoAll(this.world, this.clients.keys())
+      const lost =
+        sides.behind > 0
+          ? `Answers and queries are lost between the servers and ${clients}`
+          : `The servers' answers are lost on the way to ${clients}`
+      return `${lost}: look at the network between the nodes${this.isBehind ? '' : ', at conntrack -S'} and at drops of the interfaces (ip -s link).`
+    }
     return 'Look at conntrack -S on the clients\' nodes (insert_failed, drop). NodeLocal DNSCache avoids connection tracking for DNS; "single-request-reopen" avoids the race for glibc.'
+  }
+
+  /** What is lost got past the address translation first. */
+  private get isBehind(): boolean {
+    return this.sides.behind > this.sides.before
+  }
+
+  private snippet(): string {
+    if (this.isBehind)
+      return `# on the nodes of the clients and of the server: errors, dropped, overruns
+ip -s link`
+    const conntrack = `# on the node: drops by the race in connection tracking
+conntrack -S | grep -o 'insert_failed=[0-9]*'`
+    if (!this.isGlibc) return conntrack
+    return `${conntrack}
+# for pods with glibc
+spec:
+  template:
+    spec:
+      dnsConfig:
+        options:
+          - name: single-request-reopen`
   }
 }
 
@@ -214,7 +237,7 @@ function lostTries(candidate: Candidate): Loss[] {
     for (const [i, t] of tries.entries()) {
       if (!isQuickAnswer(t)) continue
       const served = t.end - t.lastQuery
-      if (t.resent && t.duplicates === 0 && t.lastQuery - t.start >= TIMER && !isBusy(t, t.lastQuery)) {
+      if (t.resent && t.duplicates === 0 && t.lastQuery - t.start >= SHORTEST_TIMEOUT && !isBusy(t, t.lastQuery)) {
         const reached = t.effects?.some(effect => effect.start < t.lastQuery) ?? false
         const first = t.framesOfFirstTry
         const notIn = reached ? null : missingFile(t.frames.slice(0, first), t.frames.slice(first))
@@ -223,7 +246,7 @@ function lostTries(candidate: Candidate): Loss[] {
         lost.push({ place, try: t, qtype, notIn, side, served })
       }
       const before = tries[i - 1]
-      if (!before || t.start - before.lastQuery < TIMER || isBusy(before, t.start)) continue
+      if (!before || t.start - before.lastQuery < SHORTEST_TIMEOUT || isBusy(before, t.start)) continue
       // Somebody said that it can't be delivered: that is no loss.
       if (before.state === UNREACHED) continue
       if (before.state !== ANSWERED) {
@@ -253,7 +276,7 @@ function lacksOther({ transactions }: Candidate, t: Transaction): boolean {
       x.start <= t.start &&
       (x.state === UNREACHED ||
         x.duplicates > 0 ||
-        (x.resent !== null && x.end - x.start >= TIMER) ||
+        (x.resent !== null && x.end - x.start >= SHORTEST_TIMEOUT) ||
         (!(x.end < t.start) && (x.end - x.lastQuery >= QUICK || isBusy(x, t.start)))),
   )
 }

@@ -2,7 +2,7 @@
 
 import { A, AAAA, NOERROR, NXDOMAIN } from '../codes.ts'
 import { type AddressId, NONE, type Time } from '../model.ts'
-import { plural } from '../quantities.ts'
+import { listed, plural } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
 import { hasAnswer } from '../trace/outcome.ts'
 import { addressIn, idIn, pairOf } from '../trace/pair.ts'
@@ -10,7 +10,7 @@ import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import { Rows } from './rows.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
-import { listed, nameOf, type World, whoAll } from './world.ts'
+import { nameOf, type World, whoAll } from './world.ts'
 
 /** A name may be deleted and made again once; twice within the life of its answers is a fault. */
 const MIN_FLIPS = 2

@@ -1,12 +1,12 @@
 /** hot-client: one client makes most of the load. */
 import type { AddressId, Time } from '../model.ts'
-import { count, plural, share } from '../quantities.ts'
+import { count, listed, plural, share } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
 import type { LookupWasteSums } from '../trace/waste.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { clientRole, listed, type World, who, zoneOf } from './world.ts'
+import { clientRole, type World, who, zoneOf } from './world.ts'
 
 /** Queries per second that a cache notices; one application seldom needs more than a few. */
 const MIN_RATE = 50

@@ -1,19 +1,18 @@
 /** lost-fragments: large answers over UDP arrive in pieces, and not all of them. */
-import { type AddressId, CONTENT_CUT, NONE, TCP, type Time } from '../model.ts'
-import { count, plural } from '../quantities.ts'
+import { type AddressId, CONTENT_CUT, NONE, TCP } from '../model.ts'
+import { count, listed, plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
+import { SHORTEST_TIMEOUT } from '../trace/timers.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { listed, type World, whoAll } from './world.ts'
+import { type World, whoAll } from './world.ts'
 
 /** One fragment may be lost anywhere. */
 const MIN_LOOKUPS = 2
 /** Larger than any packet on Ethernet, and than those of overlays: it came in fragments. */
 const FRAGMENTED = 1500
-/** A client that asks again after so long had no answer: no resolver's timer is shorter. */
-const TIMER: Time = 0.9e9
 const MOST_NAMES = 100
 
 export const lostFragments: Rule = {
@@ -24,7 +23,7 @@ export const lostFragments: Rule = {
     'An answer over UDP was too large for one packet and left in fragments. Not all of them arrived, so the client has nothing at all, waits for its timer and asks again, with the same result. Only names with large answers (many records, TXT, DNSSEC) fail, always, and for all clients behind the same path.',
   why: 'Firewalls, load balancers, security groups and some overlays drop IP fragments, because only the first one carries ports. The client allowed large answers with EDNS (a UDP size of 4096), and the server believed that the network can carry them.',
   todo: 'Limit the size over UDP to 1232 bytes: "bufsize 1232" in CoreDNS, "max-udp-size"/"edns-udp-size" in the upstream server. What does not fit is then repeated over TCP, which must be allowed. Let fragments pass where you can.',
-  evidence: `Responses over UDP of more than ${FRAGMENTED} bytes of which fragments are missing in the capture, and a client that asked the same question again over UDP after ${TIMER / 1e9} s or more: it had no answer either. Silent below ${MIN_LOOKUPS} lookups, and where clients were content: then the capture filter ("port 53") lost the fragments, not the network.`,
+  evidence: `Responses over UDP of more than ${FRAGMENTED} bytes of which fragments are missing in the capture, and a client that asked the same question again over UDP after ${SHORTEST_TIMEOUT / 1e9} s or more: it had no answer either. Silent below ${MIN_LOOKUPS} lookups, and where clients were content: then the capture filter ("port 53") lost the fragments, not the network.`,
   links: [
     'https://www.dnsflagday.net/2020/',
     'https://coredns.io/plugins/bufsize/',
@@ -95,6 +94,8 @@ const isIncomplete = (t: Transaction): boolean =>
 
 /** The client had no use for the answer: it asked again when its timer ended. */
 function isRepeated(t: Transaction, transactions: readonly Transaction[]): boolean {
-  if (t.lastQuery - t.start >= TIMER) return true
-  return transactions.some(x => x !== t && x.qtype === t.qtype && x.transport !== TCP && x.start - t.start >= TIMER)
+  if (t.lastQuery - t.start >= SHORTEST_TIMEOUT) return true
+  return transactions.some(
+    x => x !== t && x.qtype === t.qtype && x.transport !== TCP && x.start - t.start >= SHORTEST_TIMEOUT,
+  )
 }

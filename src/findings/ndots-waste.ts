@@ -1,19 +1,21 @@
 /** ndots-waste: names with dots walk the whole search list before they are asked as they are. */
 
-import { type AddressId, NONE, type Time } from '../model.ts'
-import { bytes, count, plural, roughDuration, share } from '../quantities.ts'
+import { type AddressId, NONE, type Outcome, type Time } from '../model.ts'
+import { bytes, count, listed, plural, roughDuration, share } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { dots } from '../trace/suffix.ts'
 import { Tally } from '../trace/tally.ts'
 import type { LookupWasteSums } from '../trace/waste.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { answeredFirst, listed, type World, zoneOf } from './world.ts'
+import { answeredFirst, type World, zoneOf } from './world.ts'
 
 /** Fewer wasted queries than this cost nobody anything. */
 const MIN_QUERIES = 20
 /** Below this share of all queries, load and waiting would hardly change. */
 const MIN_SHARE = 0.15
+/** A candidate that ended so says nothing about its name. */
+const BROKEN: ReadonlySet<Outcome> = new Set(['unanswered', 'unreachable', 'refused', 'servfail', 'capture-ended'])
 
 export const ndotsWaste: Rule = {
   code: 'ndots-waste',
@@ -23,7 +25,7 @@ export const ndotsWaste: Rule = {
     'Applications ask for full names such as api.stripe.com. Before the resolver asks for the name itself it asks for the name with every search domain behind it, usually for A and AAAA each, and every one of these queries comes back with NXDOMAIN. Eight of ten queries answer nothing.',
   why: 'Kubernetes writes "options ndots:5" into the resolv.conf of pods with the policy ClusterFirst. A name with fewer than five dots is then taken for a short one and searched first, and hardly any name on the Internet has five dots.',
   todo: 'Give the workload a dnsConfig with a smaller ndots: with 2, api.shop (one dot) still goes through the search list at once, and names with two or more dots are asked as they are first. Or end the name with a dot where the application lets you (api.stripe.com.): it is then never searched. Check for names that only a search domain answers (api.shop.svc): glibc and Go search them after the name itself, one step later than today; musl does not search once a name has ndots dots and would not find them at all.',
-  evidence: `Lookups of names with at least one dot that were decided by the name as it is, after candidates with search domains: all queries for those candidates are counted. Silent below ${MIN_QUERIES} such queries or ${MIN_SHARE * 100} % of all queries, and where no search list of Kubernetes was seen.`,
+  evidence: `Lookups of names with at least one dot that were decided by the name as it is, after candidates with search domains: all queries for those candidates are counted. Not where one of them was not answered, or with an error. Silent below ${MIN_QUERIES} such queries or ${MIN_SHARE * 100} % of all queries, and where no search list of Kubernetes was seen.`,
   links: [
     'https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-dns-config',
     'https://man7.org/linux/man-pages/man5/resolv.conf.5.html',
@@ -45,7 +47,8 @@ class NdotsWaste implements Observer {
   private walk: { name: string; domains: string[] } | null = null
   private readonly byClient = new Tally<AddressId, { wasted: number }>(() => ({ wasted: 0 }))
   private readonly byName = new Tally<string, { wasted: number }>(() => ({ wasted: 0 }))
-  /** Names of two or more dots that only a search domain answered, by the resolver that asked. */
+  /** Names with dots that a search domain answered: of one, and of more, by the resolver that asked. */
+  private readonly short = new Tally<string, true>(() => true)
   private readonly relying = new Tally<string, { musl: boolean }>(() => ({ musl: false }))
   private readonly frames = new FrameSample()
 
@@ -57,11 +60,12 @@ class NdotsWaste implements Observer {
     this.queries += waste.queries
     const n = dots(lookup.base)
     const decidedBy = lookup.suffixes[lookup.deciding]
-    if (n >= 2 && decidedBy !== null && lookup.certain && lookup.outcome === 'answered') {
-      const relying = this.relying.of(lookup.base)
-      if (lookup.resolver === 'musl') relying.musl = true
+    if (n > 0 && decidedBy !== null && lookup.certain && lookup.outcome === 'answered') {
+      if (n === 1) this.short.of(lookup.base)
+      else if (lookup.resolver === 'musl') this.relying.of(lookup.base).musl = true
+      else this.relying.of(lookup.base)
     }
-    if (n === 0 || decidedBy !== null || waste.kinds.search === 0) return
+    if (n === 0 || decidedBy !== null || waste.kinds.search === 0 || !hasSearched(lookup)) return
     const { search } = waste.kinds
     this.wasted += search
     if (n >= 2) this.withTwoDots += search
@@ -81,14 +85,16 @@ class NdotsWaste implements Observer {
     if (this.wasted < MIN_QUERIES || this.wasted < MIN_SHARE * this.queries) return []
     const clients = [...this.byClient].sort((a, b) => b[1].wasted - a[1].wasted).map(([client]) => client)
     const byWaste = [...this.byName].sort((a, b) => b[1].wasted - a[1].wasted).map(([name]) => name)
-    const names = answeredFirst(this.world, byWaste)
+    const needSearch = new Set([...this.short.keys(), ...this.relying.keys()])
+    const full = byWaste.filter(name => !needSearch.has(name))
+    const names = answeredFirst(this.world, full.length > 0 ? full : byWaste)
     const mostlyOneDot = this.withTwoDots < this.wasted / 2
     return [
       {
         what: `${count(this.wasted)} of ${plural(this.queries, 'query', 'queries')} (${share(this.wasted, this.queries)}) only tried search domains behind full names such as ${listed(names.slice(0, 2), 2)}, for ${plural(clients.length, 'client')}${this.cost()}.`,
         why: `With ndots 5 the resolver takes every name of fewer than five dots for a short one and walks the search list first${this.example()}.`,
         advice: mostlyOneDot ? this.adviceForOneDot(names) : this.adviceForNdots(),
-        snippet: mostlyOneDot ? patch(1) : patch(2),
+        snippet: patch(mostlyOneDot && this.short.size === 0 ? 1 : 2),
         count: this.wasted,
         share: this.wasted / this.queries,
         clients,
@@ -122,7 +128,12 @@ class NdotsWaste implements Observer {
 
   private adviceForOneDot(names: readonly string[]): string {
     const example = names.find(name => dots(name) === 1) ?? names[0]
-    return `Most of these names have one dot: end them with a dot in the application's settings ("${example}."), or set ndots 1 where nothing asks for short names such as "api.shop". ndots 2 spares ${count(this.withTwoDots)} of the ${count(this.wasted)} queries.${this.caution()}`
+    const short = this.short.keys()
+    const smaller =
+      short.length > 0
+        ? `. Not ndots 1: ${listed(short.slice(0, 2), 2)} would then be asked as given first, outside the cluster`
+        : ', or set ndots 1: no name of one dot needs the search list in this capture'
+    return `Most of these names have one dot: end them with a dot in the application's settings ("${example}.")${smaller}. ndots 2 spares ${this.withTwoDots === 0 ? 'none' : count(this.withTwoDots)} of the ${count(this.wasted)} queries.${this.caution()}`
   }
 
   /** Who would suffer from a smaller ndots. */
@@ -135,6 +146,10 @@ class NdotsWaste implements Observer {
     return ` ${listed(names, 2)} would be found one step later than now.`
   }
 }
+
+/** Its search domains were tried and had not the name. Where they were not answered nobody knows what a smaller ndots would change. */
+const hasSearched = ({ outcomes, deciding }: Lookup): boolean =>
+  outcomes.every((outcome, i) => outcome === 'nxdomain' || i === deciding || !BROKEN.has(outcome))
 
 /** Queries and responses of the candidates that did not decide; NaN where a size is not known. */
 function bytesOfSearch({ candidates, deciding }: Lookup): number {

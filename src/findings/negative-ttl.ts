@@ -1,7 +1,7 @@
 /** negative-ttl: a name that came to exist went on being denied, because caches keep denials. */
 import { NXDOMAIN } from '../codes.ts'
 import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
-import { plural, roughDuration } from '../quantities.ts'
+import { listed, plural, roughDuration } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { pairOf } from '../trace/pair.ts'
 import { Tally } from '../trace/tally.ts'
@@ -9,7 +9,7 @@ import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { type FewAddresses, NOBODY, withAddress } from './few-addresses.ts'
 import { FrameSample } from './frame-sample.ts'
 import { type Concluded, type Draft, MOST_CLIENTS, type Observer, type Rule } from './rule.ts'
-import { listed, nameOf, type World, zoneOf } from './world.ts'
+import { nameOf, type World, zoneOf } from './world.ts'
 
 /** Denials that are forgotten sooner hold nobody up; CoreDNS says 5 s for names of the cluster. */
 const MIN_TTL = 10

@@ -4,15 +4,13 @@
  * in a Tally or Rows, which forget the rare keys of very many. A sum that was begun anew shows what a capture would show that begins later,
  * so what holds of any capture holds of it. Only who says "never", "none" or "alone" must ask whether something was forgotten.
  */
-import type { AddressId, Finding } from '../model.ts'
+import type { AddressId, Finding, Severity } from '../model.ts'
 import type { Hop } from '../trace/hop.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import type { Inward } from '../trace/sums.ts'
 import type { LookupWasteSums } from '../trace/waste.ts'
 import type { FrameSample } from './frame-sample.ts'
 import type { World } from './world.ts'
-
-export type Severity = Finding['severity']
 
 export interface Rule {
   /** Stable: scripts name it. */

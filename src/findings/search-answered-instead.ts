@@ -1,6 +1,6 @@
 /** search-answered-instead: a search domain answered a full name that exists itself. */
 import type { AddressId } from '../model.ts'
-import { plural } from '../quantities.ts'
+import { listed, plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { hasAnswer } from '../trace/outcome.ts'
 import { dots } from '../trace/suffix.ts'
@@ -8,7 +8,7 @@ import { Tally } from '../trace/tally.ts'
 import { ANSWERED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
-import { listed, type World, zoneOf } from './world.ts'
+import { type World, zoneOf } from './world.ts'
 
 /** One odd lookup is perhaps somebody's test. */
 const MIN_LOOKUPS = 2

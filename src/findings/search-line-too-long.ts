@@ -1,13 +1,13 @@
 /** search-line-too-long: musl ignores a search line of more than 255 bytes, and then does not search at all. */
 import { NXDOMAIN } from '../codes.ts'
 import type { AddressId } from '../model.ts'
-import { count, plural } from '../quantities.ts'
+import { count, listed, plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { dots } from '../trace/suffix.ts'
 import { Tally } from '../trace/tally.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { listed, type World, whoAll, zoneOf } from './world.ts'
+import { type World, whoAll, zoneOf } from './world.ts'
 
 /** musl reads resolv.conf in lines of at most this many bytes, the end of the line included. */
 const LONGEST_LINE = 255

@@ -1,12 +1,12 @@
 /** search-stopped-early: a resolver ended its search at an answer after which others go on and find the name. */
 import { A } from '../codes.ts'
 import type { AddressId } from '../model.ts'
-import { plural } from '../quantities.ts'
+import { listed, plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
-import { listed, type World, whoAll, zoneOf } from './world.ts'
+import { type World, whoAll, zoneOf } from './world.ts'
 
 /** One lookup may have been given up by its application. */
 const MIN_LOOKUPS = 2

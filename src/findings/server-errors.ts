@@ -1,7 +1,7 @@
 /** server-errors: a server answers with SERVFAIL, REFUSED or the like, and nobody behind it is seen to be the cause. */
 import { AAAA, REFUSED, rcodeName, SERVFAIL } from '../codes.ts'
 import { type AddressId, NONE, type Time } from '../model.ts'
-import { count, plural, roughDuration, share } from '../quantities.ts'
+import { count, listed, plural, roughDuration, share } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { isWithin } from '../trace/suffix.ts'
@@ -137,7 +137,9 @@ class ServerErrors implements Observer {
     const searched =
       isOneDomain && domain !== zoneOf(this.world) ? suffixes.find(suffix => isWithin(suffix, domain)) : undefined
     const parts = [
-      isOneDomain ? ` ${most === s.errors ? 'All' : count(most)} of these are for names of ${domain}.` : '',
+      isOneDomain
+        ? ` ${most === s.errors ? 'All' : count(most)} of these are for names of ${domain}.`
+        : ` Among them are names of ${listed(s.domains.first(2), 2)}.`,
       s.errorsWithEdns === s.errors && s.withEdns < NEARLY_ALL * s.answers ? ' All of these were asked with EDNS.' : '',
       s.aaaa >= NEARLY_ALL * s.errors ? ` ${s.aaaa === s.errors ? 'All' : count(s.aaaa)} of these are for AAAA.` : '',
       isSlow(s)
@@ -154,7 +156,7 @@ class ServerErrors implements Observer {
         ? `${searched} is a search domain of these clients, so lookups of any name come to it: take it out of their search list, or bring its servers back.`
         : isOneDomain
           ? `Ask ${who(this.world, address)} and the servers of ${domain} for one of these names; if these fail too, the owner of ${domain} has to act.`
-          : `Look at the log of ${who(this.world, address)} of that time, and ask it, and the servers behind it, for one of these names.`,
+          : `Look at the log of ${who(this.world, address)} of that time, and ask it, and the servers behind it, for such names.`,
       snippet: `dig @${this.world.tables.addresses.text(address)} ${isOneDomain ? domain : 'kubernetes.io'} ${s.aaaa === s.errors ? 'AAAA' : 'A'} +tries=1
 kubectl -n kube-system logs -l k8s-app=kube-dns --since=1h | grep -E 'ERROR|SERVFAIL'`,
       count: s.errors,

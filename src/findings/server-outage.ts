@@ -1,17 +1,16 @@
 /** server-outage: a server answered nobody for a while, and does otherwise. */
 import { type AddressId, NONE, type Time } from '../model.ts'
-import { count, plural, roughDuration } from '../quantities.ts'
+import { count, listed, plural, roughDuration } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
 import { rangeOf } from '../trace/networks.ts'
 import { type Outage, stoodStill, wasNeverSeen } from '../trace/outages.ts'
+import { SHORTEST_TIMEOUT } from '../trace/timers.ts'
 import { FrameSample } from './frame-sample.ts'
 import { type Concluded, type Draft, type Observer, type Rule, serversOf } from './rule.ts'
-import { exactClockTime, listed, serverRole, type World, who, whoAll } from './world.ts'
+import { exactClockTime, serverRole, type World, who, whoAll } from './world.ts'
 
 /** Longer than this people notice. */
 const BAD: Time = 2e9
-/** No resolver's timer is shorter (options timeout:1). */
-const TIMER: Time = 0.9e9
 /** Told one by one. */
 const MOST_TOLD = 3
 /** Lookups that waited or failed, which are remembered until it is known why. */
@@ -53,7 +52,7 @@ class ServerOutage implements Observer {
 
   lookup(lookup: Lookup): void {
     const failed = lookup.outcome === 'unanswered' || lookup.outcome === 'refused' || lookup.outcome === 'servfail'
-    if (!failed && !(lookup.wait >= TIMER)) return
+    if (!failed && !(lookup.wait >= SHORTEST_TIMEOUT)) return
     if (this.suffered.length >= MOST_LOOKUPS) return
     const wait = Number.isNaN(lookup.wait) ? 0 : lookup.wait
     const tries = transactionsOf(lookup).map(({ server, start }) => ({ server, start }))
@@ -95,9 +94,10 @@ kubectl -n kube-system get events --sort-by=.lastTimestamp | tail -30`,
       const whose = clients.size > 1 ? ` of ${plural(clients.size, 'client')}` : ''
       const of = (n: number): string => `${plural(n, 'query', 'queries')}${whose}`
       if (held === queries) return `${saidOf(this.world, outage)}: ${of(queries)} had to wait until it was over.`
-      const met = refused > 0 ? `, ${count(refused)} of them with "unreachable"` : ''
+      const silent = queries - held
+      const met = refused > 0 ? `, ${refused === silent ? 'all' : count(refused)} of them with "unreachable"` : ''
       const late = held > 0 ? `; ${count(held)} more were answered when it was over` : ''
-      return `${saidOf(this.world, outage)}: ${of(queries - held)} got nothing${met}${late}.`
+      return `${saidOf(this.world, outage)}: ${of(silent)} got nothing${met}${late}.`
     })
     const more = outages.length - first.length
     if (more > 0) first.push(`It happened ${plural(more, 'more time')}.`)

@@ -1,14 +1,14 @@
 /** service-name-without-dot: a full service name is searched, because nothing says that it is full. */
 
 import type { AddressId } from '../model.ts'
-import { plural } from '../quantities.ts'
+import { listed, plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { isWithin } from '../trace/suffix.ts'
 import { Tally } from '../trace/tally.ts'
 import type { LookupWasteSums } from '../trace/waste.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { answeredFirst, listed, type World, zoneOf } from './world.ts'
+import { answeredFirst, type World, zoneOf } from './world.ts'
 
 /** A person who tries a name by hand makes a few. */
 const MIN_LOOKUPS = 5

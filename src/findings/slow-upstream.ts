@@ -142,7 +142,7 @@ class SlowUpstream implements Observer {
     const isEdns = slowWithEdns === slow && withEdns < NEARLY_ALL * answers
     const told = whoAll(this.world, servers)
     const what = inferred
-      ? `${told} took ${roughDuration(SLOW / 1e6)} and more for ${count(slow)} of ${plural(answers, 'answer')} about names outside the cluster (${share(slow, answers)}), up to ${roughDuration(longest / 1e6)}, and for ${count(this.own.slow)} of ${count(this.own.answers)} about the cluster's own: what it asks is slow, which was not captured.`
+      ? `${told} took ${roughDuration(SLOW / 1e6)} and more for ${count(slow)} of ${plural(answers, 'answer')} about names outside the cluster (${share(slow, answers)}), up to ${roughDuration(longest / 1e6)}, and for ${this.own.slow === 0 ? 'none' : count(this.own.slow)} of ${count(this.own.answers)} about the cluster's own: what it asks is slow, which was not captured.`
       : `${told} took ${roughDuration(SLOW / 1e6)} and more for ${count(slow)} of ${plural(answers, 'answer')} (${share(slow, answers)}), up to ${roughDuration(longest / 1e6)}.`
     const parts = [
       isOneDomain ? ` ${most === slow ? 'All' : count(most)} of these are names of ${domain}.` : '',

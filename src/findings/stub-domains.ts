@@ -1,7 +1,7 @@
 /** stub-domains: names of one domain go to a server of their own; upstream servers are not those of the nodes. */
 
 import { type AddressId, type NameId, NONE } from '../model.ts'
-import { count, plural } from '../quantities.ts'
+import { count, listed, plural } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
 import { pairOf } from '../trace/pair.ts'
 import { isWithin } from '../trace/suffix.ts'
@@ -10,7 +10,7 @@ import { ANSWERED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { sharedDomain } from './shared-domain.ts'
-import { clientRole, isClusterDns, listed, nameOf, serverRole, type World, who, whoAll, zoneOf } from './world.ts'
+import { clientRole, isClusterDns, nameOf, serverRole, type World, who, whoAll, zoneOf } from './world.ts'
 
 /** Fewer queries may have ended at one server by chance: "forward" chooses at random. */
 const MIN_QUERIES = 6

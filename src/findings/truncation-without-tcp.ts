@@ -1,14 +1,14 @@
 /** truncation-without-tcp: an answer was too large for UDP and nobody asked again over TCP. */
 import { TC } from '../codes.ts'
 import { type AddressId, CONTENT_CUT } from '../model.ts'
-import { count, plural } from '../quantities.ts'
+import { count, listed, plural } from '../quantities.ts'
 import { isCutShort } from '../trace/cut-short.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { hasAnswer } from '../trace/outcome.ts'
 import { Tally } from '../trace/tally.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { listed, type World } from './world.ts'
+import type { World } from './world.ts'
 
 /** A client may give up once for reasons of its own. */
 const MIN_LOOKUPS = 2

@@ -2,7 +2,7 @@
 
 import { NOERROR, NXDOMAIN } from '../codes.ts'
 import { type AddressId, type NameId, NONE } from '../model.ts'
-import { count, plural, share } from '../quantities.ts'
+import { count, listed, plural, share } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { hasAnswer } from '../trace/outcome.ts'
@@ -12,7 +12,7 @@ import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample, onlyFrame } from './frame-sample.ts'
 import { Rows } from './rows.ts'
 import { type Draft, MOST_CLIENTS, type Observer, type Rule } from './rule.ts'
-import { isClusterDns, listed, nameOf, serverRole, type World, who, whoAll } from './world.ts'
+import { isClusterDns, nameOf, serverRole, type World, who, whoAll } from './world.ts'
 
 /** A name may be created or deleted between two answers; each side must have said it this often. */
 const MIN_ANSWERS = 2

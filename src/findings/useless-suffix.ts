@@ -97,6 +97,7 @@ resolvConf: /etc/kubernetes/resolv.conf`,
         servers: [],
         frames: s.frames,
         confidence: s.names.size >= 10 ? ('high' as const) : ('medium' as const),
+        names: [domain],
       }))
   }
 }

@@ -1,13 +1,13 @@
 /** waste-leaves-cluster: queries that only tried search domains go on to the upstream servers. */
 import { NXDOMAIN } from '../codes.ts'
 import { type AddressId, NONE, type Time } from '../model.ts'
-import { count, plural, share } from '../quantities.ts'
+import { count, listed, plural, share } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
 import { Tally } from '../trace/tally.ts'
 import type { Transaction } from '../trace/transaction.ts'
 import { isWasted } from '../trace/waste.ts'
 import { FrameSample } from './frame-sample.ts'
-import type { Draft, Observer, Rule } from './rule.ts'
+import type { Concluded, Draft, Observer, Rule } from './rule.ts'
 import { nameOf, serverRole, type World, whoAll, zoneOf } from './world.ts'
 
 /** Fewer than this no upstream server notices. */
@@ -16,6 +16,9 @@ const MIN_QUERIES = 20
 const MIN_SECONDS = 5
 /** Below this share the upstream's load is somebody else's. */
 const MIN_SHARE = 0.2
+
+/** Findings that say whose waste it is. */
+const CAUSES = ['ndots-waste', 'useless-suffix']
 
 export const wasteLeavesCluster: Rule = {
   code: 'waste-leaves-cluster',
@@ -44,6 +47,8 @@ interface Server {
   last: Time
   queries: number
   wasted: number
+  /** Of these, asked by the clients themselves, past the cluster's DNS. */
+  direct: number
   nxdomain: number
   example: number
   clients: Set<AddressId>
@@ -59,6 +64,7 @@ class WasteLeavesCluster implements Observer {
     last: 0,
     queries: 0,
     wasted: 0,
+    direct: 0,
     nxdomain: 0,
     example: NONE,
     clients: new Set(),
@@ -78,6 +84,7 @@ class WasteLeavesCluster implements Observer {
     if (t.start > server.last) server.last = t.start
     if (!isWasted(rootOf(t))) return
     server.wasted += 1 + t.retransmissions
+    if (t.causes === null) server.direct += 1 + t.retransmissions
     if (t.rcode !== NXDOMAIN) return
     server.nxdomain++
     if (server.lastClient !== lookup.client) {
@@ -88,7 +95,7 @@ class WasteLeavesCluster implements Observer {
     if (server.example === NONE) server.example = t.qname
   }
 
-  conclude(): Draft[] {
+  conclude(earlier: readonly Concluded[]): Draft[] {
     if (zoneOf(this.world) === null) return []
     // Where the cloud's resolver is the cluster's own DNS, nothing stands in front of it that could deny a search domain.
     const upstreams = [...this.servers].filter(
@@ -109,20 +116,23 @@ class WasteLeavesCluster implements Observer {
     const rate = seconds >= MIN_SECONDS ? `; ${perSecond(wasted / seconds)} wasted queries a second` : ''
     const frames = new FrameSample()
     for (const [, server] of worst) frames.addAll(server.frames)
+    const isDirect = sum(server => server.direct) * 2 > wasted
+    const causes = CAUSES.filter(code => earlier.some(finding => finding.code === code))
+    const see = causes.length > 0 ? `See ${listed(causes, 2)} for the cause. ` : ''
+    const [domain] = earlier.flatMap(({ code, names }) => (code === 'useless-suffix' ? [...names] : []))
     return [
       {
         what: `${count(wasted)} of ${plural(queries, 'query', 'queries')} to ${whoAll(
           this.world,
           upstreams.map(([address]) => address),
         )} (${share(wasted, queries)}) were wasted${denied}${example}${rate}.`,
-        why: 'CoreDNS and NodeLocal DNSCache forward every name outside the cluster domain, also one that only a search domain made.',
-        advice:
-          'See ndots-waste and useless-suffix for the cause; until then let CoreDNS itself deny the search domain that holds nothing.',
-        snippet: `# Corefile, in front of "forward"; put the search domain in the place of DOMAIN
-template IN ANY DOMAIN {
-    rcode NXDOMAIN
-    authority "DOMAIN 60 IN SOA ns.DOMAIN hostmaster.DOMAIN 1 7200 900 1209600 60"
-}`,
+        why: isDirect
+          ? 'These clients ask servers outside the cluster themselves, with search domains.'
+          : 'CoreDNS and NodeLocal DNSCache forward every name outside the cluster domain, also one that only a search domain made.',
+        advice: isDirect
+          ? `${see}No server of the cluster stands in between that could deny them.`
+          : `${see}Until then CoreDNS itself can deny ${domain ? `names of ${domain}, which holds nothing` : 'a search domain that holds nothing'}.`,
+        ...(domain && !isDirect ? { snippet: denying(domain) } : {}),
         count: wasted,
         share: wasted / queries,
         clients: new Set(worst.flatMap(([, server]) => [...server.clients])),
@@ -133,6 +143,12 @@ template IN ANY DOMAIN {
     ]
   }
 }
+
+const denying = (domain: string): string => `# Corefile, in front of "forward"
+template IN ANY ${domain} {
+    rcode NXDOMAIN
+    authority "${domain} 60 IN SOA ns.${domain} hostmaster.${domain} 1 7200 900 1209600 60"
+}`
 
 const perSecond = (rate: number): string => (rate >= 10 ? count(Math.round(rate)) : rate.toFixed(1))
 

@@ -2,14 +2,14 @@
 
 import { NXDOMAIN } from '../codes.ts'
 import type { AddressId } from '../model.ts'
-import { plural } from '../quantities.ts'
+import { listed, plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { hasAnswer } from '../trace/outcome.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
-import { listed, type World, zoneOf } from './world.ts'
+import { type World, zoneOf } from './world.ts'
 
 /** Names of the Internet that a search domain answered: two may have been made on purpose. */
 const MIN_NAMES = 3

@@ -1,5 +1,6 @@
 /** What a rule may know beside the lookups and hops that pass by: names, roles, search lists, sums. */
 import type { AddressId, NameId, Role, Time } from '../model.ts'
+import { listed } from '../quantities.ts'
 import type { Identities } from '../trace/identity.ts'
 import type { Trace } from '../trace/trace.ts'
 import type { Tables } from '../wire/tables.ts'
@@ -34,19 +35,6 @@ export function whoAll(world: World, addresses: Iterable<AddressId>, most = 2): 
   const names = new Set([...addresses].map(address => who(world, address)))
   return listed([...names], most)
 }
-
-/** "a, b and 3 more"; "a and b" where that is all. */
-export function listed(all: readonly string[], most: number): string {
-  if (all.length > most + 1) return `${all.slice(0, most).map(readable).join(', ')} and ${all.length - most} more`
-  const names = all.map(readable)
-  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
-}
-
-/** A name of 250 characters hides the sentence that it stands in. */
-const LONG_NAME = 72
-
-const readable = (name: string): string =>
-  name.length <= LONG_NAME ? name : `${name.slice(0, LONG_NAME / 2)}…${name.slice(1 - LONG_NAME / 2)}`
 
 /** The same names, those first for which somebody had an answer: who reads an example tries it. */
 export function answeredFirst(world: World, names: readonly string[]): string[] {

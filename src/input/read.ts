@@ -74,7 +74,7 @@ export type NewDecoder = (about: {
   ports?: PortHints | undefined
 }) => FrameDecoder
 
-/** The decoder of wire/. Without a sink its block grows where one frame brings many messages; here it is emptied in time. */
+/** The decoder of wire/. Its block would grow with the capture: here it is emptied in time. */
 const dnsDecoder: NewDecoder = about => {
   const decoder = newDecoder(about)
   return {

@@ -11,6 +11,7 @@ import {
   type EndpointRow,
   type FilterRecord,
   type Finding,
+  failuresOf,
   type Issue,
   type LookupRecord,
   type Moment,
@@ -85,7 +86,7 @@ export function assemble(parts: Parts): Report {
       transactions: sums.transactions,
       lookups: sums.lookups,
       outcomes,
-      failed: failedOf(sums),
+      failed: failuresOf(sums.outcomes),
       wait: quantiles(sums.wait),
       infrastructure: sums.infrastructure,
     },
@@ -110,10 +111,6 @@ export function assemble(parts: Parts): Report {
     issues,
   }
 }
-
-/** Lookups that did not get what was asked. */
-export const failedOf = ({ lookups, outcomes }: Sums): number =>
-  lookups - outcomes.answered - outcomes.nodata - outcomes['capture-ended'] - outcomes['not-captured']
 
 const sum = <T>(list: T[], value: (item: T) => number): number => list.reduce((n, item) => n + value(item), 0)
 
@@ -220,7 +217,7 @@ function searchListsOf(trace: Trace, { tables }: RecordContext): Report['searchL
       client,
       searchList: list,
       ndots: { min: ndotsMin, max: ndotsMax },
-      chains: walks,
+      walks,
     }))
 }
 
@@ -389,15 +386,16 @@ export function wasteOf(trace: Trace, context: RecordContext, sums: Sums): Repor
     ...wasteSum(sums.total),
     byClient: rowsOf(
       clients.map(({ address, keyed }) => [address, keyed] as const),
-      keyed => keyed,
       address => namespaces.get(address) ?? null,
     ),
     byName: rowsOf([...sums.byName]),
-    bySuffix: rowsOf(
-      [...sums.bySuffix],
-      keyed => keyed,
-      (_, keyed) => `answered ${keyed.answered} of ${keyed.lookups}`,
-    ),
+    // How far it went, and what NXDOMAIN cost in time, is told of whole lookups alone.
+    bySuffix: rowsOf([...sums.bySuffix], (_, keyed) => `answered ${keyed.answered} of ${keyed.lookups}`).map(row => ({
+      ...row,
+      nxdomainWaitMs: null,
+      reachedCoredns: null,
+      leftCluster: null,
+    })),
     byResolver: rowsOf([...sums.byResolver].map(([name, keyed]) => [name || 'not recognised', keyed] as const)),
     byNamespace: rowsOf(grouped(client => client.namespace)),
     byWorkload: rowsOf(grouped(client => client.workload && `${client.namespace}/${client.workload}`)),
@@ -413,11 +411,10 @@ function mayLack({ byClient, byName, bySuffix, byResolver, limit }: Sums): Pick<
 
 function rowsOf(
   keyed: (readonly [string, KeyedWaste])[],
-  pick: (keyed: KeyedWaste) => KeyedWaste = row => row,
   note: (key: string, keyed: KeyedWaste) => string | null = () => null,
 ): WasteRow[] {
   return keyed
-    .map(([key, row]) => ({ key, note: note(key, row), ...wasteSum(pick(row)) }))
+    .map(([key, row]) => ({ key, note: note(key, row), ...wasteSum(row) }))
     .sort((a, b) => b.wasted - a.wasted || b.queries - a.queries || (a.key < b.key ? -1 : 1))
     .slice(0, TOP)
 }

@@ -1,27 +1,30 @@
 /** The comparison for people: the verdict first, then findings, names and numbers, each with whether chance alone may explain it. */
-import { SEVERITIES } from '../findings/examine.ts'
-import type { ComparedSide, Comparison, Finding, FindingChange, MeasureRow, NameRow } from '../model.ts'
+import {
+  type ComparedSide,
+  type Comparison,
+  type Finding,
+  type FindingChange,
+  type MeasureRow,
+  type NameRow,
+  SEVERITIES,
+} from '../model.ts'
 import { bytes, count, dateAndTime, milliseconds, plural, roughDuration, share } from '../quantities.ts'
 import type { Column } from './columns.ts'
 import { filterSentence } from './filter.ts'
-import { paint } from './paint.ts'
 import { type TableRow, tableLines } from './table.ts'
-import { labelled, note, type Page, textWidth, wrap } from './text/page.ts'
+import { labelled, note, type Page, pageOf, pageText, textWidth, wrap } from './text/page.ts'
 import { changeShare } from './what-if-columns.ts'
 
-/** Narrower than this no table can be read; the terminal may wrap. */
-const NARROWEST = 60
 const MOST_NAMES = 10
 
 export function compareText(comparison: Comparison, options: { width: number; color: boolean }): string {
-  const page: Page = { width: Math.max(NARROWEST, options.width), paint: paint(options.color) }
-  const blocks = [
+  const page = pageOf(options)
+  return pageText([
     head(comparison, page),
     findings(comparison, page),
     names(comparison.names, page),
     measures(comparison.measures, page),
-  ].filter(lines => lines.length > 0)
-  return `${blocks.map(lines => lines.join('\n')).join('\n\n')}\n`
+  ])
 }
 
 function head(comparison: Comparison, page: Page): string[] {

@@ -1,7 +1,13 @@
 /** Two sides become one comparison: what changed by more than noise, which names, and which findings came and went. */
-
-import { SEVERITIES } from '../findings/examine.ts'
-import type { ComparedSide, Comparison, Finding, FindingChange, NameRow, Report } from '../model.ts'
+import {
+  type ComparedSide,
+  type Comparison,
+  type Finding,
+  type FindingChange,
+  type NameRow,
+  type Report,
+  SEVERITIES,
+} from '../model.ts'
 import { share } from '../quantities.ts'
 import type { Block } from '../trace/blocks.ts'
 import { VERSION } from '../version.ts'

@@ -1,8 +1,8 @@
 /** Sums over a span of a capture become a record: what `dnstrail watch` tells of it. */
-import type { EndpointRecord, Glance, Time } from '../model.ts'
+import { type EndpointRecord, failuresOf, type Glance, type Time } from '../model.ts'
 import type { Sums } from '../trace/sums.ts'
 import type { Trace } from '../trace/trace.ts'
-import { edgesOf, failedOf, quantiles, wasteOf } from './assemble.ts'
+import { edgesOf, quantiles, wasteOf } from './assemble.ts'
 import { endpointOf, type RecordContext, timeOf } from './records.ts'
 
 export function glanceOf(
@@ -19,7 +19,7 @@ export function glanceOf(
     seconds: (span.end - span.start) / 1e9,
     lookups: sums.lookups,
     outcomes: sums.outcomes,
-    failed: failedOf(sums),
+    failed: failuresOf(sums.outcomes),
     wait: quantiles(sums.wait),
     edges: edgesOf(trace, context, sums),
     waste,

@@ -1,5 +1,5 @@
 /** Which lookups `dnstrail lookups` prints, and in which order: --failed, --slower, --wasteful, --sort and --limit. */
-import { type LookupRecord, type Outcome, UserError } from '../model.ts'
+import { isFailure, type LookupRecord, UserError } from '../model.ts'
 import { wasted } from './lookup-columns.ts'
 
 export const SORTS = ['start', 'wait', 'waste'] as const
@@ -24,9 +24,6 @@ export const lookupChoice = (given: Partial<LookupChoice>): LookupChoice => ({
   limit: null,
   ...given,
 })
-
-/** The rest of the outcomes are failures, as totals.failed counts them. */
-const NO_FAILURES: ReadonlySet<Outcome> = new Set(['answered', 'nodata', 'capture-ended', 'not-captured'])
 
 /** What comes first has the greater numbers, compared one after the other; null where lookups leave as they come. */
 const RANKS: Record<Sort, ((lookup: LookupRecord) => number[]) | null> = {
@@ -83,7 +80,7 @@ export function chosenLookups(choice: LookupChoice, sink: (lookup: LookupRecord)
 }
 
 function isChosen({ failed, slower, wasteful }: LookupChoice, lookup: LookupRecord): boolean {
-  if (failed && NO_FAILURES.has(lookup.outcome)) return false
+  if (failed && !isFailure(lookup.outcome)) return false
   if (slower !== null && !(lookup.waitMs !== null && lookup.waitMs > slower)) return false
   return !wasteful || wasted(lookup) > 0
 }

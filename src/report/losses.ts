@@ -2,7 +2,7 @@
 import type { HopRecord, LossRecord } from '../model.ts'
 import { ROLE_WORDS } from './words.ts'
 
-/** "between node-a.pcap and node-b.pcap": behind "a query was lost". `server`: what to call one that kept silent. */
+/** "between node-a.pcap and node-b.pcap": behind "a query was lost". `server`: what to call one that got it. */
 export function placeOfLoss(
   loss: Omit<LossRecord, 'try'>,
   server: (address: string) => string = address => address,
@@ -20,6 +20,9 @@ export function lossSentences(hops: readonly HopRecord[]): string[] {
     const name = (address: string) => (to.role === 'unknown' ? address : `${ROLE_WORDS[to.role]} ${address}`)
     const sentences = losses.map(loss => {
       const which = retransmissions > 0 ? ` ${loss.try} of ${retransmissions + 1}` : ''
+      if (loss.what === null)
+        return `${id}'s query${which} got no answer; what became of it behind ${loss.seenIn} was not captured`
+      if (loss.inside !== null) return `${id}'s query${which} reached ${name(loss.inside)}, which did not answer it`
       return `${id}'s ${loss.what}${which} was lost ${placeOfLoss(loss, name)}`
     })
     if (refusedBy === 'icmp') sentences.push(`${id} was answered by ICMP: unreachable`)

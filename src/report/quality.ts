@@ -1,8 +1,7 @@
 /** How far the capture can be trusted, in words: each remark says what was seen and what it means for the numbers. */
-import { listed } from '../findings/world.ts'
 import { pausesOf } from '../input/pauses.ts'
 import type { Capture, Issue, Report } from '../model.ts'
-import { count, duration, plural, share, timeOfDay } from '../quantities.ts'
+import { count, duration, listed, plural, share, timeOfDay } from '../quantities.ts'
 import type { Matching } from '../trace/matching.ts'
 import type { OneWay } from '../trace/one-way.ts'
 import type { Sums } from '../trace/sums.ts'

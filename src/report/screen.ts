@@ -5,12 +5,12 @@
 import type { Capture, EndpointRecord, Glance, Outcome } from '../model.ts'
 import { count, duration, plural, share, timeOfDay } from '../quantities.ts'
 import type { Column } from './columns.ts'
-import { type Paint, paint } from './paint.ts'
+import type { Paint } from './paint.ts'
 import { shorten } from './shorten.ts'
 import { tableLines } from './table.ts'
 import { lookupsIn, perSecond } from './text/glance.ts'
 import { latency } from './text/latency.ts'
-import { labelled, type Page } from './text/page.ts'
+import { labelled, type Page, pageOf } from './text/page.ts'
 import { waits } from './text/totals.ts'
 import { wasteTable } from './text/waste.ts'
 import { BROKEN_OUTCOMES, OUTCOME_WORDS, who } from './words.ts'
@@ -71,12 +71,9 @@ const FAILURE_COLUMNS: readonly Column<Failure>[] = [
   { key: 'waitMs', title: 'wait', value: f => f.waitMs, text: f => duration(f.waitMs), align: 'right' },
 ]
 
-/** Narrower than this no table can be read; lines are cut where the terminal ends. */
-const NARROWEST = 60
-
 /** At most as many lines as the screen has rows. */
 export function screenLines(watched: Watched, { columns, rows, color }: ScreenSize): string[] {
-  const page: Page = { width: Math.max(NARROWEST, columns), paint: paint(color) }
+  const page = pageOf({ width: columns, color })
   const head = headLines(watched, page)
   const foot = footLine(page.width, page.paint)
   const room = rows - head.length - 2

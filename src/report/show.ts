@@ -1,14 +1,10 @@
 /** One lookup for people: what is known of it, its waterfall, the frames to open, and its messages where they are wanted. */
-import { paint } from './paint.ts'
 import type { Shown } from './show/choice.ts'
 import { displayFilters } from './show/frames.ts'
 import { head } from './show/head.ts'
 import { type CapturedMessage, messages } from './show/messages.ts'
 import { waterfall } from './show/waterfall.ts'
-import { labelled, type Page } from './text/page.ts'
-
-/** Narrower than this no picture can be read; the terminal may wrap. */
-const NARROWEST = 60
+import { labelled, type Page, pageOf, pageText } from './text/page.ts'
 
 /**
  * `captured` are the messages of its frames in the order of their times; null where nobody asked for them. `wireshark` is false where
@@ -19,14 +15,13 @@ export function showText(
   captured: readonly CapturedMessage[] | null,
   options: { width: number; color: boolean; wireshark?: boolean },
 ): string {
-  const page: Page = { width: Math.max(NARROWEST, options.width), paint: paint(options.color) }
-  const blocks = [
+  const page = pageOf(options)
+  return pageText([
     head(shown, page),
     waterfall(shown, page),
     captured === null ? [] : messages(shown, captured, page),
     options.wireshark === false ? [] : wireshark(shown, page),
-  ].filter(lines => lines.length > 0)
-  return `${blocks.map(lines => lines.join('\n')).join('\n\n')}\n`
+  ])
 }
 
 function wireshark({ hops }: Shown, page: Page): string[] {

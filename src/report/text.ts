@@ -1,6 +1,5 @@
 /** The report for people: a pure function from the report to the text of a terminal. */
 import type { Report } from '../model.ts'
-import { paint } from './paint.ts'
 import { captured } from './text/captured.ts'
 import { encrypted } from './text/encrypted.ts'
 import { findings } from './text/findings.ts'
@@ -10,7 +9,7 @@ import { issues } from './text/issues.ts'
 import { latency } from './text/latency.ts'
 import { losses } from './text/losses.ts'
 import { more } from './text/more.ts'
-import type { Page } from './text/page.ts'
+import { type Page, pageOf, pageText } from './text/page.ts'
 import { path } from './text/path.ts'
 import { searchLists } from './text/search-lists.ts'
 import { servers } from './text/servers.ts'
@@ -19,7 +18,7 @@ import { totals } from './text/totals.ts'
 import { upstreams } from './text/upstreams.ts'
 import { wasteTable } from './text/waste.ts'
 
-/** The sections in the order of the page. One with nothing to say gives no lines and is left out. */
+/** The sections in the order of the page. */
 const SECTIONS: readonly ((report: Report, page: Page) => string[])[] = [
   captured,
   path,
@@ -39,11 +38,7 @@ const SECTIONS: readonly ((report: Report, page: Page) => string[])[] = [
   more,
 ]
 
-/** Narrower than this no table can be read; the terminal may wrap. */
-const NARROWEST = 60
-
 export function reportText(report: Report, options: { width: number; color: boolean }): string {
-  const page: Page = { width: Math.max(NARROWEST, options.width), paint: paint(options.color) }
-  const blocks = SECTIONS.map(section => section(report, page)).filter(lines => lines.length > 0)
-  return `${blocks.map(lines => lines.join('\n')).join('\n\n')}\n`
+  const page = pageOf(options)
+  return pageText(SECTIONS.map(section => section(report, page)))
 }

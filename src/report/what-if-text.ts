@@ -4,20 +4,17 @@ import { bytes, count, plural, roughDuration } from '../quantities.ts'
 import type { Column } from './columns.ts'
 import { select } from './columns.ts'
 import { escapeText } from './escape.ts'
-import { paint } from './paint.ts'
 import { tableLines } from './table.ts'
 import { filterLine } from './text/filter-line.ts'
-import { labelled, note, type Page, textWidth, wrap } from './text/page.ts'
+import { labelled, note, type Page, pageOf, pageText, textWidth, wrap } from './text/page.ts'
 import { changeShare, WHAT_IF_COLUMNS } from './what-if-columns.ts'
 
-/** Narrower than this no table can be read; the terminal may wrap. */
-const NARROWEST = 60
 const MOST_WORKLOADS = 12
 const MOST_NAMES = 10
 
 export function whatIfText(whatIf: WhatIf, options: { width: number; color: boolean }): string {
-  const page: Page = { width: Math.max(NARROWEST, options.width), paint: paint(options.color) }
-  const blocks = [
+  const page = pageOf(options)
+  return pageText([
     head(whatIf, page),
     sums(whatIf, page),
     workloads(whatIf, page),
@@ -26,8 +23,7 @@ export function whatIfText(whatIf: WhatIf, options: { width: number; color: bool
     names('Another name would answer', 'warn', whatIf.otherAnswers, page),
     doubts(whatIf, page),
     todo(whatIf, page),
-  ].filter(lines => lines.length > 0)
-  return `${blocks.map(lines => lines.join('\n')).join('\n\n')}\n`
+  ])
 }
 
 function head({ what, captures, filters, before, workloads, stops }: WhatIf, page: Page): string[] {

@@ -2,6 +2,7 @@
 import {
   type AddressId,
   type FilterRecord,
+  isFailure,
   type LoadRow,
   type NameEffect,
   UserError,
@@ -10,7 +11,7 @@ import {
 } from '../model.ts'
 import { plural } from '../quantities.ts'
 import type { Change } from '../trace/change.ts'
-import { addLoad, type Effect, effects, isFailure, type Load, newLoad } from '../trace/load.ts'
+import { addLoad, type Effect, effects, type Load, newLoad } from '../trace/load.ts'
 import { Replay, type Replayed } from '../trace/replay.ts'
 import type { Trace } from '../trace/trace.ts'
 import { VERSION } from '../version.ts'

@@ -16,7 +16,7 @@ export const OUTCOME_WORDS: Record<Outcome, string> = {
   'not-captured': 'not captured',
 }
 
-/** Outcomes with which the application got no usable reply; worth a warning colour. "No such name" is a reply. */
+/** Outcomes with which the application got no usable reply; worth a warning colour. "No such name" is a failure, and a reply. */
 export const BROKEN_OUTCOMES: ReadonlySet<Outcome> = new Set([
   'servfail',
   'refused',

@@ -8,7 +8,7 @@ import { type AddressId, INCOMING, type Messages, NONE, type Time } from '../mod
 const BOTH_DIRECTIONS = 0.5
 
 /** Linux sends with this TTL; a router lowers it. */
-const FULL_TTL = 64
+export const FULL_TTL = 64
 
 /** All by file, but for what is by vantage point. */
 export class Arrivals {

@@ -6,14 +6,10 @@
  */
 import { NONE, type Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
-import { attach, type Forwarding } from './forwarding.ts'
-import { answeredAt, type Transaction } from './transaction.ts'
+import { attach, BUDGET, type Forwarding } from './forwarding.ts'
+import { answeredAt, CLOCK_SLACK, type Transaction } from './transaction.ts'
 import type { Transactions } from './transactions.ts'
 
-/** Two interfaces, one clock. */
-const SLACK: Time = 1e6
-/** CoreDNS gives up a query after this. */
-const BUDGET: Time = 6.1e9
 /** The latest that are open when a batch ends: in a flood nobody could tell anyway who walks for whom. */
 const MOST_OPEN = 512
 
@@ -115,19 +111,20 @@ export class Autopath {
   /** The oldest whose server has not asked this yet. */
   private walker(candidates: Transaction[], t: Transaction): Transaction | null {
     for (const c of candidates) {
-      if (c.isTold || c.qname === t.qname || t.start + SLACK < c.start || t.start - c.lastQuery > BUDGET) continue
+      if (c.isTold || c.qname === t.qname || t.start + CLOCK_SLACK < c.start || t.start - c.lastQuery > BUDGET) continue
       // A host's own process may bear the address of the cache that it asks.
       if (c.server === t.server || c.client === t.client) continue
       if (!this.forwarding.asksFrom(c.server, t.client)) continue
       const end = answeredAt(c)
-      if (t.start > end + SLACK || t.end > end + SLACK) continue
+      if (t.start > end + CLOCK_SLACK || t.end > end + CLOCK_SLACK) continue
       if (!c.effects?.some(effect => effect.qname === t.qname)) return c
     }
     return null
   }
 }
 
-const mayGoOn = (c: Transaction, now: Time): boolean => !(answeredAt(c) + SLACK < now) && now - c.lastQuery <= BUDGET
+const mayGoOn = (c: Transaction, now: Time): boolean =>
+  !(answeredAt(c) + CLOCK_SLACK < now) && now - c.lastQuery <= BUDGET
 
 /** "google.com" of google.com.shop.svc.cluster.local; null for what is no pod's first candidate. */
 function baseOfCandidate(name: string): string | null {

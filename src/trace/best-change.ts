@@ -4,7 +4,8 @@ import { type Change, NO_CHANGE } from './change.ts'
 import type { Replay } from './replay.ts'
 import { mayExistOutside } from './special-names.ts'
 
-const NDOTS = [1, 2, 3]
+/** The largest first: of what saves as much the smallest change is the best. */
+const NDOTS = [3, 2, 1]
 /** Search domains that are tried to be left out, those that cost most. */
 const MAX_SUFFIXES = 3
 

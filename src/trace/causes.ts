@@ -3,10 +3,8 @@
  * rules that ARCHITECTURE.md describes.
  */
 import type { Time } from '../model.ts'
-import { ANSWERED, isFinal, type Transaction, UNSEEN } from './transaction.ts'
+import { ANSWERED, CLOCK_SLACK, isFinal, type Transaction, UNSEEN } from './transaction.ts'
 
-/** The query upstream may bear an earlier time by this much: two interfaces, one clock. */
-export const SLACK: Time = 1e6
 /** A forwarder that has to ask on does so within this. */
 const ASKED_ON: Time = 20e6
 /** An answer may bear an earlier time than the one that it rests on by this much. */
@@ -67,19 +65,19 @@ const waitedOn = (c: Transaction, t: Transaction): boolean => !Number.isNaN(t.en
 /** How often it was sent until then. */
 function queriesBefore(t: Transaction, time: Time): number {
   let n = 1
-  if (t.resent) for (const resent of t.resent) if (resent <= time + SLACK) n++
+  if (t.resent) for (const resent of t.resent) if (resent <= time + CLOCK_SLACK) n++
   return n
 }
 
 function lastQueryBefore(t: Transaction, time: Time): Time {
   let last = t.start
-  if (t.resent) for (const resent of t.resent) if (resent <= time + SLACK) last = resent
+  if (t.resent) for (const resent of t.resent) if (resent <= time + CLOCK_SLACK) last = resent
   return last
 }
 
 /** Of an answer that the capture does not hold nobody knows when it came: who asks on does so at once. */
 export const hasAnswered = (c: Transaction, now: Time): boolean =>
-  (c.state === UNSEEN ? c.lastQuery + ASKED_ON : c.end) + SLACK < now
+  (c.state === UNSEEN ? c.lastQuery + ASKED_ON : c.end) + CLOCK_SLACK < now
 
 /**
  * A query of a forwarder that was answered though the capture does not hold it: who had made it ask got an answer before the forwarder
@@ -91,5 +89,5 @@ export function hadAnswer(t: Transaction): boolean {
   if (!isFinal(cause)) return false
   const took = cause.end - t.start
   if (!(took > ANSWER_SLACK && took < RETRY_AFTER - RETRY_PUNCTUAL)) return false
-  return cause.effects?.every(x => x === t || !(x.end <= cause.end + SLACK)) === true
+  return cause.effects?.every(x => x === t || !(x.end <= cause.end + CLOCK_SLACK)) === true
 }

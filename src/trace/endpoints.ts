@@ -4,9 +4,10 @@
  * the two are asked for apart.
  */
 import { AA, NOERROR, NXDOMAIN, RA } from '../codes.ts'
-import { type AddressId, INCOMING, NONE, OTHER_HOST, OUTGOING, type Role, TCP } from '../model.ts'
+import { type AddressId, INCOMING, type NameId, NONE, OTHER_HOST, OUTGOING, type Role, TCP } from '../model.ts'
 import { WELL_KNOWN } from '../well-known.ts'
 import type { Tables } from '../wire/tables.ts'
+import { FULL_TTL } from './arrivals.ts'
 import { clientRoleOf } from './client-role.ts'
 import { type Contradiction, contradictionOf } from './contradictions.ts'
 import { counted, type Doings, mostFrequent, newDoings, withOne } from './doings.ts'
@@ -16,7 +17,7 @@ import { type KnownAs, knownAs } from './known-as.ts'
 import { countByNetwork, networkOf, PodNetworks, rangeOf } from './networks.ts'
 import type { Pools } from './pools.ts'
 import type { SearchLists } from './searchlist.ts'
-import { FULL_TTL, type RoleEvidence, roleByAskers, serverRoleOf } from './server-role.ts'
+import { type RoleEvidence, roleByAskers, serverRoleOf } from './server-role.ts'
 import { isWithin } from './suffix.ts'
 import { ANSWERED, type Transaction, UNSEEN } from './transaction.ts'
 
@@ -111,7 +112,7 @@ export class Endpoints {
       asked.translatedTo = counted(asked.translatedTo, t.server)
       server.standsFor = counted(server.standsFor, t.asked)
     }
-    if (t.state === UNSEEN && this.isOfCluster(t)) server.clusterUnseen++
+    if (t.state === UNSEEN && this.isOfCluster(t.qname)) server.clusterUnseen++
     if (t.state !== ANSWERED) return
     if (t.responseTtl > 0 && (server.responseTtl === 0 || t.responseTtl < server.responseTtl))
       server.responseTtl = t.responseTtl
@@ -120,7 +121,7 @@ export class Endpoints {
     // What the kubernetes plugin says of a service shows its zone, where no search list does.
     if (this.zone === null && t.rcode === NOERROR && isOfPlugin(t))
       this.zone = zoneBehindService(this.tables.names.text(t.qname))
-    if (this.isOfCluster(t)) {
+    if (this.isOfCluster(t.qname)) {
       server.clusterAnswers++
       if (t.rcode === NOERROR && t.answerCount > 0) server.clusterFound++
       if (t.responseFlags & AA) server.clusterAuthority++
@@ -130,7 +131,8 @@ export class Endpoints {
     if (t.clientTtl === FULL_TTL - 1) server.routed = withOne(server.routed, t.client, MAX_CLIENTS)
   }
 
-  private isOfCluster({ qname }: Transaction): boolean {
+  /** CoreDNS knows such a name, or that there is none, by itself. */
+  isOfCluster(qname: NameId): boolean {
     return this.zone !== null && qname !== NONE && isWithin(this.tables.names.text(qname), this.zone)
   }
 

@@ -8,15 +8,15 @@
 import { HINFO, NS } from '../codes.ts'
 import { type AddressId, INCOMING, type NameId, NONE, OTHER_HOST, type Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
-import { chooseCause, hasAnswered, SLACK } from './causes.ts'
+import { chooseCause, hasAnswered } from './causes.ts'
 import { Reviews } from './reviews.ts'
 import { endsWithSuffix, withoutSuffix } from './suffix.ts'
-import { type Transaction, UNREACHED } from './transaction.ts'
+import { CLOCK_SLACK, type Transaction, UNREACHED } from './transaction.ts'
 import { kept, type Transactions } from './transactions.ts'
 import type { Twins } from './twins.ts'
 
 /** CoreDNS tries upstreams for 5 s and answers after 6 at the latest. */
-const BUDGET: Time = 6.1e9
+export const BUDGET: Time = 6.1e9
 /** Coincidences that prove that a forwarder asks from another address than it answers on, ... */
 const ENOUGH_VOTES = 3
 /** ... and the share of what that address asks which they must be: its host's own processes ask from there too. */
@@ -177,18 +177,17 @@ export class Forwarding {
     else services.set(key, { source, zone, count: 1 })
   }
 
-  /** Links a transaction, after all of its batch were observed, to what caused it. True if something did. */
-  link(t: Transaction): boolean {
+  /** Links a transaction, after all of its batch were observed, to what caused it. */
+  link(t: Transaction): void {
     const { enclosing } = t
     t.enclosing = null
-    if (enclosing === null || t.infrastructure) return false
+    if (enclosing === null || t.infrastructure) return
     const cause = chooseCause(this.possible(enclosing, t), t)
     // What a forwarder still tries for an answer that nobody waits for any more is its own affair.
     if (cause?.isTold) t.infrastructure = true
-    if (t.infrastructure || !attach(t, cause)) return false
+    if (t.infrastructure || !attach(t, cause)) return
     if (cause !== null && this.twins.areOne(cause.server, t.client))
       this.forwarded[t.client] = (this.forwarded[t.client] ?? 0) + 1
-    return true
   }
 
   /**
@@ -203,21 +202,20 @@ export class Forwarding {
   /**
    * Links what asks for another name than its client did: the target of an ExternalName service, or what autopath tries on the server.
    * Both show in the answer, whose CNAME leads to the name. Takes all transactions in order of start, after `link`; `suffixes` are the
-   * known search domains. True if something caused it.
+   * known search domains.
    */
-  linkRenamed(t: Transaction, suffixes: readonly string[]): boolean {
+  linkRenamed(t: Transaction, suffixes: readonly string[]): void {
     if (t.cname !== NONE) this.renamed.remember(t)
-    if (t.causes || t.infrastructure || t.qname === NONE || this.renamed.isEmpty) return false
-    if (this.serves[t.client] === undefined && !this.votes.has(t.client)) return false
-    if (attach(t, chooseCause(this.possible(this.renamed.enclosing(t.qname, t), t), t))) return true
+    if (t.causes || t.infrastructure || t.qname === NONE || this.renamed.isEmpty) return
+    if (this.serves[t.client] === undefined && !this.votes.has(t.client)) return
+    if (attach(t, chooseCause(this.possible(this.renamed.enclosing(t.qname, t), t), t))) return
     const name = this.names.text(t.qname)
     for (const suffix of suffixes) {
       if (!endsWithSuffix(name, suffix)) continue
       const base = this.names.find(withoutSuffix(name, suffix))
       if (base === NONE) continue
-      if (attach(t, chooseCause(this.possible(this.renamed.enclosing(base, t), t), t))) return true
+      if (attach(t, chooseCause(this.possible(this.renamed.enclosing(base, t), t), t))) return
     }
-    return false
   }
 
   private possible(enclosing: Transaction[], t: Transaction): Transaction[] {
@@ -397,7 +395,7 @@ const SWEEP: Time = 0.3e9
 const mayCause = (c: Transaction, t: Transaction): boolean =>
   c.server !== t.server &&
   c.client !== t.server &&
-  c.start <= t.start + SLACK &&
+  c.start <= t.start + CLOCK_SLACK &&
   c.state !== UNREACHED &&
   (c.dnsId !== t.dnsId || c.clientPort !== t.clientPort)
 

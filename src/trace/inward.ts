@@ -3,7 +3,7 @@ import type { Endpoints } from './endpoints.ts'
 import { type Lookup, transactionsOf } from './lookup.ts'
 import type { Serving } from './serving.ts'
 import type { Inward } from './sums.ts'
-import { isFirst, type Transaction } from './transaction.ts'
+import { isFirst, type Transaction, UNREACHED } from './transaction.ts'
 import { isWasted } from './waste.ts'
 
 /** Forwarders behind forwarders. */
@@ -26,11 +26,12 @@ function add(
 ): void {
   const { role } = endpoints.serverRole(t.server)
   if (role === 'coredns') {
-    if (wasted && inward.reachedCoredns !== null) inward.reachedCoredns++
+    // What somebody refused on its way did not get there.
+    if (wasted && inward.reachedCoredns !== null && t.state !== UNREACHED) inward.reachedCoredns++
     // What CoreDNS answers with authority goes no further.
     if (!serving.isVisible(t.server) && serving.of(t) !== 'authoritative') inward.leftCluster = null
   } else if (role === 'upstream') {
-    if (wasted && inward.leftCluster !== null) inward.leftCluster++
+    if (wasted && inward.leftCluster !== null && t.state !== UNREACHED) inward.leftCluster++
   } else if (
     role === 'unknown' ||
     ((role === 'node-local-cache' || role === 'host-resolver') && !serving.isVisible(t.server))

@@ -4,7 +4,7 @@
  * cache does that keeps each answer for a fixed time while queries come at random; it holds at both ends: m' = N' where nothing was
  * cached, and m' stays m where one answer served them all.
  */
-import { type AddressId, NONE, type Outcome, type Time } from '../model.ts'
+import { type AddressId, isFailure, NONE, type Outcome, type Time } from '../model.ts'
 import type { Change } from './change.ts'
 import type { KnownName, KnownNames } from './known-names.ts'
 import type { Replay, Replayed, Step } from './replay.ts'
@@ -112,10 +112,6 @@ export const newLoad = (): Load => ({ lookups: 0, failed: 0, queries: 0, bytes: 
 export function addLoad(sum: Load, more: Load): void {
   for (const key of Object.keys(sum) as (keyof Load)[]) sum[key] += more[key]
 }
-
-/** As totals.failed of the report counts them. */
-export const isFailure = (outcome: Outcome): boolean =>
-  outcome !== 'answered' && outcome !== 'nodata' && outcome !== 'capture-ended' && outcome !== 'not-captured'
 
 function addSteps(load: Load, steps: readonly Step[], lookups: number, outcome: Outcome): void {
   load.lookups += lookups

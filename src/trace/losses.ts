@@ -11,7 +11,8 @@ import { ANSWERED, RESPONSE_LOST, type Transaction, UNANSWERED, UNREACHED } from
 export interface Loss {
   /** Which of the queries, counted from 1. */
   try: number
-  what: 'query' | 'response'
+  /** Null where it got past all captures, and nothing tells which of the two did not arrive, or whether the server kept silent. */
+  what: 'query' | 'response' | null
   /** The last capture in which it was seen. */
   seenIn: number
   /** The next one on its way, which did not see it; null where none was taken further on. */
@@ -58,7 +59,7 @@ function lossOf(t: Transaction, n: number, isLast: boolean, places: Places, endp
   const isTranslated = t.asked !== t.server || endpoints.serverRole(t.server).role !== 'node-local-cache'
   if (home === client && !translated && isTranslated && endpoints.serversBehind(t.asked).length > 0)
     return { ...at, what: 'query', seenIn: client, notSeenIn: null, behind: t.asked }
-  if (home === null) return { ...at, what: 'query', seenIn: files.queries.at(-1) ?? client, notSeenIn: null }
+  if (home === null) return { ...at, what: null, seenIn: files.queries.at(-1) ?? client, notSeenIn: null }
   // The server has it. While it waits for another itself nothing is lost here.
   const from = n === 1 ? t.start : (t.resent?.[n - 2] ?? t.lastQuery)
   const until = n === tries(t) ? Number.POSITIVE_INFINITY : (t.resent?.[n - 1] ?? Number.POSITIVE_INFINITY)

@@ -5,11 +5,9 @@
  */
 import type { AddressId } from '../model.ts'
 import type { Addresses } from '../wire/tables.ts'
-import type { Arrivals } from './arrivals.ts'
+import { type Arrivals, FULL_TTL } from './arrivals.ts'
 import { ANSWERED, type Transaction } from './transaction.ts'
 
-/** Linux sends with this TTL; a router lowers it. */
-const FULL_TTL = 64
 const LINK_LOCAL = '169.254.'
 /** So many answers must show that a server is on the client's own node. */
 const ENOUGH = 3

@@ -45,6 +45,9 @@ const TIME_TO_GO_ON: Time = 5.5e9
 /** A walk that took longer may have lost a query, or an answer, and waited: it shows nothing. */
 const LONGEST_PLAIN: Time = 0.2e9
 
+/** A pod whose processor time is used up goes on after this, at the latest. */
+const LONGEST_PAUSE: Time = 0.1e9
+
 /** Walks of which it is plain how they must go; those with holes; of these, those with a hole between two candidates. */
 interface WalkCounts {
   walks: number
@@ -151,7 +154,7 @@ export class Portions {
     // Where ndots may be smaller, the name as it is may have come first.
     const asIsMayBeFirst =
       suffixes.every(suffix => suffix !== null) && dots(base) >= Math.max(1, knowledge.ndotsMin ?? 1)
-    if (asIsMayBeFirst || !isInOrder(places, knowledge)) return true
+    if (asIsMayBeFirst || !isInOrder(places, knowledge) || hasPause(lookup)) return true
     return !(last === 'answered' || isAtEnd(places, knowledge) || (last === 'nodata' && resolver.stopsAtNodata))
   }
 
@@ -286,6 +289,18 @@ function placesOf({ suffixes }: Lookup, { position }: SearchKnowledge): number[]
 function hasGap(places: readonly number[], { list }: SearchKnowledge): boolean {
   const from = places[0] === list.length ? 1 : 0
   for (let i = from + 1; i < places.length; i++) if (places[i] !== places[i - 1] + 1) return true
+  return false
+}
+
+/** It had all its answers and went on much later, which no resolver does: these are the ends of two walks. */
+function hasPause({ candidates }: Lookup): boolean {
+  for (let i = 1; i < candidates.length; i++) {
+    const before = candidates[i - 1].transactions
+    if (!before.every(isPlain)) continue
+    let end = 0
+    for (const t of before) end = Math.max(end, t.end)
+    if (candidates[i].transactions[0].start - end > LONGEST_PAUSE) return true
+  }
   return false
 }
 

@@ -17,7 +17,7 @@ const SLOT: Time = 10e9
 const spanSums = (): Sums => new Sums(MOST_KEYS, 0)
 
 function addHop(sums: Sums, hop: Hop): void {
-  if (isCounted(hop)) sums.addHop(hop.transaction, hop.from, hop.forwarder, hop)
+  if (isCounted(hop)) sums.addHop(hop)
 }
 
 export class Recent {

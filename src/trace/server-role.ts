@@ -1,12 +1,10 @@
 /** Who a server is, from what it was seen to do: the certain rules first. */
 import type { Role } from '../model.ts'
 import { WELL_KNOWN } from '../well-known.ts'
+import { FULL_TTL } from './arrivals.ts'
 import type { Doings } from './doings.ts'
 import type { KnownAs } from './known-as.ts'
 import { isLoopback } from './networks.ts'
-
-/** Linux sends with this TTL; a router lowers it. */
-export const FULL_TTL = 64
 
 export interface RoleEvidence {
   role: Role

@@ -10,12 +10,11 @@ import type { Tables } from '../wire/tables.ts'
 import type { Endpoints } from './endpoints.ts'
 import { Servfails } from './servfails.ts'
 import { isWithin } from './suffix.ts'
-import { ANSWERED, answeredAt, RESPONSE_LOST, type Transaction } from './transaction.ts'
+import { ANSWERED, answeredAt, CLOCK_SLACK, RESPONSE_LOST, type Transaction } from './transaction.ts'
 
 /** Of what a forwarder asks: more that nobody can read, and nobody can tell what it had in its cache. */
 const MOST_CUT = 0.02
-/** Between two captures. Within one what was waited for came before what it was waited for: but for the order of two processors. */
-const SLACK: Time = 1e6
+/** Within one capture what was waited for came before what it was waited for: but for the order of two processors. */
 const SLACK_WITHIN: Time = 50e3
 /** So many answers must show a server's habit. */
 const ENOUGH = 3
@@ -167,7 +166,8 @@ export class Serving {
   }
 }
 
-const slackOf = (t: Transaction, effect: Transaction): Time => (t.timedIn === effect.timedIn ? SLACK_WITHIN : SLACK)
+const slackOf = (t: Transaction, effect: Transaction): Time =>
+  t.timedIn === effect.timedIn ? SLACK_WITHIN : CLOCK_SLACK
 
 /** What dnsmasq hands on to several who waited bears the AA of the server behind it. */
 const setsAuthority = ({ authorityOnHits, plainHits }: Habits): boolean =>

@@ -6,11 +6,9 @@
 import { NONE, type Time } from '../model.ts'
 import { type Forwarding, questionOf } from './forwarding.ts'
 import type { Serving } from './serving.ts'
-import { ANSWERED, CAPTURE_ENDED, OPEN, type Transaction, UNANSWERED } from './transaction.ts'
+import { ANSWERED, CAPTURE_ENDED, CLOCK_SLACK, OPEN, type Transaction, UNANSWERED } from './transaction.ts'
 import { kept, type Transactions } from './transactions.ts'
 
-/** Two interfaces, one clock. */
-const SLACK: Time = 1e6
 /** All who wait are answered within this after the one answer came. */
 const PROMPT: Time = 50e6
 /** After this a forwarder has given up, or asked anew. */
@@ -130,7 +128,7 @@ export class Sharing {
 
   private couldWaitFor(t: Transaction, query: Transaction): boolean {
     if (query === t || query.causes?.[0] === t || !this.forwarding.asksFrom(t.server, query.client)) return false
-    return t.start >= query.start - SLACK && !this.serving.isCoredns(t.server)
+    return t.start >= query.start - CLOCK_SLACK && !this.serving.isCoredns(t.server)
   }
 }
 

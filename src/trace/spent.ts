@@ -2,10 +2,7 @@
 import type { Time } from '../model.ts'
 import type { Places } from './places.ts'
 import { Spans } from './spans.ts'
-import { isUntimed, type Transaction } from './transaction.ts'
-
-/** Two interfaces, one clock. */
-const SLACK: Time = 1e6
+import { CLOCK_SLACK, isUntimed, type Transaction } from './transaction.ts'
 
 /** In nanoseconds. The four add up to the wait. */
 export interface Spent {
@@ -60,7 +57,7 @@ function gather(t: Transaction): void {
   if (t.effects === null) return
   for (const effect of t.effects) {
     const end = Number.isNaN(effect.end) ? t.end : effect.end
-    if (end <= t.end + SLACK) spans.add(effect.start, end)
+    if (end <= t.end + CLOCK_SLACK) spans.add(effect.start, end)
   }
 }
 

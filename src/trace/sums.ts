@@ -5,6 +5,7 @@
 
 import { type AddressId, NONE, OUTCOMES, type Outcome, TCP } from '../model.ts'
 import { endsCutShort } from './cut-short.ts'
+import type { Hop } from './hop.ts'
 import { Limit } from './limit.ts'
 import { type Lookup, transactionsOf } from './lookup.ts'
 import type { Loss } from './losses.ts'
@@ -12,8 +13,7 @@ import { outcomeOf } from './outcome.ts'
 import { pairOf } from './pair.ts'
 import { Histogram } from './quantiles.ts'
 import { Tally } from './tally.ts'
-import type { Transaction } from './transaction.ts'
-import { waitOf } from './transaction.ts'
+import { type Transaction, waitOf } from './transaction.ts'
 import { kept } from './transactions.ts'
 import { addWaste, type LookupWasteSums, noWaste } from './waste.ts'
 
@@ -57,13 +57,6 @@ export interface EdgeSum {
 /** Losses of one kind at one place. */
 export interface LossSum extends Omit<Loss, 'try'> {
   count: number
-}
-
-/** What was found out about a hop beside its transaction; null where it is not known. */
-export interface KnownOfHop {
-  ownMs: number | null
-  networkMs: number | null
-  fromCache: boolean | null
 }
 
 export interface KeyedWaste {
@@ -168,8 +161,7 @@ export class Sums {
     addWaste(keyed.sums, waste)
   }
 
-  addHop(t: Transaction, from: AddressId, forwarder: boolean, known: KnownOfHop): void {
-    const { ownMs, networkMs, fromCache } = known
+  addHop({ transaction: t, from, forwarder, ownMs, networkMs, fromCache }: Hop): void {
     this.transactions++
     const edge = this.edgeOf(from, t.server, forwarder)
     edge.count++

@@ -1,13 +1,15 @@
 /**
- * How late the timers of stub resolvers fire: set to whole or half seconds, they are late by as much as the client's machine is slow. A
- * capture in which clients' queries are read is of one machine.
+ * How long stub resolvers wait, and how soon they go on; and how late their timers fire: set to whole or half seconds, they are late by as
+ * much as the client's machine is slow. A capture in which clients' queries are read is of one machine.
  */
 import type { AddressId, NameId, Time } from '../model.ts'
 import { RESPONSE_LOST, type Transaction } from './transaction.ts'
 
-/** Timers of stub resolvers after silence: from timeout:1 less a tenth to 6 s (three servers), and c-ares' 8 s. */
+/** Timers of stub resolvers after silence: c-ares' own begin at a quarter of a second, less a tenth, and end at 8 s. */
 const SHORTEST_TIMER: Time = 0.22e9
 export const LONGEST_TIMER: Time = 8.5e9
+/** The shortest that anybody sets (options timeout:1), less what a timer may be early; no healthy server needs that long. */
+export const SHORTEST_TIMEOUT: Time = 0.9e9
 
 /** So long after a query its resolver may ask again. */
 export const isTimer = (silence: Time): boolean => silence >= SHORTEST_TIMER && silence <= LONGEST_TIMER
@@ -16,6 +18,27 @@ export const isTimer = (silence: Time): boolean => silence >= SHORTEST_TIMER && 
 export const LEG_GAP: Time = 50e6
 /** The next candidate, or a retry after an error, follows an answer within this: a stub resolver needs microseconds, a starved pod more (K1). */
 export const STEP_GAP: Time = 50e6
+/** A sequential leg follows the first one's answer within this (L2); a tool that is started again takes longer. */
+export const SEQUENTIAL_GAP: Time = 5e6
+/** A pod whose time is used up stands still for up to a tenth of a second (CFS): between two legs, or before the name as it is. */
+export const THROTTLED: Time = 150e6
+/** Who has no answer after this asks again. */
+export const LATE_ANSWER: Time = 5e9
+/** Copies to several servers leave within this (musl). */
+export const FAN_OUT_GAP: Time = 5e6
+
+/** Who goes on to another name after silence (glibc, Go) counts whole seconds; a timer fires late, by little. */
+const SECOND: Time = 1e9
+const TIMER_EARLY: Time = 20e6
+const TIMER_LATE: Time = 250e6
+const TIMER_PUNCTUAL: Time = 20e6
+
+export const isWholeSeconds = (silence: Time): boolean =>
+  silence >= SECOND - TIMER_EARLY && (silence + TIMER_EARLY) % SECOND <= TIMER_EARLY + TIMER_LATE
+
+/** The same of who was answered, as the capture shows: programs that ask again do so at any time. */
+export const isPunctual = (silence: Time): boolean =>
+  silence >= SECOND - TIMER_EARLY && (silence + TIMER_EARLY) % SECOND <= TIMER_EARLY + TIMER_PUNCTUAL
 
 const HALF_SECOND: Time = 0.5e9
 /** A repeat that is later than this behind a half second was not sent by such a timer. */

@@ -8,7 +8,7 @@ import { Autopath } from './autopath.ts'
 import { hadAnswer } from './causes.ts'
 import { Endpoints } from './endpoints.ts'
 import { ForwardedAnswers } from './forwarded-answers.ts'
-import { Forwarding } from './forwarding.ts'
+import { BUDGET, Forwarding } from './forwarding.ts'
 import { Grouping } from './grouping.ts'
 import { habitsOf } from './habits.ts'
 import type { Hop } from './hop.ts'
@@ -56,8 +56,7 @@ const MANY_ADDRESSES = 2000
 /** A forwarder's query that is older than this and was not answered when its lookup is closed, never was. */
 const PATIENCE: Time = 2e9
 
-/** CoreDNS' last try for a query begins within this, and so does what an answer made it ask after that answer (a refresh). */
-const MOST_TRIES: Time = 6.1e9
+/** What an answer made CoreDNS ask after it (a refresh) begins within this. */
 const AFTER_ANSWER: Time = 0.1e9
 
 export interface TraceOptions {
@@ -73,8 +72,8 @@ export interface TraceOptions {
   /** True where lookups or hops are kept beyond the calls that tell of them. */
   keepsRecords: boolean
   /** Called when a lookup, or a hop, is closed: a slow one after others that began later. */
-  lookup: ((lookup: Lookup, waste: LookupWasteSums, inward: Inward) => void) | null
-  hop: ((hop: Hop) => void) | null
+  lookup: (lookup: Lookup, waste: LookupWasteSums, inward: Inward) => void
+  hop: (hop: Hop) => void
   /** Called now and then: nothing that began before this time will come any more. */
   settled: ((before: Time) => void) | null
 }
@@ -135,7 +134,7 @@ export class Trace {
     this.headOf = name => tables.names.head(name)
     this.outages = new Outages(
       name => tables.names.isService(name),
-      name => (this.walks.names.byId.get(name)?.outcome ?? null) !== null,
+      name => (this.walks.names.byId.get(name)?.outcome ?? null) !== null || this.endpoints.isOfCluster(name),
     )
     this.endpoints = new Endpoints(tables, this.searchLists, this.forwarding, this.pools, options.clusterDomain)
     this.places = new Places(this.matching.arrivals, this.endpoints)
@@ -271,6 +270,7 @@ export class Trace {
     const resolvers = closed.map(lookup => this.closeLookup(lookup, now))
     closed.forEach((lookup, i) => {
       if (portions.mayBeTorn(lookup)) this.mend(lookup, resolvers[i])
+      else if (this.wentElsewhere(lookup)) tellLess(lookup)
       judge(lookup)
       if (this.options.wanted(lookup)) this.tell(lookup)
       else this.learn(lookup)
@@ -327,6 +327,12 @@ export class Trace {
     if (this.portions.isPartial(lookup, resolver, knowledge)) tellLess(lookup)
   }
 
+  /** What it has to find outside the cluster a node-local cache asks other servers, and of these nothing is in the capture. */
+  private wentElsewhere({ client, outcome, suffixes }: Lookup): boolean {
+    if (outcome !== 'nxdomain' || suffixes[suffixes.length - 1] === null) return false
+    return this.endpoints.clientRole(client).role === 'node-local-cache'
+  }
+
   /** Everybody who adds up or looks on sees a closed lookup and its hops. */
   private tell(lookup: Lookup): void {
     const parts = sumCandidates(lookup)
@@ -345,7 +351,7 @@ export class Trace {
       this.sums.addSuffix(suffix, answered, !Number.isNaN(lookup.wait), parts[i])
     }
     for (const t of transactionsOf(lookup)) this.closeHops(t, lookup)
-    this.options.lookup?.(lookup, waste, inward)
+    this.options.lookup(lookup, waste, inward)
   }
 
   /** What the names came to of a lookup that the filters leave out: what-if takes answers from everybody. */
@@ -394,8 +400,8 @@ export class Trace {
       for (const loss of lossesOf(t, this.places, this.endpoints)) this.sums.addLoss(loss)
     const networkMs = networkOf(t, this.places)
     const hop: Hop = { transaction: t, lookup, from, forwarder, role, ownMs, networkMs, servedFrom, fromCache }
-    this.sums.addHop(t, from, forwarder, hop)
-    this.options.hop?.(hop)
+    this.sums.addHop(hop)
+    this.options.hop(hop)
     if (t.effects) for (const effect of t.effects) if (isFirst(t, effect)) this.closeHops(effect, lookup)
   }
 
@@ -409,7 +415,7 @@ export class Trace {
       } else {
         if (t.infrastructure) this.sums.infrastructure++
         else this.sums.cutNames++
-        this.options.hop?.({
+        this.options.hop({
           transaction: t,
           lookup: null,
           from: t.isForOthers ? this.endpoints.forwarderAt(t.client) : t.client,
@@ -433,4 +439,4 @@ const isAlone = (t: Transaction): boolean => t.infrastructure || t.nameCut || t.
 const isForOthers = (t: Transaction): boolean => t.isForOthers
 
 /** When all that it made its server ask has begun. */
-const causesNoMore = (t: Transaction): Time => (Number.isNaN(t.end) ? t.lastQuery + MOST_TRIES : t.end + AFTER_ANSWER)
+const causesNoMore = (t: Transaction): Time => (Number.isNaN(t.end) ? t.lastQuery + BUDGET : t.end + AFTER_ANSWER)

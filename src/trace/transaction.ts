@@ -21,6 +21,9 @@ export const RESPONSE_LOST = 5
 /** No response was captured, and yet there was one: what its client did next shows that (unseen.ts). */
 export const UNSEEN = 6
 
+/** What caused another thing may bear a later time than it by this much: two interfaces, or captures, and one clock. */
+export const CLOCK_SLACK: Time = 1e6
+
 /** Stands for what a transaction does not have. */
 const NOTHING_RARE: Readonly<Rare> = new Rare()
 

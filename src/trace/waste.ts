@@ -7,10 +7,8 @@ import { NONE, TCP, type Time, type WasteKind } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import { hasAnswer } from './outcome.ts'
 import { Spans } from './spans.ts'
-import { ANSWERED, type Transaction, UNSEEN } from './transaction.ts'
-
-/** Copies to several servers leave within this. */
-const FAN_OUT_GAP: Time = 5e6
+import { FAN_OUT_GAP } from './timers.ts'
+import { ANSWERED, CLOCK_SLACK, type Transaction, UNSEEN } from './transaction.ts'
 
 /** Sums over one lookup's queries. */
 export interface LookupWasteSums {
@@ -84,7 +82,7 @@ function isPreferred(x: Transaction, t: Transaction): boolean {
 }
 
 const repeatedOverTcp = (all: Transaction[], t: Transaction): boolean =>
-  all.some(x => x.qtype === t.qtype && x.transport === TCP && x.start >= t.end - 1e6)
+  all.some(x => x.qtype === t.qtype && x.transport === TCP && x.start >= t.end - CLOCK_SLACK)
 
 function anyAnswer({ transactions }: Candidate, qtype: number): boolean {
   for (const t of transactions) if (t.qtype === qtype && t.state === ANSWERED && hasAnswer(t)) return true
@@ -94,18 +92,25 @@ function anyAnswer({ transactions }: Candidate, qtype: number): boolean {
 /**
  * The waste of each candidate alone: the wait of each is the time during which a wasted query of it was open. Valid until the next call.
  */
-export function sumCandidates({ candidates, start, wait }: Lookup): readonly LookupWasteSums[] {
+export function sumCandidates({ candidates, start, wait, deciding }: Lookup): readonly LookupWasteSums[] {
   const until = start + (Number.isNaN(wait) ? 0 : wait)
   while (candidateSums.length < candidates.length) candidateSums.push(noWaste())
   for (let i = 0; i < candidates.length; i++) {
     const sums = candidateSums[i]
     clearWaste(sums)
     spans.clear()
+    // While something that is needed is open nobody waits for what is not.
+    let open = 0
+    if (i === deciding) {
+      for (const t of candidates[i].transactions)
+        if (t.waste === null) spans.add(t.start, Number.isNaN(t.end) ? until : t.end)
+      open = spans.covered(start, until)
+    }
     for (const t of candidates[i].transactions) {
       addTransaction(sums, t)
       if (t.waste !== null && !Number.isNaN(t.end)) spans.add(t.start, t.end)
     }
-    sums.wait = spans.covered(start, until)
+    sums.wait = spans.covered(start, until) - open
   }
   return candidateSums
 }

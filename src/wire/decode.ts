@@ -55,19 +55,10 @@ export function decodeFrame(decoder: Decoder, frame: Frame): void {
   else capture.issueFrames++
 }
 
-/** Hands over the rows that there are. */
-export function flushDecoder(decoder: Decoder): void {
-  const { messages, sink } = decoder
-  if (!sink || messages.length === 0) return
-  sink(messages)
-  messages.length = 0
-}
-
 /** The capture has ended: what still waits for its rest goes out as it is. */
 export function endDecoder(decoder: Decoder): void {
   for (const states of [decoder.fragments, decoder.connections]) {
     states.turn(false)
     states.turn(false)
   }
-  flushDecoder(decoder)
 }

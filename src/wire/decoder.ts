@@ -44,8 +44,6 @@ export interface DecoderOptions {
   file: number
   keepBytes: boolean
   ports?: PortHints | undefined
-  /** Gets every full block and what flushDecoder hands over; the block is used again afterwards. Without it the block grows. */
-  sink?: ((messages: Messages) => void) | undefined
 }
 
 export interface Decoder {
@@ -54,7 +52,7 @@ export interface Decoder {
   readonly capture: Capture
   readonly file: number
   readonly keepBytes: boolean
-  readonly sink: ((messages: Messages) => void) | null
+  /** The block of rows: the caller empties it in time; it grows where one frame brings more than fit. */
   readonly messages: Messages
   readonly servers: Servers
   /** By UDP port: what tunnels.ts has there. */
@@ -117,7 +115,6 @@ export function newState(
     capture: options.capture,
     file: options.file,
     keepBytes: options.keepBytes,
-    sink: options.sink ?? null,
     messages: newMessages(BLOCK_ROWS, options.keepBytes),
     servers: new Servers(options.ports?.dns ?? []),
     tunnels: tunnelPorts(options.ports?.tunnels ?? []),

@@ -136,11 +136,7 @@ export function makeBareRow(decoder: Decoder, kind: number, transport: number): 
 }
 
 function makeRoom(decoder: Decoder, bytes: number): void {
-  const { messages, sink } = decoder
-  if (sink) {
-    sink(messages)
-    messages.length = 0
-  }
+  const { messages } = decoder
   while (isFull(messages, decoder.keepBytes ? bytes : 0)) grow(messages, bytes)
 }
 

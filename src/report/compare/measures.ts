@@ -1,5 +1,5 @@
 /** What is compared: each measure is a row here, computed from the stretches of time of either side. */
-import type { MeasureRow, Outcome, Role } from '../../model.ts'
+import { failuresOf, type MeasureRow, type Outcome, type Role } from '../../model.ts'
 import type { Block, EdgeBlock } from '../../trace/blocks.ts'
 import { Histogram } from '../../trace/quantiles.ts'
 import { OUTCOME_WORDS, ROLE_WORDS } from '../words.ts'
@@ -24,8 +24,7 @@ const share = (code: string, what: string, y: (b: Block) => number, x: (b: Block
 
 const lookups = (block: Block): number => block.lookups
 
-const failed = ({ lookups, outcomes }: Block): number =>
-  lookups - outcomes.answered - outcomes.nodata - outcomes['capture-ended'] - outcomes['not-captured']
+const failed = ({ outcomes }: Block): number => failuresOf(outcomes)
 
 /** Outcomes that are worth a row of their own. */
 const FAILURES: readonly Outcome[] = ['nxdomain', 'servfail', 'refused', 'unanswered', 'other']

@@ -1,15 +1,10 @@
 /** Findings: one line that counts them for the first screen, and the section that tells of each. */
-import type { Finding, Report } from '../../model.ts'
+import { type Finding, type Report, SEVERITIES, type Severity } from '../../model.ts'
 import { plural } from '../../quantities.ts'
 import type { Paint } from '../paint.ts'
 import { labelled, type Page, textWidth, wrap } from './page.ts'
 
-const SEVERITIES: readonly { severity: Finding['severity']; color: keyof Paint; many: string }[] = [
-  { severity: 'problem', color: 'bad', many: 'problems' },
-  { severity: 'warning', color: 'warn', many: 'warnings' },
-  { severity: 'info', color: 'good', many: 'notes' },
-]
-const ONE: Record<Finding['severity'], string> = { problem: 'problem', warning: 'warning', info: 'note' }
+const COLORS: Record<Severity, keyof Paint> = { problem: 'bad', warning: 'warn', info: 'good' }
 
 /** More frames than this are for the filter in the json. */
 const MOST_FRAMES = 5
@@ -17,10 +12,12 @@ const MOST_FRAMES = 5
 /** "1 problem: coredns-unreachable; 2 warnings: ndots-waste, useless-suffix". */
 export function findingCounts({ findings, totals }: Report, page: Page): string[] {
   if (totals.lookups === 0) return []
-  const parts = SEVERITIES.flatMap(({ severity, many }) => {
+  const parts = SEVERITIES.flatMap(severity => {
     const codes = findings.filter(finding => finding.severity === severity).map(({ code }) => code)
     if (codes.length === 0) return []
-    return [`${plural(codes.length, ONE[severity], many)}: ${[...new Set(codes)].join(', ')}`]
+    return [
+      `${plural(codes.length, severity, severity === 'info' ? severity : undefined)}: ${[...new Set(codes)].join(', ')}`,
+    ]
   })
   return labelled('Findings', [parts.length === 0 ? 'none' : parts.join('; ')], page)
 }
@@ -28,9 +25,9 @@ export function findingCounts({ findings, totals }: Report, page: Page): string[
 export function findings({ findings, captures }: Report, page: Page): string[] {
   if (findings.length === 0) return []
   const lines = [page.paint.head('What was found')]
-  for (const { severity, color } of SEVERITIES) {
+  for (const severity of SEVERITIES) {
     for (const finding of findings.filter(finding => finding.severity === severity)) {
-      lines.push(`  ${page.paint[color](ONE[severity])}  ${finding.code}`)
+      lines.push(`  ${page.paint[COLORS[severity]](severity)}  ${finding.code}`)
       const where = frames(finding, captures.length > 1)
       const texts = [finding.what, finding.advice === '' ? '' : `Do: ${finding.advice}`, where]
       for (const text of severity === 'info' ? texts.slice(0, 1) : texts) lines.push(...indented(text, page))

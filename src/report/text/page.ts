@@ -1,15 +1,31 @@
-/** The screen that the report is written for, and the two shapes of its text: a labelled paragraph, and a note under a table. */
+/** The screen that a text is written for, and the two shapes of it: a labelled paragraph, and a note under a table. */
 import { escapeText } from '../escape.ts'
-import type { Paint } from '../paint.ts'
+import { type Paint, paint } from '../paint.ts'
 
 export interface Page {
   width: number
   paint: Paint
 }
 
+/** Narrower than this no table can be read; the terminal may wrap. */
+const NARROWEST = 60
+
+export const pageOf = ({ width, color }: { width: number; color: boolean }): Page => ({
+  width: Math.max(NARROWEST, width),
+  paint: paint(color),
+})
+
+/** Blocks of lines with an empty line between them. One with nothing to say gives no lines and is left out. */
+export const pageText = (blocks: readonly string[][]): string =>
+  `${blocks
+    .filter(lines => lines.length > 0)
+    .map(lines => lines.join('\n'))
+    .join('\n\n')}\n`
+
 /** Longer lines are hard to read, however wide the screen is. */
 const LONGEST_LINE = 110
-const LABEL = 10
+/** Columns of a label on the left. */
+export const LABEL = 10
 
 /** A blank at which a line may end: not the one between a number and its unit. */
 const BREAK = / (?!(?:µs|ms|s|min|h|%|B|KB|MB|GB)(?![a-zA-Z]))/

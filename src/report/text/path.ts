@@ -4,9 +4,7 @@ import { count, roughDuration, share } from '../../quantities.ts'
 import { escapeText } from '../escape.ts'
 import { shorten } from '../shorten.ts'
 import { ROLE_WORDS, roleCount, serverName } from '../words.ts'
-import type { Page } from './page.ts'
-
-const LABEL = 'Path      '
+import { LABEL, type Page } from './page.ts'
 
 interface Line {
   /** Branches and role, or the askers. */
@@ -24,7 +22,7 @@ export function path(report: Report, page: Page): string[] {
     branch(lines, edges, group, '')
   }
   return fitted(lines, report, page).map(
-    (line, i) => (i === 0 ? page.paint.head(LABEL) : ' '.repeat(LABEL.length)) + line,
+    (line, i) => (i === 0 ? page.paint.head('Path'.padEnd(LABEL)) : ' '.repeat(LABEL)) + line,
   )
 }
 
@@ -128,7 +126,7 @@ const QUERIES = ' queries'.length
 
 /** The lines with their counts below each other, close to what they count. */
 function fitted(lines: Line[], report: Report, page: Page): string[] {
-  const room = page.width - LABEL.length
+  const room = page.width - LABEL
   const digits = Math.max(...lines.map(({ edge }) => (edge === null ? 0 : count(edge.count).length)))
   for (const [i, detail] of DETAIL.entries()) {
     const right = ({ edge }: Line) => {

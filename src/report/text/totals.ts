@@ -1,13 +1,17 @@
 /** How many lookups, how many failed and how, how long people waited, and what of it was waste. */
-import { listed } from '../../findings/world.ts'
-import { type ChangeRow, OUTCOMES, type Outcome, type Quantiles, type Report, WASTE_KINDS } from '../../model.ts'
-import { bytes, count, duration, plural, roughDuration, share } from '../../quantities.ts'
+import {
+  type ChangeRow,
+  isFailure,
+  OUTCOMES,
+  type Outcome,
+  type Quantiles,
+  type Report,
+  WASTE_KINDS,
+} from '../../model.ts'
+import { bytes, count, duration, listed, plural, roughDuration, share } from '../../quantities.ts'
 import { OUTCOME_WORDS, WASTE_WORDS } from '../words.ts'
 import { findingCounts } from './findings.ts'
 import { labelled, type Page } from './page.ts'
-
-/** The rest of the outcomes are failures, as totals.failed counts them. */
-const NO_FAILURES: ReadonlySet<Outcome> = new Set(['answered', 'nodata', 'capture-ended', 'not-captured'])
 
 export function totals(report: Report, page: Page): string[] {
   return [
@@ -30,8 +34,8 @@ function lookups({ totals }: Report): string[] {
   const told = totals.lookups - untold
   if (told === 0)
     return [`${count(totals.lookups)}; how many failed is not known, as no end was captured`, ...uncounted(totals)]
-  const failures = outcomeCounts(totals.outcomes, outcome => !NO_FAILURES.has(outcome))
-  const others = outcomeCounts(totals.outcomes, outcome => NO_FAILURES.has(outcome))
+  const failures = failureCounts(totals.outcomes)
+  const others = outcomeCounts(totals.outcomes, outcome => !isFailure(outcome))
   const isTold = untold <= MANY_UNTOLD * totals.lookups
   const of = isTold ? count(totals.lookups) : `the ${count(told)} whose end was captured`
   const failed =
@@ -57,8 +61,7 @@ function outcomeCounts(outcomes: Record<Outcome, number>, wanted: (outcome: Outc
 }
 
 /** Only the failures. */
-export const failureCounts = (outcomes: Record<Outcome, number>): string =>
-  outcomeCounts(outcomes, outcome => !NO_FAILURES.has(outcome))
+export const failureCounts = (outcomes: Record<Outcome, number>): string => outcomeCounts(outcomes, isFailure)
 
 export function waits({ wait, lookups }: { wait: Quantiles; lookups: number }): string[] {
   if (wait.max === null || wait.p50 === null) return []

@@ -1,7 +1,6 @@
 /** What a capture cannot tell about another configuration, and what was taken instead: one sentence each, with how many lookups it is about. */
-import { listed } from '../../findings/world.ts'
 import type { AddressId, LoadRow } from '../../model.ts'
-import { plural } from '../../quantities.ts'
+import { listed, plural } from '../../quantities.ts'
 import type { Change } from '../../trace/change.ts'
 import type { Doubt } from '../../trace/readings.ts'
 import type { Replay, Replayed } from '../../trace/replay.ts'

@@ -1,6 +1,6 @@
 /** The change as something to paste: a patch of the workloads' pod template, lines of a Corefile. */
-import { listed } from '../../findings/world.ts'
 import type { AddressId, NameEffect } from '../../model.ts'
+import { listed } from '../../quantities.ts'
 import { type Change, changedList } from '../../trace/change.ts'
 import type { Replay } from '../../trace/replay.ts'
 
