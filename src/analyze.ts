@@ -24,7 +24,7 @@ import {
   UserError,
 } from './model.ts'
 import { assemble } from './report/assemble.ts'
-import { isFiltered, lookupFilter, messageFilter } from './report/filter.ts'
+import { hopFilter, isFiltered, lookupFilter, messageFilter } from './report/filter.ts'
 import { limitIssues } from './report/limits.ts'
 import { captureRecords, messageRecord } from './report/message-record.ts'
 import { hopRecord, lookupRecord, type RecordContext } from './report/records.ts'
@@ -139,6 +139,7 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
     : null
   const filters: FilterRecord | null = isFiltered(options.filters) ? { ...options.filters, lookupsInAll: 0 } : null
   const isWanted = lookupFilter(options.filters, context)
+  const isWantedHop = hopFilter(options.filters, context)
   const trace: Trace = new Trace(tables, {
     clusterDomain: options.hints.clusterDomain,
     roles: roleHints(options, identities, tables),
@@ -159,7 +160,7 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
     hop: hop => {
       examination.hop(hop)
       sinks.closedHop?.(hop, trace)
-      hops?.add(hop)
+      if (hops && isWantedHop(hop)) hops.add(hop)
       onlooker?.hop(hop)
     },
     settled:

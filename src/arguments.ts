@@ -72,7 +72,7 @@ const NEAR = 2
 /** The command that was meant by a word with a slip of the finger or two; null where it is like none. */
 export function commandLike(word: string): string | null {
   const near = COMMANDS.map(name => ({ name, distance: distance(word, name) }))
-    .filter(({ name, distance }) => distance <= NEAR && distance < name.length / 2)
+    .filter(({ name, distance }) => distance <= NEAR && distance <= name.length / 2)
     .sort((a, b) => a.distance - b.distance)
   return ALSO[word] ?? near[0]?.name ?? null
 }

@@ -187,6 +187,7 @@ test.each([
     `dnstrail: option '--tunnel <kind=port,...>' argument 'vxlan=8472=8473' is invalid. "8472=8473" is no port.`,
   ],
   ['lokups a.pcap', 'dnstrail: There is no file lokups; did you mean the command lookups?'],
+  ['shwo a.pcap L3', 'dnstrail: There is no file shwo; did you mean the command show?'],
   ['mesage a.pcap', 'dnstrail: There is no file mesage; did you mean the command messages?'],
   ['report a.pcap', 'dnstrail: There is no file report; did you mean the command analyze?'],
   [

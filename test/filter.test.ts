@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { analyze } from '../src/analyze.ts'
 import { compare } from '../src/compare.ts'
-import type { Filters } from '../src/model.ts'
+import type { Filters, HopRecord } from '../src/model.ts'
 import { compareText } from '../src/report/compare-text.ts'
 import { NO_FILTERS } from '../src/report/filter.ts'
 import { reportText } from '../src/report/text.ts'
@@ -39,6 +39,22 @@ test('a filter that matches nothing says so, and the capture is as good as it is
   const report = await analyze(optionsFor({ pod: 'zzz' }))
   expect(report.quality).toEqual({ grade: 'good', remarks: [] })
   expect(reportText(report, PAGE)).toContain('\nFilter    no lookup matches --pod zzz (7 lookups without it)\n')
+})
+
+test("hops of no lookup are left out by their time and name, and are nobody's", async () => {
+  const FORWARDER = 'samples/06-upstream-timeout.pcap'
+  const hops = async (filters: Partial<Filters>): Promise<HopRecord[]> => {
+    const told: HopRecord[] = []
+    await analyze(optionsFor(filters, FORWARDER), { hop: hop => told.push(hop) })
+    return told.filter(({ lookup }) => lookup === null)
+  }
+  const all = await hops({})
+  expect(all.length).toBeGreaterThan(1)
+  const { qname } = all[0] as { qname: string }
+  expect(await hops({ pod: 'zzz' })).toEqual([])
+  expect(await hops({ until: '2001-01-01T00:00:00Z' })).toEqual([])
+  expect(await hops({ name: qname })).toEqual(all.filter(hop => hop.qname === qname))
+  expect(await hops({ name: 'nobody.example' })).toEqual([])
 })
 
 test('what-if and compare say so, too', async () => {

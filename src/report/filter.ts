@@ -9,6 +9,7 @@ import {
   UserError,
 } from '../model.ts'
 import { count, plural } from '../quantities.ts'
+import type { Hop } from '../trace/hop.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { endpointOf, type RecordContext } from './records.ts'
 
@@ -49,6 +50,18 @@ export function lookupFilter(filters: Filters, context: RecordContext): (lookup:
     const client = endpointOf(context, lookup.client, context.endpoints.clientRole(lookup.client).role)
     if (filters.namespace !== null && client.namespace !== filters.namespace) return false
     return isAskedBy === null || isAskedBy(client)
+  }
+}
+
+/** True for a hop of a wanted lookup (others are not told of), and for one of no lookup by what is known of it: its time and its name. */
+export function hopFilter(filters: Filters, context: RecordContext): (hop: Hop) => boolean {
+  const isDuring = spanFilter(filters)
+  const isNamed = nameFilter(filters.name)
+  const isSomebodys = filters.namespace !== null || filters.pod !== null
+  return ({ lookup, transaction: { start, qname } }) => {
+    if (lookup !== null) return true
+    if (isSomebodys || !isDuring(context.origin() + start / 1e9)) return false
+    return isNamed === null || (qname !== NONE && isNamed(context.tables.names.text(qname)))
   }
 }
 
