@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-const { load } = require('./load.js')
+const { isBuilt, load } = require('./load.js')
 
 /** Whatever runs for less than this takes no memory worth saving. */
 const SAVE_MEMORY_AFTER_MS = 50
@@ -45,4 +45,8 @@ setTimeout(() => {
   }, 5).unref()
 }, SAVE_MEMORY_AFTER_MS).unref()
 
-load('./cli.cjs').main(process.argv)
+if (isBuilt()) load('./cli.cjs').main(process.argv)
+else {
+  process.stderr.write('dnstrail is not built yet: run npm ci.\n')
+  process.exitCode = 2
+}

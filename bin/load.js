@@ -2,16 +2,23 @@
  * Loads what the build bundled, with the code that V8 compiled when it was built (keep-compiled.js): compiling is half of the time that
  * a small capture takes. V8 refuses what another version of it, or another flag, made; then it compiles anew.
  */
-const { readFileSync } = require('node:fs')
+const { existsSync, readFileSync } = require('node:fs')
 const { join } = require('node:path')
 const { Script } = require('node:vm')
 
 const BUNDLE = join(__dirname, '..', 'dist', 'bundle')
+/** False in a clone in which nobody ran the build. */
+const isBuilt = () => existsSync(join(BUNDLE, 'cli.cjs'))
+
 /** By file. The build asks them for what V8 compiled. */
 const scripts = new Map()
 const loaded = new Map()
 
-/** What a file of the bundle exports, as in './cli.cjs'; of everything else what `require` gives. */
+/**
+ * What a file of the bundle exports, as in './cli.cjs'; of everything else what `require` gives.
+ *
+ * @param {string} name
+ */
 function load(name) {
   if (!name.startsWith('./')) return require(name)
   const known = loaded.get(name)
@@ -26,8 +33,10 @@ function load(name) {
   return module.exports
 }
 
+/** @param {string} file */
 const compiledFile = file => `${file}.compiled`
 
+/** @param {string} file */
 function compiledOf(file) {
   try {
     return readFileSync(compiledFile(file))
@@ -36,4 +45,4 @@ function compiledOf(file) {
   }
 }
 
-module.exports = { compiledFile, load, scripts }
+module.exports = { compiledFile, isBuilt, load, scripts }

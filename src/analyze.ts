@@ -10,6 +10,8 @@ import { readCaptures } from './input/merge.ts'
 import { isNow, LiveClock } from './live.ts'
 import {
   type Capture,
+  type FilterRecord,
+  type Filters,
   type HopRecord,
   type LookupRecord,
   type MessageRecord,
@@ -22,7 +24,7 @@ import {
   UserError,
 } from './model.ts'
 import { assemble } from './report/assemble.ts'
-import { lookupFilter } from './report/filter.ts'
+import { hopFilter, isFiltered, lookupFilter, messageFilter } from './report/filter.ts'
 import { limitIssues } from './report/limits.ts'
 import { captureRecords, messageRecord } from './report/message-record.ts'
 import { hopRecord, lookupRecord, type RecordContext } from './report/records.ts'
@@ -42,13 +44,7 @@ import { newTables, type Tables } from './wire/tables.ts'
 
 export interface Options {
   files: string[]
-  filters: {
-    namespace: string | null
-    pod: string | null
-    name: string | null
-    since: string | null
-    until: string | null
-  }
+  filters: Filters
   hints: {
     /** Path. */
     resources: string | null
@@ -77,7 +73,7 @@ export interface Sinks {
   closedLookup?: (lookup: Lookup, waste: LookupWasteSums) => void
   closedHop?: (hop: Hop, trace: Trace) => void
   /** Called once, when all is read: what the report does not hold. */
-  finished?: (trace: Trace, context: RecordContext) => void
+  finished?: (trace: Trace, context: RecordContext, filters: FilterRecord | null) => void
   onlooker?: Onlooker
 }
 
@@ -141,13 +137,19 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
         hop => hopSink(hopRecord(context, hop)),
       )
     : null
+  const filters: FilterRecord | null = isFiltered(options.filters) ? { ...options.filters, lookupsInAll: 0 } : null
+  const isWanted = lookupFilter(options.filters, context)
+  const isWantedHop = hopFilter(options.filters, context)
   const trace: Trace = new Trace(tables, {
     clusterDomain: options.hints.clusterDomain,
     roles: roleHints(options, identities, tables),
     resolvConf: options.hints.resolvConf === null ? null : await readResolvConf(options.hints.resolvConf),
     pods: podHints(identities, tables),
     readAnswers: detailed ? answersOf : null,
-    wanted: lookupFilter(options.filters, context),
+    wanted: lookup => {
+      if (filters) filters.lookupsInAll++
+      return isWanted(lookup)
+    },
     keepsRecords: lookups !== null || hops !== null || onlooker !== undefined,
     lookup: (lookup, waste, inward) => {
       examination.lookup(lookup, waste, inward)
@@ -158,7 +160,7 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
     hop: hop => {
       examination.hop(hop)
       sinks.closedHop?.(hop, trace)
-      hops?.add(hop)
+      if (hops && isWantedHop(hop)) hops.add(hop)
       onlooker?.hop(hop)
     },
     settled:
@@ -197,15 +199,26 @@ export async function analyze(options: Options, sinks: Sinks = {}): Promise<Repo
     lookupRecord(context, lookup, sumWaste(lookup), inwardOf(lookup, trace.endpoints, trace.serving)),
   )
   const findings = examination.conclude()
-  sinks.finished?.(trace, context)
+  sinks.finished?.(trace, context, filters)
   const limits = limitIssues(trace.sums.limit, examination.limit, tables.encrypted.unlisted, context.files)
   const all = [...issues.list, ...limits]
-  return assemble({ version: VERSION, captures, clocks, trace, issues: all, findings, slowest, flows, context })
+  return assemble({
+    version: VERSION,
+    captures,
+    clocks,
+    trace,
+    issues: all,
+    findings,
+    filters,
+    slowest,
+    flows,
+    context,
+  })
 }
 
 /**
- * Reads the captures and hands over every DNS message of the wanted frames as the wire has it: its record, and its row with bytes. Times
- * are the captures' own, or those of the run's clock as in `analyze`.
+ * Reads the captures and hands over every DNS message of the wanted frames and times, and with the wanted name in its question, as the
+ * wire has it: its record, and its row with bytes. Times are the captures' own, or those of the run's clock as in `analyze`.
  */
 export async function messages(
   options: Options,
@@ -215,10 +228,11 @@ export async function messages(
 ): Promise<Report['captures']> {
   const tables = newTables(MOST_PRINTED)
   const files = fileNames(options.files)
+  const isWanted = messageFilter(options.filters)
   const consume = (m: Messages, i: number): void => {
     if (!wanted(files[m.file[i]], m.frame[i])) return
     const record = messageRecord(m, i, tables, files)
-    if (record) sink(record, m, i)
+    if (record && isWanted(record, m, i)) sink(record, m, i)
   }
   const clocks = onOneClock ? await clocksOf(options, files) : null
   const captures = await read(options, tables, new Issues(), true, consume, undefined, clocks)

@@ -56,6 +56,8 @@ export interface Capture {
   file: string
   /** "pcap", "pcapng", ...; null while unknown. */
   format: string | null
+  /** Why nothing of it could be read, as a sentence; null where it was opened. */
+  failure: string | null
   /** "gzip", ... where the file was compressed. */
   compression: string | null
   bytes: number
@@ -569,6 +571,20 @@ export interface WasteRow extends WasteSum {
   note: string | null
 }
 
+/** What the user wants to see of it, as it was given. */
+export interface Filters {
+  namespace: string | null
+  pod: string | null
+  name: string | null
+  since: string | null
+  until: string | null
+}
+
+export interface FilterRecord extends Filters {
+  /** How many lookups there are without the filters. */
+  lookupsInAll: number
+}
+
 export interface Report {
   version: string
   captures: (Omit<Capture, 'first' | 'last' | 'activity'> & {
@@ -587,6 +603,8 @@ export interface Report {
     /** Sentences that a person understands, with what each means for the numbers below. */
     remarks: string[]
   }
+  /** What leaves lookups out, and all that comes of them; null where nothing does. */
+  filters: FilterRecord | null
   totals: {
     seconds: number
     frames: number
@@ -772,6 +790,7 @@ export interface WhatIf {
   }
   /** The change in words. */
   what: string
+  filters: FilterRecord | null
   before: LoadRow
   after: LoadRow
   workloads: WorkloadEffect[]
@@ -803,6 +822,7 @@ export interface ComparedSide {
   /** Different names, as far as they are kept. */
   names: number
   quality: Report['quality']['grade']
+  filters: FilterRecord | null
 }
 
 export const VERDICTS = ['higher', 'lower', 'noise', 'too few'] as const

@@ -1,6 +1,7 @@
 /** One lookup looked at closely: picked out of all while the captures are read, its messages fetched by reading them once more. */
 import { analyze, messages, type Options } from './analyze.ts'
 import { type Report, UserError } from './model.ts'
+import { NO_FILTERS } from './report/filter.ts'
 import { type Choice, choice, type Shown } from './report/show/choice.ts'
 import { type CapturedMessage, hopOf } from './report/show/messages.ts'
 
@@ -28,8 +29,9 @@ async function bytesOf({ hops }: Shown, { signal: _, ...options }: Options): Pro
   const frames = new Set(hops.flatMap(({ frames }) => frames.map(({ file, number }) => `${number} ${file}`)))
   const owner = hopOf(hops)
   const captured: CapturedMessage[] = []
+  // A lookup's messages ask for other names than it does.
   await messages(
-    options,
+    { ...options, filters: NO_FILTERS },
     (record, m, i) => {
       if (owner(record) === null) return
       // A copy, since the block is used again for the next messages.

@@ -14,8 +14,8 @@ export async function whatIf(options: Options, change: Change): Promise<{ whatIf
     )
   let found: WhatIf | null = null
   const report = await analyze(options, {
-    finished: (trace, context) => {
-      found = whatIfOf(trace, context, change)
+    finished: (trace, context, filters) => {
+      found = whatIfOf(trace, context, change, filters)
     },
   })
   return { whatIf: found as unknown as WhatIf, report }

@@ -1,11 +1,15 @@
 /** What only a real process shows: exit status, a broken pipe. Runs the built command. */
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
-const BIN = fileURLToPath(new URL('../bin/dnstrail.js', import.meta.url))
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const BIN = join(ROOT, 'bin', 'dnstrail.js')
 
 function start(...args: string[]) {
   return spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -26,6 +30,40 @@ test('a reader that has seen enough is no error', async () => {
   child.stdout.destroy()
   const [err] = await Promise.all([text(child.stderr), once(child, 'close')])
   expect({ status: child.exitCode, err }).toEqual({ status: 0, err: '' })
+})
+
+test('a clone that is not built says what to do', async () => {
+  const clone = mkdtempSync(join(tmpdir(), 'dnstrail-clone-'))
+  cpSync(dirname(BIN), join(clone, 'bin'), { recursive: true })
+  const child = spawn(process.execPath, [join(clone, 'bin', 'dnstrail.js'), '--help'])
+  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  rmSync(clone, { recursive: true })
+  expect({ status: child.exitCode, out, err }).toEqual({
+    status: 2,
+    out: '',
+    err: 'dnstrail is not built yet: run npm ci.\n',
+  })
+})
+
+test('what is published is all that the command needs', async () => {
+  const packed = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  })
+  const files = (JSON.parse(packed) as { files: { path: string }[] }[])[0].files.map(({ path }) => path)
+  const folder = mkdtempSync(join(tmpdir(), 'dnstrail-package-'))
+  for (const file of files) cpSync(join(ROOT, file), join(folder, file))
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+  const sample = join(ROOT, 'samples', '00-search-chain.pcap')
+  for (const args of [[sample], ['show', '-v', sample, 'google.com']]) {
+    const outputs = [join(folder, 'bin', 'dnstrail.js'), BIN].map(bin =>
+      execFileSync(process.execPath, [bin, ...args], { encoding: 'utf8' }),
+    )
+    expect(outputs[0]).toBe(outputs[1])
+  }
+  rmSync(folder, { recursive: true })
+  expect(files).toContain('dist/bundle/decoder-worker.cjs')
+  expect(files.filter(file => file.endsWith('.compiled') || /^dist\/(?!bundle\/)/.test(file))).toEqual([])
 })
 
 /** What the command loads of the bundle for a report, and whether V8 took what the build had it compile. */

@@ -49,7 +49,7 @@ vi.mock('../src/watch.ts', () => ({
   watchLookups: async (options: Options, sink: (l: LookupRecord) => void) => {
     played.options = options
     for (let i = 0; i < played.records; i++) sink(REPORT.slowest[i % REPORT.slowest.length]!)
-    return REPORT
+    return { ...REPORT, findings: played.findings }
   },
   watchIntervals: async (options: Options, seconds: number, sink: (g: Glance) => void) => {
     played.options = options
@@ -178,11 +178,94 @@ test.each([
     '--role coredns a.pcap',
     "dnstrail: option '--role <role=address,...>' argument 'coredns' is invalid. An address is missing.",
   ],
+  [
+    '--role coredns=10.0.0.1=10.0.0.2 a.pcap',
+    `dnstrail: option '--role <role=address,...>' argument 'coredns=10.0.0.1=10.0.0.2' is invalid. "10.0.0.1=10.0.0.2" is no IP address.`,
+  ],
+  [
+    '--tunnel vxlan=8472=8473 a.pcap',
+    `dnstrail: option '--tunnel <kind=port,...>' argument 'vxlan=8472=8473' is invalid. "8472=8473" is no port.`,
+  ],
+  ['lokups a.pcap', 'dnstrail: There is no file lokups; did you mean the command lookups?'],
+  ['shwo a.pcap L3', 'dnstrail: There is no file shwo; did you mean the command show?'],
+  ['mesage a.pcap', 'dnstrail: There is no file mesage; did you mean the command messages?'],
+  ['report a.pcap', 'dnstrail: There is no file report; did you mean the command analyze?'],
+  [
+    '--fail-on note a.pcap',
+    'dnstrail: there is no finding "note"; "dnstrail explain" lists them all. It may also be problem, warning, info.',
+  ],
   ['lookups - -', 'dnstrail: standard input ("-") can be read only once.'],
   ['a.pcap -n', "dnstrail: option '-n, --namespace <name>' argument missing"],
 ])('%s is refused in one sentence', async (line, sentence) => {
   expect(await dnstrail(line)).toMatchObject({ status: 2, out: '', err: `${sentence}\n` })
   expect(played.options).toBeNull()
+})
+
+/** What a command does not read, and who does. */
+const ANALYSING = 'the report, lookups, show, what-if, compare, watch and hops'
+const UNREAD: Record<string, [option: string, readers: string][]> = {
+  lookups: [['--fail-on problem', 'the report, compare and watch']],
+  show: [['--ignore ndots-waste', 'the report, compare and watch']],
+  'what-if': [['--findings ndots-waste', 'the report, compare and watch']],
+  hops: [['--fail-on problem', 'the report, compare and watch']],
+  messages: [
+    ['--namespace shop', ANALYSING],
+    ['--pod cart', ANALYSING],
+    ['--role coredns=10.0.0.1', ANALYSING],
+    ['--ignore ndots-waste', 'the report, compare and watch'],
+  ],
+  explain: [
+    ['--output json', `${ANALYSING.replace(' and hops', ', hops')} and messages`],
+    ['--name google.com', `${ANALYSING.replace(' and hops', ', hops')} and messages`],
+    ['--dns-port 1053', `${ANALYSING.replace(' and hops', ', hops')} and messages`],
+    ['--fail-on problem', 'the report, compare and watch'],
+  ],
+}
+
+test.each(
+  Object.entries(UNREAD).flatMap(([command, rows]) =>
+    rows.map(([option, readers]) => [command, option, readers] as const),
+  ),
+)('%s does not read %s, before it or after it', async (command, option, readers) => {
+  const sentence = `dnstrail: ${command} does not read ${option.split(' ')[0]}; ${readers} do.\n`
+  for (const line of [`${command} a.pcap b.pcap ${option}`, `${option} ${command} a.pcap b.pcap`]) {
+    const args = command === 'explain' ? line.replace(' a.pcap b.pcap', '') : line
+    expect(await dnstrail(args)).toMatchObject({ status: 2, out: '', err: sentence })
+  }
+  expect(played.options).toBeNull()
+  expect((await dnstrail(`${command} --help`)).out).not.toContain(`${option.split(' ')[0]} `)
+})
+
+test.each([
+  ['a.pcap', 'fail-on', 'namespace', 'tunnel'],
+  ['watch a.pcap', 'fail-on', 'namespace', 'tunnel'],
+  ['compare a.pcap b.pcap', 'fail-on', 'namespace', 'tunnel'],
+  ['lookups a.pcap', 'namespace', 'tunnel', 'resources'],
+  ['hops a.pcap', 'pod', 'tunnel', 'resources'],
+  ['messages a.pcap', 'since', 'until', 'name', 'dns-port'],
+])('%s reads --%s, --%s ..., before it or after it', async (line, ...options) => {
+  const values: Record<string, string> = { tunnel: 'vxlan=8473', 'dns-port': '1053', 'fail-on': 'problem' }
+  const given = options.map(option => `--${option} ${values[option] ?? 'x'}`).join(' ')
+  for (const args of [`${line} ${given}`, `${given} ${line}`]) {
+    const { status, err } = await dnstrail(args)
+    expect(status).toBe(0)
+    expect(err).not.toContain('does not read')
+  }
+})
+
+test('the help of a command lists what it reads', async () => {
+  const { status, out } = await dnstrail('help lookups')
+  expect(status).toBe(0)
+  expect(out).toBe((await dnstrail('lookups --help')).out)
+  expect(out).toContain('--namespace <name>')
+  expect(out).not.toContain('--fail-on')
+  expect((await dnstrail('help')).out).toBe((await dnstrail('--help')).out)
+})
+
+test('show without a capture says that it is missing', async () => {
+  expect((await dnstrail('show L3', { stdin: true })).err).toBe(
+    'dnstrail: captures are missing: dnstrail show CAPTURE... L3\n',
+  )
 })
 
 test("the user's mistake is one sentence", async () => {
@@ -309,6 +392,9 @@ test('what is watched in a pipe is one line of ndjson per lookup', async () => {
       .map(line => JSON.parse(line).id),
   ).toEqual(REPORT.slowest.slice(0, 3).map(l => l.id))
   expect(err).toContain('node-a-any.pcap: The file ends')
+  played.findings = [{ ...FINDING, code: 'ndots-waste' }]
+  expect((await dnstrail('watch --fail-on ndots-waste a.pcap')).status).toBe(1)
+  expect((await dnstrail('watch --fail-on ndots-waste --ignore ndots-waste a.pcap')).status).toBe(0)
   expect((await dnstrail('watch -o ndjson a.pcap', { stdout: true })).out).toBe(out)
 })
 

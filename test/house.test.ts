@@ -21,7 +21,7 @@ const THIS = 'test/house.test.ts'
 
 /** Top floor first. A file may import from its own floor and from those below. */
 const FLOORS = [
-  'cli terminal',
+  'cli arguments commands run streams terminal',
   'show watch what-if compare',
   'analyze live',
   'report',

@@ -1,7 +1,10 @@
 /** What `dnstrail lookups` leaves out, and its order. */
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { run } from '../src/cli.ts'
-import type { LookupRecord } from '../src/model.ts'
+import type { LookupRecord, MessageRecord } from '../src/model.ts'
 import { chosenLookups, durationOf, type LookupChoice, limitOf } from '../src/report/lookup-choice.ts'
 import { lookup } from './fixtures/report.ts'
 
@@ -94,6 +97,56 @@ describe('on the command line', () => {
       '',
     ])
     expect((await dnstrail(`${flags} -o csv`)).out.trim().split('\r\n')).toHaveLength(3)
+  })
+
+  test.each([
+    ['--name google.com', ['google.com', 'google.com']],
+    ['--name GOOGLE.COM.', ['google.com', 'google.com']],
+    ['--name com', []],
+    ['--name *.com', ['google.com', 'google.com']],
+    ['--name *.google.com', []],
+    ['--pod 10.244.0.21 --name google.com --until 2026-11-21T04:13:13.6Z', ['google.com']],
+    ['--pod 10.244.0.2', []],
+  ])('%s', async (flags, names) => {
+    const { out } = await dnstrail(`lookups ${FILE} ${flags} -o json`)
+    expect(JSON.parse(out).map(({ name }: LookupRecord) => name)).toEqual(names)
+  })
+
+  test('messages of a name and of a time', async () => {
+    const frames = async (flags: string) =>
+      JSON.parse((await dnstrail(`messages ${FILE} ${flags} -o json`)).out).map(({ frame }: MessageRecord) => frame)
+    expect(await frames('--name google.com')).toEqual([17, 18, 47, 48, 49, 50])
+    expect(await frames('--name google.com --since 2026-11-21T04:13:13.6Z')).toEqual([47, 48, 49, 50])
+    expect(await frames('--name *.svc.cluster.local --until 2026-11-21T04:13:13.45Z')).toEqual([3, 4, 5, 6, 7, 8])
+    expect((await dnstrail(`messages ${FILE} --since noon`)).status).toBe(2)
+  })
+
+  test('a pod goes by whatever it is called', async () => {
+    const resources = join(await mkdtemp(join(tmpdir(), 'dnstrail-')), 'pods.json')
+    const pod = {
+      kind: 'Pod',
+      metadata: {
+        name: 'cart-48b2ced7a-glpdq',
+        namespace: 'shop',
+        ownerReferences: [{ kind: 'ReplicaSet', name: 'cart-48b2ced7a', controller: true }],
+      },
+      spec: {},
+      status: { podIP: '10.244.0.21', podIPs: [{ ip: '10.244.0.21' }] },
+    }
+    await writeFile(resources, JSON.stringify({ kind: 'List', items: [pod] }))
+    const lookups = async (wanted: string): Promise<number> =>
+      JSON.parse((await dnstrail(`lookups ${FILE} --resources ${resources} --pod ${wanted} -o json`)).out).length
+    for (const wanted of [
+      'shop/cart-48b2ced7a-glpdq',
+      'cart-48b2ced7a-glpdq',
+      'cart-48b2ced7a',
+      'cart',
+      'shop/cart',
+      '10.244.0.21',
+    ])
+      expect([wanted, await lookups(wanted)]).toEqual([wanted, 7])
+    for (const wanted of ['car', 'other/cart', 'cart-48b2ced7a-glpd', 'glpdq'])
+      expect([wanted, await lookups(wanted)]).toEqual([wanted, 0])
   })
 
   test('nothing left is said', async () => {

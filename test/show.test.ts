@@ -369,7 +369,7 @@ test.each([
     'there is no lookup of "no.example"; "dnstrail lookups CAPTURE..." with the same options lists all lookups with their ids and names.',
   ],
   [['show', FILE], 'show wants captures and then a lookup: its id, as "dnstrail lookups" prints it, or a name.'],
-  [['show', 'L1'], 'show wants captures and then a lookup: its id, as "dnstrail lookups" prints it, or a name.'],
+  [['show', 'L1'], 'captures are missing: dnstrail show CAPTURE... L1'],
   [['show', FILE, 'L1', '-o', 'csv'], 'a lookup is shown as text, json or ndjson.'],
   [
     ['show', '-', 'L1', '-v'],

@@ -223,7 +223,11 @@ function isHubbleText(text: string): boolean {
 /** The row that opens a parser for these first bytes; a UserError with its sentence where there is none. */
 export function formatOf(head: Buffer, file: string): Format & { open: (context: ParserContext) => CaptureParser } {
   if (head.length === 0)
-    throw new UserError(`${nameOf(file)} is empty: nothing was captured, or the capture was not copied.`)
+    throw new UserError(
+      file === '-'
+        ? 'Standard input is empty: name captures, or pipe one in.'
+        : `${file} is empty: nothing was captured, or the capture was not copied.`,
+    )
   const format = FORMATS.find(row => row.matches(head))!
   if (!format.open) throw new UserError(`${nameOf(file)} ${format.instead}`)
   return { ...format, open: format.open }

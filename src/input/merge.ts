@@ -3,10 +3,11 @@
  * the memory does not depend on their length. A ring-buffer set (tcpdump -C, -W) needs no rule of its own: its times tell its order.
  */
 import { type Capture, type Messages, UserError } from '../model.ts'
+import { newMessages } from '../wire/messages.ts'
 import { nameOf } from './chunks.ts'
 import { type Clock, correctTimes } from './clocks.ts'
 import { DecoderThreads } from './decoder-threads.ts'
-import type { Reader, ReadOptions } from './read.ts'
+import { newCapture, type Reader, type ReadOptions } from './read.ts'
 
 /**
  * Reads all captures and calls `consume` for every message: one capture's in file order, several by time, and where times are equal
@@ -24,8 +25,9 @@ export async function readCaptures(
   const readers = await openAll(files, options)
   options.onOpen?.(readers.map(reader => reader.capture))
   // The same queries stand in packets and in flows of one time; packets tell more of them, flows who it was.
-  const packets = readers.some(reader => reader.capture.lines === null)
-  if (packets && readers.some(reader => reader.capture.lines !== null)) {
+  const opened = readers.filter(reader => reader.capture.failure === null)
+  const packets = opened.some(reader => reader.capture.lines === null)
+  if (packets && opened.some(reader => reader.capture.lines !== null)) {
     const all = consume
     consume = (messages, row) => {
       if (readers[messages.file[row]].capture.lines === null) all(messages, row)
@@ -41,16 +43,31 @@ export async function readCaptures(
   return readers.map(reader => reader.capture)
 }
 
-/** All or none: where one cannot be opened the others are closed again. */
+/** Of several, those that cannot be opened are left out, and their records say why. Where none can, all are closed again. */
 async function openAll(files: string[], options: ReadOptions): Promise<Reader[]> {
   const threads = new DecoderThreads(files.length, options)
   const results = await Promise.allSettled(files.map((file, index) => threads.open(file, index)))
   const readers = results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
-  const failure = results.find(result => result.status === 'rejected')
-  if (failure === undefined) return readers
-  await Promise.all(readers.map(reader => reader.close()))
-  throw failure.reason
+  const failures: unknown[] = results.flatMap(result => (result.status === 'rejected' ? [result.reason] : []))
+  // Our own mistake is nobody's bad file.
+  const thrown = failures.find(reason => !(reason instanceof UserError)) ?? (readers.length === 0 ? failures[0] : null)
+  if (thrown !== null && thrown !== undefined) {
+    await Promise.all(readers.map(reader => reader.close()))
+    throw thrown
+  }
+  return results.map((result, i) =>
+    result.status === 'fulfilled' ? result.value : unreadable(files[i], (result.reason as UserError).message),
+  )
 }
+
+/** In the place of a capture that could not be opened. */
+const unreadable = (file: string, failure: string): Reader => ({
+  capture: { ...newCapture(file), failure },
+  totalBytes: 0,
+  messages: newMessages(0, false),
+  next: async () => false,
+  close: async () => {},
+})
 
 function progressOf(readers: Reader[], options: ReadOptions): () => void {
   const { onProgress } = options

@@ -268,6 +268,7 @@ export class CaptureReader implements Reader {
 export const newCapture = (file: string): Capture => ({
   file,
   format: null,
+  failure: null,
   compression: null,
   bytes: 0,
   frames: 0,

@@ -9,6 +9,7 @@ import {
   type EdgeRow,
   type EncryptedRow,
   type EndpointRow,
+  type FilterRecord,
   type Finding,
   failuresOf,
   type Issue,
@@ -28,8 +29,9 @@ import { nxdomainOf } from '../trace/waste.ts'
 import { WELL_KNOWN } from '../well-known.ts'
 import type { Tables } from '../wire/tables.ts'
 import { changesOf } from './changes.ts'
-import { flowRemarks, type Remark } from './flow-remarks.ts'
+import { flowRemarks } from './flow-remarks.ts'
 import { flowSums } from './flows.ts'
+import { contradictionRemarks, inputRemarks } from './input-remarks.ts'
 import { partialRemarks } from './partial-remarks.ts'
 import { type Place, qualityOf } from './quality.ts'
 import { endpointOf, lossRecord, type RecordContext, timeText } from './records.ts'
@@ -46,13 +48,14 @@ export interface Parts {
   trace: Trace
   issues: Issue[]
   findings: Finding[]
+  filters: FilterRecord | null
   slowest: LookupRecord[]
   flows: { conversations: Conversations }
   context: RecordContext
 }
 
 export function assemble(parts: Parts): Report {
-  const { version, captures, clocks, trace, issues, findings, slowest, flows, context } = parts
+  const { version, captures, clocks, trace, issues, findings, filters, slowest, flows, context } = parts
   const { sums } = trace
   const messages = sum(captures, c => c.messages)
   const { outcomes } = sums
@@ -66,9 +69,15 @@ export function assemble(parts: Parts): Report {
       trace.oneWay,
       places(trace, context),
       sums,
-      [...flowRemarks(captures, endpoints), ...contradictionRemarks(trace, context), ...partialRemarks(trace, context)],
+      [
+        ...inputRemarks(captures),
+        ...flowRemarks(captures, endpoints),
+        ...contradictionRemarks(trace, context),
+        ...partialRemarks(trace, context),
+      ],
       issues,
     ),
+    filters,
     totals: {
       seconds: secondsOf(captures, clocks),
       frames: sum(captures, c => c.frames),
@@ -110,13 +119,6 @@ export const quantiles = (histogram: Histogram) => {
   const round = (ms: number | null): number | null => (ms === null ? null : Math.round(ms * 1e4) / 1e4)
   return { p50: round(p50), p90: round(p90), p99: round(p99), max: round(max) }
 }
-
-/** What the user says and the packets contradict: everything that stands on it below is in doubt. */
-const contradictionRemarks = (trace: Trace, { tables }: RecordContext): Remark[] =>
-  trace.endpoints.contradictions.map(({ address, given, but }) => ({
-    grade: 'fair',
-    text: `${tables.addresses.text(address)} was given as ${given}, but it ${but}: check --role and --resources.`,
-  }))
 
 // -- Captures -------------------------------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import {
 } from '../model.ts'
 import { bytes, count, dateAndTime, milliseconds, plural, roughDuration, share } from '../quantities.ts'
 import type { Column } from './columns.ts'
+import { filterSentence } from './filter.ts'
 import { type TableRow, tableLines } from './table.ts'
 import { labelled, note, type Page, pageOf, pageText, textWidth, wrap } from './text/page.ts'
 import { changeShare } from './what-if-columns.ts'
@@ -36,22 +37,26 @@ function head(comparison: Comparison, page: Page): string[] {
   ]
 }
 
-function side({ captures, first, seconds, lookups, lookupsPerSecond, names }: ComparedSide): string[] {
+function side({ captures, first, seconds, lookups, lookupsPerSecond, names, filters }: ComparedSide): string[] {
   const rate = lookupsPerSecond === null ? '' : `, ${lookupsPerSecond} a second`
   return [
     `${captures.join(', ')}: ${roughDuration(seconds * 1000)}${first === null ? '' : ` from ${dateAndTime(first)}`}`,
     `${plural(lookups, 'lookup')} of ${plural(names, 'name')}${rate}`,
+    ...(filters === null ? [] : [filterSentence(filters, lookups)]),
   ]
 }
 
-function verdict({ measures, names, findings }: Comparison): string[] {
+function verdict({ before, measures, names, findings }: Comparison): string[] {
   const changed = measures.filter(({ verdict }) => verdict === 'higher' || verdict === 'lower')
   const told = measures.filter(({ verdict }) => verdict !== 'too few')
   const of = (change: FindingChange['change']): string[] =>
     findings.filter(finding => finding.change === change).map(({ code }) => code)
   const fail = names.filter(({ verdict }) => verdict === 'lower').length
   const mended = names.length - fail
-  if (measures.length === 0) return ['nothing can be compared: there is no lookup on either side']
+  if (measures.length === 0)
+    return [
+      `nothing can be compared: ${before.filters === null ? 'there is no lookup on either side' : 'no lookup of either side matches the filters'}`,
+    ]
   return [
     changed.length === 0
       ? `none of ${plural(told.length, 'number')} by more than noise`

@@ -51,6 +51,7 @@ function sideOf({ report, names, clients }: Side): ComparedSide {
     clients,
     names: names.size,
     quality: report.quality.grade,
+    filters: report.filters,
   }
 }
 

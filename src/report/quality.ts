@@ -121,10 +121,11 @@ export function qualityOf(
   const interrupted = captures.filter(c => c.interrupted).length
   if (interrupted)
     remarks.push({ grade: 'good', text: 'Reading was interrupted: the report covers what was read until then.' })
-  if (messages > 0 && transactions === 0) {
+  // By what is on the wire: the user's filters can leave out all that was made of it.
+  if (messages > 0 && transactions === 0 && places.every(({ queries }) => queries === 0)) {
     remarks.push({
       grade: 'poor',
-      text: `${count(messages)} DNS messages, but not one query: only responses were captured.`,
+      text: `${plural(messages, 'DNS message')}, but not one query: only responses were captured.`,
     })
   }
   const grades: Grade[] = ['good', 'fair', 'poor']

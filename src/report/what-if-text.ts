@@ -5,6 +5,7 @@ import type { Column } from './columns.ts'
 import { select } from './columns.ts'
 import { escapeText } from './escape.ts'
 import { tableLines } from './table.ts'
+import { filterLine } from './text/filter-line.ts'
 import { labelled, note, type Page, pageOf, pageText, textWidth, wrap } from './text/page.ts'
 import { changeShare, WHAT_IF_COLUMNS } from './what-if-columns.ts'
 
@@ -25,7 +26,7 @@ export function whatIfText(whatIf: WhatIf, options: { width: number; color: bool
   ])
 }
 
-function head({ what, captures, before, workloads, stops }: WhatIf, page: Page): string[] {
+function head({ what, captures, filters, before, workloads, stops }: WhatIf, page: Page): string[] {
   const breaks =
     before.lookups === 0
       ? []
@@ -42,6 +43,7 @@ function head({ what, captures, before, workloads, stops }: WhatIf, page: Page):
       [captures.join(', '), `${plural(before.lookups, 'lookup')} by ${plural(clients, 'client')}`],
       page,
     ),
+    ...filterLine(filters, before.lookups, page),
   ]
 }
 

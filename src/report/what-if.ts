@@ -1,6 +1,7 @@
 /** The replay of all lookups under another configuration becomes the record that people and programs read. */
 import {
   type AddressId,
+  type FilterRecord,
   isFailure,
   type LoadRow,
   type NameEffect,
@@ -14,6 +15,7 @@ import { addLoad, type Effect, effects, type Load, newLoad } from '../trace/load
 import { Replay, type Replayed } from '../trace/replay.ts'
 import type { Trace } from '../trace/trace.ts'
 import { VERSION } from '../version.ts'
+import { noMatch } from './filter.ts'
 import { endpointOf, type RecordContext } from './records.ts'
 import { seenOf } from './seen.ts'
 import { changeInWords } from './what-if/change.ts'
@@ -21,9 +23,15 @@ import { doubtsOf } from './what-if/doubts.ts'
 import { adviceFor, corefileFor, patchFor } from './what-if/snippets.ts'
 
 /** Throws a UserError where the change names something that is not in the capture. */
-export function whatIfOf(trace: Trace, context: RecordContext, change: Change): WhatIf {
+export function whatIfOf(
+  trace: Trace,
+  context: RecordContext,
+  change: Change,
+  filters: FilterRecord | null = null,
+): WhatIf {
   const replay = new Replay(seenOf(trace, context))
-  check(replay, change)
+  const nothingMatches = filters !== null && filters.lookupsInAll > 0 && trace.sums.lookups === 0
+  if (!nothingMatches) check(replay, change)
   const replayed = replay.run(change)
   const workloadOf = (client: AddressId): string => workloadName(context, client)
   const nodeOf = (client: AddressId): string => endpointOf(context, client, roleOf(context, client)).node ?? ''
@@ -41,6 +49,7 @@ export function whatIfOf(trace: Trace, context: RecordContext, change: Change): 
       nodeLocalCache: change.nodeLocalCache,
     },
     what: changeInWords(change),
+    filters,
     before: total.before,
     after: total.after,
     workloads: workloadsOf(byClient, replayed, workloadOf),
@@ -52,7 +61,12 @@ export function whatIfOf(trace: Trace, context: RecordContext, change: Change): 
       r => `${answeringName(r)} would answer in place of ${answeredNow(r)}`,
     ),
     ...(replayed.length === 0
-      ? { unknown: ['there is no lookup in this capture.'], advice: [], patch: null, corefile: null }
+      ? {
+          unknown: [nothingMatches ? `${noMatch(filters)}.` : 'there is no lookup in this capture.'],
+          advice: [],
+          patch: null,
+          corefile: null,
+        }
       : {
           unknown: doubtsOf(replay, replayed, change, total, nodeOf),
           advice: adviceFor(change, lost),

@@ -4,6 +4,7 @@ import { count, dateAndTime, duration, plural } from '../../quantities.ts'
 import { cutMessages } from '../quality.ts'
 import { shorten } from '../shorten.ts'
 import { clockSentences } from './clocks.ts'
+import { filterLine } from './filter-line.ts'
 import { labelled, type Page } from './page.ts'
 
 /** More names than this say nothing on one line. */
@@ -13,7 +14,9 @@ const MOST_COMMENTS = 2
 const LONGEST_COMMENT = 200
 
 export function captured(report: Report, page: Page): string[] {
-  const { captures, totals, quality } = report
+  const { totals, quality, filters: wanted } = report
+  // Of the others a remark says why they could not be read.
+  const captures = report.captures.filter(({ failure }) => failure === null)
   const starts = captures.flatMap(capture => capture.first ?? []).sort()
   const span = starts.length > 0 ? `${duration(totals.seconds * 1000)} from ${dateAndTime(starts[0]!)}` : 'no frames'
   const different = totals.sightings > 0 ? ` (${count(totals.messages - totals.sightings)} different)` : ''
@@ -42,7 +45,7 @@ export function captured(report: Report, page: Page): string[] {
   sentences.push(...unread(report))
   const [first, ...rest] = quality.remarks
   sentences.push(first === undefined ? `Quality: ${quality.grade}` : `Quality: ${quality.grade}. ${first}`, ...rest)
-  return labelled('Capture', sentences, page)
+  return [...labelled('Capture', sentences, page), ...filterLine(wanted, totals.lookups, page)]
 }
 
 const fileName = (file: string) => (file === '-' ? 'standard input' : file)

@@ -27,7 +27,7 @@ const MANY_UNTOLD = 0.05
 
 function lookups({ totals }: Report): string[] {
   if (totals.lookups === 0) {
-    return [totals.messages === 0 ? 'none: there is no DNS message in the capture' : 'none']
+    return [totals.messages === 0 ? 'none: there is no DNS message in the capture' : 'none', ...uncounted(totals)]
   }
   // Of these nobody knows how they ended.
   const untold = totals.outcomes['not-captured'] + totals.outcomes['capture-ended']
