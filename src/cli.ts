@@ -547,7 +547,7 @@ async function showLookup(all: string[], verbose: boolean, root: Command, consol
     verbose,
   ).finally(progress.erase)
   if (output === 'text') {
-    const { showText } = await import('./report/show.ts')
+    const { showText } = await import('./report/show/text.ts')
     const wireshark = report.captures.some(({ lines }) => lines === null)
     const screen = { width: screenWidth(console), color: colorful(root, console), wireshark }
     console.stdout.write(showText(shown, captured, screen))
@@ -567,12 +567,12 @@ async function whatIf(files: string[], flags: Partial<Change>, root: Command, co
   const options = analyzeOptions(files, root, console, progress)
   const { whatIf: result, report } = await whatIf(options, { ...NO_CHANGE, ...flags }).finally(progress.erase)
   if (output === 'text') {
-    const { whatIfText } = await import('./report/what-if-text.ts')
+    const { whatIfText } = await import('./report/what-if/text.ts')
     console.stdout.write(whatIfText(result, { width: screenWidth(console), color: colorful(root, console) }))
   } else if (output === 'csv') {
     const [{ csvHead, csvRow }, { WHAT_IF_COLUMNS }] = await Promise.all([
       import('./report/csv.ts'),
-      import('./report/what-if-columns.ts'),
+      import('./report/what-if/columns.ts'),
     ])
     console.stdout.write(csvHead(WHAT_IF_COLUMNS) + result.workloads.map(row => csvRow(WHAT_IF_COLUMNS, row)).join(''))
   } else {
@@ -590,14 +590,14 @@ async function compare(files: ComparedFiles, root: Command, console: Console, ou
   const choice = { only: findings ?? null, ignore: ignore ?? [], failOn: failOn ?? [] }
   checkChoice(choice)
   const progress = progressLine(console, true)
-  const [{ compare }, { cameIn }] = await Promise.all([import('./compare.ts'), import('./report/compare.ts')])
+  const [{ compare }, { cameIn }] = await Promise.all([import('./compare.ts'), import('./report/compare/record.ts')])
   const sides = [files.before, files.after].map(side => analyzeOptions(side, root, console, progress))
   const { comparison, reports } = await compare(sides[0]!, sides[1]!, all => chosen(all, choice)).finally(
     progress.erase,
   )
   if (fails(cameIn(comparison), choice)) outcome.status = FOUND
   if (output === 'text') {
-    const { compareText } = await import('./report/compare-text.ts')
+    const { compareText } = await import('./report/compare/text.ts')
     console.stdout.write(compareText(comparison, { width: screenWidth(console), color: colorful(root, console) }))
   } else {
     const { jsonLine, jsonText } = await import('./report/json.ts')

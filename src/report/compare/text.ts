@@ -7,12 +7,12 @@ import {
   type MeasureRow,
   type NameRow,
   SEVERITIES,
-} from '../model.ts'
-import { bytes, count, dateAndTime, milliseconds, plural, roughDuration, share } from '../quantities.ts'
-import type { Column } from './columns.ts'
-import { type TableRow, tableLines } from './table.ts'
-import { labelled, note, type Page, pageOf, pageText, textWidth, wrap } from './text/page.ts'
-import { changeShare } from './what-if-columns.ts'
+} from '../../model.ts'
+import { bytes, count, dateAndTime, milliseconds, plural, roughDuration, share } from '../../quantities.ts'
+import type { Column } from '../columns.ts'
+import { type TableRow, tableLines } from '../table.ts'
+import { labelled, note, type Page, pageOf, pageText, textWidth, wrap } from '../text/page.ts'
+import { changeShare } from '../what-if/columns.ts'
 
 const MOST_NAMES = 10
 
