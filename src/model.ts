@@ -294,8 +294,7 @@ export const failuresOf = (outcomes: Record<Outcome, number>): number =>
 export const ROLES = ['pod', 'host', 'host-resolver', 'node-local-cache', 'coredns', 'upstream', 'unknown'] as const
 export type Role = (typeof ROLES)[number]
 
-export const SERVED_FROM = ['cache', 'stale', 'forwarded', 'shared', 'authoritative'] as const
-export type ServedFrom = (typeof SERVED_FROM)[number]
+export type ServedFrom = 'cache' | 'stale' | 'forwarded' | 'shared' | 'authoritative'
 
 export const WASTE_KINDS = ['search', 'fanOut', 'retransmission', 'truncation', 'family'] as const
 export type WasteKind = (typeof WASTE_KINDS)[number]
@@ -515,11 +514,10 @@ export interface EdgeRow {
   tcp: number
 }
 
-/** Connections over which DNS is asked that nobody can read. */
 /** DNS over TLS, over QUIC, and over HTTPS or HTTP/3 to a resolver that everybody knows. */
-export const ENCRYPTED_OVER = ['tls', 'quic', 'https', 'http3'] as const
-export type EncryptedOver = (typeof ENCRYPTED_OVER)[number]
+export type EncryptedOver = 'tls' | 'quic' | 'https' | 'http3'
 
+/** Connections over which DNS is asked that nobody can read. */
 export interface EncryptedRow {
   client: string
   server: string
@@ -804,9 +802,8 @@ export interface ComparedSide {
   quality: Report['quality']['grade']
 }
 
-export const VERDICTS = ['higher', 'lower', 'noise', 'too few'] as const
 /** "noise": chance alone may explain it. "too few": not enough was seen to tell. */
-export type Verdict = (typeof VERDICTS)[number]
+export type Verdict = 'higher' | 'lower' | 'noise' | 'too few'
 
 export interface MeasureRow {
   /** Stable: "failed", "queries", "wait-p99", "wait-p50:pod coredns". */

@@ -37,7 +37,7 @@ const text = (head: Buffer) => head.toString('latin1', 0, LOOKED_AT).replace(/^\
 
 const convert = 'convert it with "editcap -F pcapng IN OUT" and analyze OUT.'
 
-export const FORMATS: Format[] = [
+const FORMATS: Format[] = [
   {
     name: 'pcap',
     matches: head => MAGICS.has(big(head)) || MAGICS.has(little(head)),

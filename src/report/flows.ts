@@ -36,7 +36,7 @@ export function flowSums(conversations: Conversations, context: RecordContext): 
 }
 
 /** "namespace/pod", the service, the node; null where nobody told. */
-export function nameOf({ tables, identities }: RecordContext, address: AddressId): string | null {
+function nameOf({ tables, identities }: RecordContext, address: AddressId): string | null {
   const identity = identities.get(tables.addresses.text(address))
   if (!identity?.name) return null
   return identity.namespace === null ? identity.name : `${identity.namespace}/${identity.name}`

@@ -14,7 +14,7 @@ import { legs, type Walk } from './walks.ts'
 const CACHE_TTL = 30
 const CLUSTER_DENIAL_TTL = 5
 /** What an answer from a cache on the same node takes. */
-export const CACHE_WAIT: Time = 0.2e6
+const CACHE_WAIT: Time = 0.2e6
 
 export interface Load {
   lookups: number

@@ -9,14 +9,12 @@ import { A, AAAA } from '../codes.ts'
 import { type AddressId, type NameId, NONE, TCP, type Time } from '../model.ts'
 import type { Transaction } from './transaction.ts'
 
-/** Transaction.socketUse: nothing was seen of others on its socket, ... */
-export const ALONE = 0
-/** ... the question before or after it was of another lookup, each asked when the one before was answered, ... */
-export const IN_TURN = 1
+/** Transaction.socketUse, 0 where nothing was seen of others on its socket: the question before or after it was of another lookup, each asked when the one before was answered, ... */
+const IN_TURN = 1
 /** ... two were open on it at once, ... */
-export const AT_ONCE = 2
+const AT_ONCE = 2
 /** ... or it came over a new socket although its client had an idle one that carries lookup after lookup. */
-export const BESIDE_IDLE = 3
+const BESIDE_IDLE = 3
 
 /** CoreDNS closes what was idle for so long. */
 const IDLE: Time = 10e9

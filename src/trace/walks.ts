@@ -21,7 +21,7 @@ const MAX_FORMS = 16_000
 /** Walk.types */
 export const ASKED_A = 1
 export const ASKED_AAAA = 2
-export const ASKED_OTHER = 4
+const ASKED_OTHER = 4
 
 /** How many legs a candidate with these types has. */
 export const legs = (types: number): number =>

@@ -20,7 +20,7 @@ import { tunnelPorts } from './tunnels.ts'
 
 /** What a frame turned out to be. */
 export const OTHER = 0
-export const ISSUE = 1
+const ISSUE = 1
 export const PART = 2
 export const DNS = 3
 export type FrameClass = typeof OTHER | typeof ISSUE | typeof PART | typeof DNS

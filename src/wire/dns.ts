@@ -88,7 +88,7 @@ export function appendMessage(
 }
 
 /** A fresh row with all that the decoder knows of the packet, and "nothing known" in the columns of the message itself. */
-export function makeRow(decoder: Decoder, bytes: number): number {
+function makeRow(decoder: Decoder, bytes: number): number {
   const m = decoder.messages
   if (isFull(m, decoder.keepBytes ? bytes : 0)) makeRoom(decoder, bytes)
   const row = m.length
