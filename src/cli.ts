@@ -381,7 +381,7 @@ function spanOf(text: string): number {
   return ms
 }
 
-/** What analyze is told. `interrupt` stops the reading; progress is shown where it disturbs nobody. */
+/** What analyze is told. Ctrl-C stops the reading; progress is shown where it disturbs nobody. */
 function analyzeOptions(files: string[], root: Command, console: Console, progress: Progress): Options {
   const flags = root.opts<Flags>()
   if (files.length === 0) {

@@ -76,7 +76,7 @@ export interface Capture {
   /** Messages of which the capture holds fewer bytes than the wire had, and frames that it cut. */
   cutMessages: number
   cutFrames: number
-  /** Of the first and the last frame in file order of time; null when there is no frame. */
+  /** Times of the first and the last frame; null when there is no frame. */
   first: Moment | null
   last: Moment | null
   activity: Activity
@@ -94,7 +94,7 @@ export interface Capture {
   comments: string[]
   /** The capture filters that the file declares. */
   filters: string[]
-  /** Of a flow log: what its lines were, by name; together they are all its frames. Null for captures of packets. */
+  /** What the lines of a flow log were, by name; together they are all its frames. Null for captures of packets. */
   lines: Record<string, number> | null
 }
 
@@ -307,7 +307,7 @@ export interface FrameRef {
   number: number
 }
 
-/** One end of a hop, or the client of a lookup. `port` and `seen` only in hops, `asked` only where a server is meant. */
+/** One end of a hop, or the client of a lookup. */
 export interface EndpointRecord {
   address: string
   role: Role
@@ -547,7 +547,7 @@ export interface WasteSum {
   family: number
   /** null where no response of theirs was captured. */
   nxdomain: number | null
-  /** Of the wasted bytes and of the time waited, what went to answers NXDOMAIN. */
+  /** The part of the wasted bytes and of the time waited that went to answers NXDOMAIN. */
   nxdomainBytes: number | null
   nxdomainWaitMs: number | null
   bytes: number | null
@@ -829,7 +829,7 @@ export interface NameRow {
   before: { lookups: number; answered: number }
   after: { lookups: number; answered: number }
   chance: number
-  /** Of the share that is answered. */
+  /** Whether the share that is answered changed. */
   verdict: Verdict
 }
 

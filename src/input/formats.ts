@@ -19,7 +19,7 @@ export interface Format {
   open?: (context: ParserContext) => CaptureParser
   /** Where its records are no packets; else the decoder of wire/ reads them. */
   newDecoder?: NewDecoder
-  /** Of formats that are not read: completes "FILE ...". */
+  /** For formats that are not read: completes "FILE ...". */
   instead?: string
 }
 

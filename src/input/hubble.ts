@@ -251,7 +251,7 @@ export class HubbleDecoder implements FrameDecoder {
       : this.takePacket(flow, ends, moment, node, number)
   }
 
-  /** Of packets it matters little when they were; a query and its answer without times are no lookup. */
+  /** A flow without a time: of packets it matters little when they were; a query and its answer without times are no lookup. */
   private takeUntimed(flow: Fields, isDns: boolean, ends: Ends, node: string | null, number: number): Verdict {
     const { capture } = this.options
     if (capture.format !== TEXT_FORMAT) return this.unusable('flow-fields', 'flows without time or addresses', number)

@@ -1,5 +1,4 @@
 /** Conversations on port 53 that only flows without names tell of become rows of the report. */
-
 import type { Conversations } from '../input/hubble-conversations.ts'
 import { type AddressId, type FlowRow, type FlowSums, TCP } from '../model.ts'
 import type { RecordContext } from './records.ts'

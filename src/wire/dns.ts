@@ -35,7 +35,7 @@ import { DOMAIN } from './ports.ts'
 import { queryHash } from './servers.ts'
 
 export const HEADER = 12
-/** Of a message that the capture cut, id and flags are worth a row. */
+/** Id and flags of a message that the capture cut are worth a row. */
 export const LEAST = 4
 
 const COOKIE_OPTION = 10
@@ -188,7 +188,7 @@ function broken(m: Messages, row: number): number {
   return -1
 }
 
-/** Of a query only the OPT record says something that we use. */
+/** A query's OPT record alone says something that we use. */
 function readQueryOptions(decoder: Decoder, m: Messages, row: number, at: number, end: number): void {
   const { bytes } = decoder
   let records = m.ancount[row] + m.nscount[row] + m.arcount[row]

@@ -128,7 +128,7 @@ const VERDICT_WORDS: Record<MeasureRow['verdict'], string> = {
   'too few': 'too few to tell',
 }
 
-/** Of these, more is better; of all others, less. */
+/** More is better of what a cache has; of all else, less. */
 const isGood = ({ code, verdict }: MeasureRow): boolean => (verdict === 'higher') === code.startsWith('cache')
 
 const MEASURE_COLUMNS: readonly Column<MeasureRow>[] = [
