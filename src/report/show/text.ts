@@ -1,5 +1,4 @@
 /** One lookup for people: what is known of it, its waterfall, the frames to open, and its messages where they are wanted. */
-
 import { labelled, type Page, pageOf, pageText } from '../text/page.ts'
 import type { Shown } from './choice.ts'
 import { displayFilters } from './frames.ts'
