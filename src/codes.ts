@@ -71,7 +71,7 @@ export const AAAA = 28
 export const SRV = 33
 export const OPT = 41
 
-export const CLASSES: Record<number, string> = { 1: 'IN', 3: 'CH', 4: 'HS', 254: 'NONE', 255: 'ANY' }
+const CLASSES: Record<number, string> = { 1: 'IN', 3: 'CH', 4: 'HS', 254: 'NONE', 255: 'ANY' }
 
 export const RCODES: Record<number, string> = {
   0: 'NOERROR',
@@ -103,7 +103,6 @@ export const TC = 0x0200
 export const RD = 0x0100
 export const RA = 0x0080
 export const AD = 0x0020
-export const CD = 0x0010
 
 export const typeName = (type: number): string => TYPES[type] ?? `TYPE${type}`
 export const className = (code: number): string => CLASSES[code] ?? `CLASS${code}`

@@ -74,7 +74,7 @@ export async function show(run: Run, all: string[], verbose: boolean): Promise<v
     .finally(progress.erase)
   const { showRecord } = await import('./report/show/record.ts')
   await run.write(showRecord(shown, captured), async (_, page) => {
-    const { showText } = await import('./report/show.ts')
+    const { showText } = await import('./report/show/text.ts')
     const wireshark = report.captures.some(({ lines, failure }) => lines === null && failure === null)
     return showText(shown, captured, { ...page, wireshark })
   })
@@ -90,12 +90,12 @@ export async function whatIf(run: Run, files: string[], change: Partial<Change>)
   if (run.flags.output === 'csv') {
     const [{ csvHead, csvRow }, { WHAT_IF_COLUMNS }] = await Promise.all([
       import('./report/csv.ts'),
-      import('./report/what-if-columns.ts'),
+      import('./report/what-if/columns.ts'),
     ])
     const rows = whatIf.workloads.map(row => csvRow(WHAT_IF_COLUMNS, row))
     run.streams.stdout.write(csvHead(WHAT_IF_COLUMNS) + rows.join(''))
   } else {
-    await run.write(whatIf, async (whatIf, page) => (await import('./report/what-if-text.ts')).whatIfText(whatIf, page))
+    await run.write(whatIf, async (whatIf, page) => (await import('./report/what-if/text.ts')).whatIfText(whatIf, page))
   }
   run.complainOfIssues(report)
 }
@@ -105,13 +105,13 @@ export async function compare(run: Run, { before, after }: ComparedFiles): Promi
   if (run.flags.output === 'csv') throw new UserError('a comparison comes as text, json or ndjson.')
   const { chosen, judge } = await findingChoice(run)
   const progress = run.progress()
-  const [comparing, { cameIn }] = await Promise.all([import('./compare.ts'), import('./report/compare.ts')])
+  const [comparing, { cameIn }] = await Promise.all([import('./compare.ts'), import('./report/compare/record.ts')])
   const { comparison, reports } = await comparing
     .compare(run.options(before, progress), run.options(after, progress), chosen)
     .finally(progress.erase)
   judge(cameIn(comparison))
   await run.write(comparison, async (comparison, page) =>
-    (await import('./report/compare-text.ts')).compareText(comparison, page),
+    (await import('./report/compare/text.ts')).compareText(comparison, page),
   )
   for (const report of reports) run.complainOfIssues(report)
 }

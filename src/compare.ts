@@ -1,7 +1,7 @@
 /** Two sides of captures, before and after a change: each is read alone, in bounded memory, and what is left of them is compared. */
 import { analyze, type Options } from './analyze.ts'
 import type { Comparison, Finding, Report } from './model.ts'
-import { comparisonOf, type Side } from './report/compare.ts'
+import { comparisonOf, type Side } from './report/compare/record.ts'
 import { Blocks } from './trace/blocks.ts'
 import { isCounted } from './trace/hop.ts'
 

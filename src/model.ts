@@ -78,7 +78,7 @@ export interface Capture {
   /** Messages of which the capture holds fewer bytes than the wire had, and frames that it cut. */
   cutMessages: number
   cutFrames: number
-  /** Of the first and the last frame in file order of time; null when there is no frame. */
+  /** Times of the first and the last frame; null when there is no frame. */
   first: Moment | null
   last: Moment | null
   activity: Activity
@@ -96,7 +96,7 @@ export interface Capture {
   comments: string[]
   /** The capture filters that the file declares. */
   filters: string[]
-  /** Of a flow log: what its lines were, by name; together they are all its frames. Null for captures of packets. */
+  /** What the lines of a flow log were, by name; together they are all its frames. Null for captures of packets. */
   lines: Record<string, number> | null
 }
 
@@ -296,8 +296,7 @@ export const failuresOf = (outcomes: Record<Outcome, number>): number =>
 export const ROLES = ['pod', 'host', 'host-resolver', 'node-local-cache', 'coredns', 'upstream', 'unknown'] as const
 export type Role = (typeof ROLES)[number]
 
-export const SERVED_FROM = ['cache', 'stale', 'forwarded', 'shared', 'authoritative'] as const
-export type ServedFrom = (typeof SERVED_FROM)[number]
+export type ServedFrom = 'cache' | 'stale' | 'forwarded' | 'shared' | 'authoritative'
 
 export const WASTE_KINDS = ['search', 'fanOut', 'retransmission', 'truncation', 'family'] as const
 export type WasteKind = (typeof WASTE_KINDS)[number]
@@ -310,7 +309,7 @@ export interface FrameRef {
   number: number
 }
 
-/** One end of a hop, or the client of a lookup. `port` and `seen` only in hops, `asked` only where a server is meant. */
+/** One end of a hop, or the client of a lookup. */
 export interface EndpointRecord {
   address: string
   role: Role
@@ -518,11 +517,10 @@ export interface EdgeRow {
   tcp: number
 }
 
-/** Connections over which DNS is asked that nobody can read. */
 /** DNS over TLS, over QUIC, and over HTTPS or HTTP/3 to a resolver that everybody knows. */
-export const ENCRYPTED_OVER = ['tls', 'quic', 'https', 'http3'] as const
-export type EncryptedOver = (typeof ENCRYPTED_OVER)[number]
+export type EncryptedOver = 'tls' | 'quic' | 'https' | 'http3'
 
+/** Connections over which DNS is asked that nobody can read. */
 export interface EncryptedRow {
   client: string
   server: string
@@ -552,7 +550,7 @@ export interface WasteSum {
   family: number
   /** null where no response of theirs was captured. */
   nxdomain: number | null
-  /** Of the wasted bytes and of the time waited, what went to answers NXDOMAIN. */
+  /** The part of the wasted bytes and of the time waited that went to answers NXDOMAIN. */
   nxdomainBytes: number | null
   nxdomainWaitMs: number | null
   bytes: number | null
@@ -825,9 +823,8 @@ export interface ComparedSide {
   filters: FilterRecord | null
 }
 
-export const VERDICTS = ['higher', 'lower', 'noise', 'too few'] as const
 /** "noise": chance alone may explain it. "too few": not enough was seen to tell. */
-export type Verdict = (typeof VERDICTS)[number]
+export type Verdict = 'higher' | 'lower' | 'noise' | 'too few'
 
 export interface MeasureRow {
   /** Stable: "failed", "queries", "wait-p99", "wait-p50:pod coredns". */
@@ -853,7 +850,7 @@ export interface NameRow {
   before: { lookups: number; answered: number }
   after: { lookups: number; answered: number }
   chance: number
-  /** Of the share that is answered. */
+  /** Whether the share that is answered changed. */
   verdict: Verdict
 }
 

@@ -2,7 +2,7 @@
 import { analyze, type Options } from './analyze.ts'
 import type { Report, WhatIf } from './model.ts'
 import { UserError } from './model.ts'
-import { whatIfOf } from './report/what-if.ts'
+import { whatIfOf } from './report/what-if/record.ts'
 import type { Change } from './trace/change.ts'
 
 /** Throws a UserError where nothing would change, or the change names something that is not in the capture. */

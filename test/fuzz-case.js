@@ -15,7 +15,7 @@ import { randomSource } from '../bench/random.js'
  * @property {(options: any, sinks: any) => Promise<any>} analyze
  * @property {(options: any, sink: (record: any) => void) => Promise<any[]>} messages
  * @property {(report: any, options: { width: number, color: boolean }) => string} reportText
- * @property {typeof import('../src/report/what-if.ts').whatIfOf} whatIfOf
+ * @property {typeof import('../src/report/what-if/record.ts').whatIfOf} whatIfOf
  * @property {(whatIf: any, options: { width: number, color: boolean }) => string} whatIfText
  * @property {typeof import('../src/input/merge.ts').readCaptures} readCaptures
  * @property {typeof import('../src/wire/tables.ts').newTables} newTables

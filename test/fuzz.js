@@ -28,8 +28,8 @@ async function built() {
   const files = [
     'analyze',
     'report/text',
-    'report/what-if',
-    'report/what-if-text',
+    'report/what-if/record',
+    'report/what-if/text',
     'input/merge',
     'wire/tables',
     'wire/messages',

@@ -96,6 +96,18 @@ describe('the source', () => {
     expect(CODE.filter(file => /^export (default\b|\*)/m.test(read(file)))).toEqual([])
   })
 
+  test('exports no value that no other file names', () => {
+    const code = new Map(CODE.map(file => [file, read(file).replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')]))
+    const words = new Map([...code].map(([file, text]) => [file, new Set(text.match(/\w+/g))]))
+    const isNamed = (name: string, home: string) => [...words].some(([file, names]) => file !== home && names.has(name))
+    const unused = SOURCES.flatMap(file =>
+      [...code.get(file)!.matchAll(/^export (?:async )?(?:const|function|class) (\w+)/gm)]
+        .filter(([, name]) => !isNamed(name, file))
+        .map(([, name]) => `${file} exports ${name}`),
+    )
+    expect(unused).toEqual([])
+  })
+
   test('a file over 450 lines says in its header why', () => {
     const long = SOURCES.filter(file => read(file).split('\n').length - 1 > 450)
     expect(long.filter(file => !/^\/\*\*(?:(?!\*\/)[\s\S])*Long because: \S/.test(read(file)))).toEqual([])

@@ -22,7 +22,7 @@ export interface Source {
 /** Measured, 105 MB from the page cache: 64 KiB 1.8 GB/s, 256 KiB 3.2, 1 MiB 3.7, 4 MiB 4.0, 8 MiB 3.5. Two of them are kept. */
 const BLOCK = 1 << 18
 
-/** Of many files that are merged most only wait for their turn: the first look is small. */
+/** Most of many files that are merged only wait for their turn: the first look is small. */
 const FIRST_BLOCK = 1 << 16
 
 interface SourceOptions {

@@ -9,7 +9,7 @@ import type { ClockStep } from './clock-steps.ts'
 /** A second sighting after this is no copy at another interface: the question was asked again, and nobody knows which is which. */
 const COPY: Time = 2e6
 
-/** Of the sample: a switch may send the one or other frame to two places. */
+/** Part of the sample that is few: a switch may send the one or other frame to two places. */
 const FEW = 0.1
 
 interface Sighted {

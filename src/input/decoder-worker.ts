@@ -1,6 +1,6 @@
 /**
  * A decoding thread: reads captures, decodes them, and fills blocks of rows ahead of the thread that analyses them (decoder-threads.ts).
- * Of each capture there are a few blocks; when all of them are full it waits until one comes back.
+ * Each capture has a few blocks; when all of them are full it waits until one comes back.
  */
 import { setTimeout } from 'node:timers/promises'
 import { parentPort } from 'node:worker_threads'

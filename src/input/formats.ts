@@ -19,7 +19,7 @@ export interface Format {
   open?: (context: ParserContext) => CaptureParser
   /** Where its records are no packets; else the decoder of wire/ reads them. */
   newDecoder?: NewDecoder
-  /** Of formats that are not read: completes "FILE ...". */
+  /** For formats that are not read: completes "FILE ...". */
   instead?: string
 }
 
@@ -37,7 +37,7 @@ const text = (head: Buffer) => head.toString('latin1', 0, LOOKED_AT).replace(/^\
 
 const convert = 'convert it with "editcap -F pcapng IN OUT" and analyze OUT.'
 
-export const FORMATS: Format[] = [
+const FORMATS: Format[] = [
   {
     name: 'pcap',
     matches: head => MAGICS.has(big(head)) || MAGICS.has(little(head)),

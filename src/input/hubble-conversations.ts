@@ -28,7 +28,7 @@ export interface PortFlow {
   server: AddressId
   transport: number
   reply: boolean
-  /** Of TCP: the bits below; 0 where nothing tells. */
+  /** TCP's flags, as the bits below; 0 where nothing tells. */
   flags: number
   /** False where Cilium does not know the connection: the proxy's own packets, the host's, the overlay's. */
   tracked: boolean

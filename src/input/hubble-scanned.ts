@@ -22,7 +22,7 @@ export class ScannedRecords {
   private readonly vantageOf: (node: string | null) => number
   private readonly queries = new Map<string, DnsPart>()
   private readonly answers = new Map<string, DnsPart>()
-  /** Of the line that `read` read: */
+  /** What the line that `read` read last says. */
   readonly moment: Moment = { seconds: 0, nanos: 0 }
   type: 'REQUEST' | 'RESPONSE' = 'REQUEST'
   verdict: string | undefined = undefined

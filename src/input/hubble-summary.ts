@@ -44,7 +44,7 @@ export function answerOf(summary: string): Fields | null {
     cnames,
     ttl: ttl === undefined ? undefined : Number(ttl),
     rcode: rcode === undefined ? undefined : (RCODE_WORDS[rcode] ?? UNKNOWN_RCODE),
-    // Of other types nothing is printed: an answer without an error is taken for one.
+    // Answers of other types are not printed: one without an error is taken for an answer.
     rrtypes: rcode === undefined && !/^(?:A|AAAA)$/.test(qtypes[0]) ? qtypes : undefined,
     observation_source: source.toLowerCase() === 'proxy' ? 'proxy' : undefined,
   }

@@ -10,7 +10,6 @@ import { rfc3339 } from './hubble-text-time.ts'
 /** What a line of text is: a flow, or */
 export const TEXT_HEAD = 'heads of tables'
 export const TEXT_PIECE = 'pieces of flows'
-export const TEXT_LOST = 'lost events'
 export const TEXT_STATUS = 'node status'
 
 export type TextLine =

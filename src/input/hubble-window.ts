@@ -17,7 +17,7 @@ export class OrderWindow<Item extends Moment> {
   private latest = Number.NEGATIVE_INFINITY
   private released: Moment = { seconds: Number.NEGATIVE_INFINITY, nanos: 0 }
   private readonly release: (item: Item) => void
-  /** Of a table as it was printed: all of it is held back, and how often its time went on and back is counted. */
+  /** A table, as it was printed: all of it is held back, and how often its time went on and back is counted. */
   private table: { forward: number; back: number } | null = null
 
   /** `release` gets the records in the order of their times. */

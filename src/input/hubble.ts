@@ -55,9 +55,11 @@ const DNS_PORT = 53
 /** event_type.type of a policy's verdict. https://github.com/cilium/cilium/blob/main/pkg/monitor/api/types.go */
 const POLICY_VERDICT = 5
 
+const LOST_EVENTS = 'lost events'
+
 /** What may stand in an envelope beside a flow, with its name. */
 const EVENTS: readonly [key: string, name: string][] = [
-  ['lost_events', 'lost events'],
+  ['lost_events', LOST_EVENTS],
   ['node_status', 'node status'],
   ['agent_event', 'agent events'],
   ['debug_event', 'debug events'],
@@ -177,7 +179,7 @@ export class HubbleDecoder implements FrameDecoder {
       const moment = momentOf(told.time)
       if (moment !== null) noteMoment(this.options.capture, moment)
       this.drop(told.lost)
-      return ['otherFrames', 'lost events']
+      return ['otherFrames', LOST_EVENTS]
     }
     const { source, destination } = fieldsOf(told.flow.IP)
     for (const host of [source, destination]) this.options.tables.addresses.internName(host as string)
@@ -199,7 +201,7 @@ export class HubbleDecoder implements FrameDecoder {
     if (fields.num_events_lost !== undefined) {
       this.recognised++
       this.lose(fields)
-      return ['otherFrames', 'lost events']
+      return ['otherFrames', LOST_EVENTS]
     }
     if (moment !== null && FLOW_FIELDS.some(key => fields[key] !== undefined))
       return this.takeFlow(fields, node, moment, number)
@@ -249,7 +251,7 @@ export class HubbleDecoder implements FrameDecoder {
       : this.takePacket(flow, ends, moment, node, number)
   }
 
-  /** Of packets it matters little when they were; a query and its answer without times are no lookup. */
+  /** A flow without a time: of packets it matters little when they were; a query and its answer without times are no lookup. */
   private takeUntimed(flow: Fields, isDns: boolean, ends: Ends, node: string | null, number: number): Verdict {
     const { capture } = this.options
     if (capture.format !== TEXT_FORMAT) return this.unusable('flow-fields', 'flows without time or addresses', number)

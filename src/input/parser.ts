@@ -8,7 +8,7 @@ import type { Frame } from '../wire/frame.ts'
 import type { Issues } from '../wire/issues.ts'
 
 /** A record of at most this many bytes can be a packet: what tcpdump and Wireshark hold for the limit too. */
-export const LARGEST_RECORD = 262_144
+const LARGEST_RECORD = 262_144
 
 /** USB and D-Bus messages may be this large (link types 220, 249 and 231). */
 export const LARGEST_BUS_RECORD = 128 * 1024 * 1024

@@ -34,7 +34,7 @@ const DIRECTIONS = [UNKNOWN_DIRECTION, INCOMING, OUTGOING, UNKNOWN_DIRECTION]
 /** Names that are kept of one file. */
 const MOST_NAMES = 65_536
 
-/** Of a file whose every packet has its own comment these are enough to know what they are about. */
+/** Comments that are kept: where every packet has its own, these are enough to know what they are about. */
 const MOST_COMMENTS = 20
 
 /** An interface description block's body: | link type 2 | reserved 2 | snap length 4 | options |. */

@@ -52,9 +52,9 @@ export class PcapngParser implements CaptureParser {
   private readonly frame = newFrame()
   private little = true
   private inSection = false
-  /** Of this section. */
+  /** Interfaces of this section. */
   private interfaces: Interface[] = []
-  /** Of the whole file. */
+  /** Interfaces of the whole file. */
   private interfaceCount = 0
   private readonly options: PacketOptions = { direction: UNKNOWN_DIRECTION, dropped: 0 }
   /** Packets that the statistics, and that the packets' own options say were lost. */

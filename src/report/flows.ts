@@ -1,5 +1,4 @@
 /** Conversations on port 53 that only flows without names tell of become rows of the report. */
-
 import type { Conversations } from '../input/hubble-conversations.ts'
 import { type AddressId, type FlowRow, type FlowSums, TCP } from '../model.ts'
 import type { RecordContext } from './records.ts'
@@ -36,7 +35,7 @@ export function flowSums(conversations: Conversations, context: RecordContext): 
 }
 
 /** "namespace/pod", the service, the node; null where nobody told. */
-export function nameOf({ tables, identities }: RecordContext, address: AddressId): string | null {
+function nameOf({ tables, identities }: RecordContext, address: AddressId): string | null {
   const identity = identities.get(tables.addresses.text(address))
   if (!identity?.name) return null
   return identity.namespace === null ? identity.name : `${identity.namespace}/${identity.name}`

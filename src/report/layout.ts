@@ -9,7 +9,7 @@ const VERY_LEAST = 6
 
 export interface Layout<Row> {
   shown: Column<Row>[]
-  /** Of the shown columns. */
+  /** Widths of the shown columns. */
   widths: number[]
 }
 

@@ -17,7 +17,7 @@ export class Arrivals {
   readonly responsesAt: number[] = []
   private readonly queries: number[] = []
   private readonly responses: number[] = []
-  /** Of responses: the lowest TTL, and how many came in through an interface. */
+  /** The lowest TTL of a response, and how many responses came in through an interface. */
   private readonly lowestTtl: number[] = []
   private readonly cameIn: number[] = []
   /** Time of the last message. */

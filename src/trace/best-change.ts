@@ -30,7 +30,7 @@ export function trials(replay: Replay): Trial[] {
     .sort((a, b) => Number(isSafe(b)) - Number(isSafe(a)) || b.queries - a.queries)
 }
 
-export const isSafe = ({ stops, outside }: Trial): boolean => stops.length === 0 && outside.length === 0
+const isSafe = ({ stops, outside }: Trial): boolean => stops.length === 0 && outside.length === 0
 
 /** Search domains of the cluster itself are not tried: what needs them may just not have been asked for. */
 function changesOf({ readings, seen }: Replay): Change[] {

@@ -9,7 +9,7 @@
  * Below the bound nothing is forgotten, and all is exact.
  */
 
-/** Of a table for which nothing else is said. */
+/** Rows of a table for which nothing else is said. */
 export const MOST_KEYS = 10_000
 
 const FIRST_ROOM = 16
@@ -70,7 +70,7 @@ export abstract class Bounded {
   protected abstract move(from: number, to: number): void
 
   /**
-   * Of equal weight the one is forgotten and the next one stays, as far as it goes: the older ones alone may be what a flood has left, and
+   * Rows of equal weight go and stay in turn, as many as have to go: the older ones alone may be what a flood has left, and
    * the newer ones alone would all be gone before they come again, where more keys come in turn than there is room for.
    */
   private forgetHalf(): void {

@@ -18,10 +18,10 @@ const RETRY_AFTER: Time = 2e9
 const RETRY_PUNCTUAL: Time = 20e6
 
 /**
- * Of several askers, the first that has no effect yet: CoreDNS does not coalesce, so each asker has its own query upstream, in order
- * (H4). A query long after the asker's is a retry for one that has an effect already (H5). One that had its answer before this query, or
- * before the answer to it, mostly had it from the cache: it comes behind those that waited. So does one that waited on when the answer was
- * there.
+ * The asker that made it ask: of several the first that has no effect yet. CoreDNS does not coalesce, so each asker has its own query
+ * upstream, in order (H4). A query long after the asker's is a retry for one that has an effect already (H5). One that had its answer
+ * before this query, or before the answer to it, mostly had it from the cache: it comes behind those that waited. So does one that waited
+ * on when the answer was there.
  */
 export function chooseCause(possible: Transaction[], t: Transaction): Transaction | null {
   let best: Transaction | null = null
@@ -75,7 +75,7 @@ function lastQueryBefore(t: Transaction, time: Time): Time {
   return last
 }
 
-/** Of an answer that the capture does not hold nobody knows when it came: who asks on does so at once. */
+/** An answer that the capture does not hold came at an unknown time: who asks on does so at once. */
 export const hasAnswered = (c: Transaction, now: Time): boolean =>
   (c.state === UNSEEN ? c.lastQuery + ASKED_ON : c.end) + CLOCK_SLACK < now
 

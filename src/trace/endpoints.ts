@@ -29,7 +29,7 @@ const MAX_CLIENTS = 256
 export interface Listed {
   address: AddressId
   asked: number
-  /** Of `asked`, what it asked for others who were not captured. */
+  /** The part of `asked` that it asked for others who were not captured. */
   forOthers: number
   served: number
   translatedTo: ReadonlyMap<AddressId, number>
@@ -50,7 +50,7 @@ export class Endpoints {
   private servers: [AddressId, Doings][] = []
   private serversChanged = false
   private serverRoles = new Map<AddressId, RoleEvidence>()
-  /** Of whom somebody wanted to know since the last decision: there are many clients, and a capture's end is when most are asked for. */
+  /** Roles that somebody wanted to know since the last decision: there are many clients, and most are asked for at a capture's end. */
   private clientRoles = new Map<AddressId, RoleEvidence>()
   private forwarderRoles = new Map<AddressId, RoleEvidence>()
   private hostNetworks = new Map<string, string>()
@@ -342,7 +342,7 @@ export class Endpoints {
     return false
   }
 
-  /** Of an address that answers nothing itself: it is what serves what is asked of it elsewhere. */
+  /** The role of an address that answers nothing itself: that of the servers to which its queries are translated. */
   private inferService(address: AddressId): RoleEvidence | null {
     const d = this.doings.get(address) as Doings
     const behind = mostFrequent(d.translatedTo)

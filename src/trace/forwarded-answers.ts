@@ -8,7 +8,7 @@ import type { Transaction } from './transaction.ts'
 
 /** A forwarder hands an answer on within this. */
 const PROMPT: Time = 10e6
-/** Of a popular question the latest are looked at. */
+/** Answers to one question that are looked at: the latest. */
 const MOST = 16
 
 export class ForwardedAnswers {

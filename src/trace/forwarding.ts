@@ -44,7 +44,7 @@ export class Forwarding {
   /** Transactions per source address, and per address that was asked. By address. */
   private readonly asked: number[] = []
   private readonly serves: number[] = []
-  /** Of these, those that a client of that same address was waiting for. */
+  /** Transactions among the asked ones that a client of that same address was waiting for. */
   private readonly forwarded: number[] = []
   private readonly names: Names
   readonly twins: Twins
@@ -315,7 +315,7 @@ class Waiting {
     const { soon, later } = this
     for (let t = soon.take(now); t !== null; t = soon.take(now)) this.removeOrKeep(t, now)
     for (let t = later.take(now); t !== null; t = later.take(now)) this.removeOrKeep(t, now)
-    // Of a flood the oldest go.
+    // In a flood the oldest go.
     while (this.length > MOST_WAITING_IN_ALL) {
       const oldest = later.take(Number.POSITIVE_INFINITY) ?? soon.take(Number.POSITIVE_INFINITY)
       if (oldest === null) return

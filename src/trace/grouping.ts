@@ -37,7 +37,7 @@ const MOST_OPEN = 256
 /** Open lookups of all; where there are more, those are closed early that wait in silence. */
 const MOST_OPEN_IN_ALL = 40_000
 
-/** Of the calendar in which it stands when what is open is looked at again. */
+/** Width of a slot of the calendar, in which it stands when what is open is looked at again. */
 const SPAN: Time = 10e6
 
 /** The open lookups of one client whose names have one first label: only these can take the same transaction. */
@@ -133,7 +133,7 @@ export class Grouping {
     return best
   }
 
-  /** Of equal lookups at once that one which goes on with it, though none seemed to have its answers; null for what may begin a walk. */
+  /** The one of equal lookups at once that goes on with it, though none seemed to have its answers; null for what may begin a walk. */
   private goingOn(t: Transaction, lookups: readonly Lookup[], knowledge: SearchKnowledge): Lookup | null {
     if (lookups.length < 2 || knowledge.list.length === 0) return null
     if (mayBeginWalk(this.names.text(t.qname), knowledge)) return null

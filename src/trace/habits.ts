@@ -72,7 +72,7 @@ export interface ClientHabits {
 /** Nobody makes a query in less nanoseconds. */
 const LEAST = 64
 
-/** Of 1,950 pairs of ids recorded from musl all lie between 100 and 621; random pairs lie below this once in 65 times, ... */
+/** All of 1,950 pairs of ids recorded from musl lie between 100 and 621; random pairs lie below this once in 65 times, ... */
 export const FAST_CLOCK = 1024
 /** ... and below that, where a machine takes a microsecond or two from one query to the next, once in 33 times. */
 export const SLOW_CLOCK = 2048

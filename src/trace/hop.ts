@@ -11,7 +11,7 @@ export interface Hop {
   /** The asker's address as an endpoint: of a forwarder, the address that it answers on. */
   from: AddressId
   forwarder: boolean
-  /** Of the server, as far as it is known by now. */
+  /** The server's role, as far as it is known by now. */
   role: Role
   ownMs: number | null
   /** The network's part of the wait; null unless both ends were captured. */

@@ -5,7 +5,7 @@
 import { type NameId, NONE, type Outcome } from '../model.ts'
 import { Tally } from './tally.ts'
 
-/** Of more names than this, those that are asked least are summed up in `others` (bounded.ts). */
+/** Names that are kept; of more, those that are asked least are summed up in `others` (bounded.ts). */
 const MAX_NAMES = 14_000
 
 export class KnownName {

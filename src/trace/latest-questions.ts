@@ -62,7 +62,7 @@ export class LatestQuestions {
     const next = this.next
     this.next = doubled(next)
     this.chains = new Int32Array(chains.length * 2)
-    // Of each question there is one, so that their order does not matter.
+    // There is one of each question, so that their order does not matter.
     for (const first of chains) {
       for (let slot = first, following = 0; slot !== NOTHING; slot = following) {
         following = next[slot]

@@ -205,7 +205,7 @@ function isUnreceived(
 /** True where a known list has more for it: its client has not gone on, and has had no answer that would end its search. */
 export function isUnfinished({ candidates, settledBase }: Lookup, knowledge: SearchKnowledge): boolean {
   const { list, position } = knowledge
-  // Of what is asked elsewhere, too, nobody knows whether it went on.
+  // Who asks elsewhere, too, may have gone on there.
   if (list.length === 0 || knowledge.isTorn) return false
   const last = candidates[candidates.length - 1]
   if (isPositive(last)) return false

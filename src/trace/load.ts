@@ -14,7 +14,7 @@ import { legs, type Walk } from './walks.ts'
 const CACHE_TTL = 30
 const CLUSTER_DENIAL_TTL = 5
 /** What an answer from a cache on the same node takes. */
-export const CACHE_WAIT: Time = 0.2e6
+const CACHE_WAIT: Time = 0.2e6
 
 export interface Load {
   lookups: number
@@ -202,7 +202,7 @@ function share(
   }
 }
 
-/** Of `queries`, where of `before` queries `passed` were let through. */
+/** How many of `queries` are let through, where `passed` of `before` were. */
 function letThrough(queries: number, before: number, passed: number): number {
   if (queries === 0 || before === 0 || passed === 0) return 0
   // Retries and several hops in a row make more of them, not less.

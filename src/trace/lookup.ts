@@ -44,7 +44,7 @@ export interface Lookup {
   ndots: { min: number | null; max: number | null }
   resolver: string | null
   outcome: Outcome
-  /** Of each candidate. */
+  /** One for each candidate. */
   outcomes: Outcome[]
   /** Index of the deciding candidate. */
   deciding: number

@@ -89,7 +89,7 @@ export class Matching {
   }
 
   /**
-   * Of a response that only another capture shows, whether it was lost on its way: the client's own capture shows responses, but not this
+   * Judges whether a response that only another capture shows was lost on its way: the client's own capture shows responses, but not this
    * one. Called when all sightings are in.
    */
   judgeDelivery(t: Transaction): void {

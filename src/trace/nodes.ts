@@ -22,7 +22,7 @@ interface Asked {
   /** Answers that crossed no router, neither way, to clients of that node; and those that came from another address. */
   local: number[]
   translated: number[]
-  /** Of each of its servers, the id; empty while one is all that is known. */
+  /** The id of each of its servers; empty while one is all that is known. */
   ids: Map<number, AddressId>
 }
 

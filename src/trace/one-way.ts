@@ -27,7 +27,7 @@ const QUERIES_PER_STEP = 20
 const ENOUGH_QUERIES = 20
 const LONG_ENOUGH: Time = 20e9
 const QUERIES_PER_REPEAT = 5
-/** Of a dead server, where a stub resolver asks twice; and steps that are chance. */
+/** A dead server shows a retry for so many queries, since stub resolvers ask twice; and one step for so many retries is chance. */
 const QUERIES_PER_RETRY = 3
 const STEPS_OF_CHANCE = 10
 /** Responses of a server that is never asked, in a capture that holds queries to others. */
@@ -70,7 +70,7 @@ export class OneWay {
   private hasQueries = false
   private hasAnswers = false
   private hasResponses = false
-  /** Of a client: its latest query for names that begin alike, and for a name and type. */
+  /** A client's latest query for names that begin alike, and for a name and type. */
   private readonly steps: (Latest | undefined)[] = []
   private readonly questions: (Latest | undefined)[] = []
   /** By place of the question: who asked it of a server that answers, and when. */

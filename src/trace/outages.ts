@@ -10,7 +10,7 @@ import { ANSWERED, isBusy, RESPONSE_LOST, type Transaction, UNANSWERED, UNREACHE
 const STEP: Time = 0.25e9
 /** Steps that are kept of each server: a power of two. */
 const STEPS = 512
-/** Of so many servers, those that are asked most. */
+/** Servers that are watched: those that are asked most. */
 const MOST_SERVERS = 100
 const MOST_OUTAGES = 200
 /** A flood may go to thousands of servers: so few answers are only counted. */
@@ -45,7 +45,7 @@ export interface Outage {
   /** When the first query after it was sent that was answered; NaN where there was none. */
   answeredAfter: Time
   queries: number
-  /** Of these, those that met ICMP "unreachable" or a reset, and those that were answered when it was over: the server stood still. */
+  /** Queries among them that met ICMP "unreachable" or a reset, and those that were answered when it was over: the server stood still. */
   refused: number
   held: number
   /** When the last of these was answered; 0 without. */
@@ -76,7 +76,7 @@ class Watched {
   private newest = 0
   private settledAt = 0
   private firstAnswered = Number.POSITIVE_INFINITY
-  /** Of clients that got nothing: since when, and when the last query was sent that was answered after that. */
+  /** Clients that got nothing: since when, and when the last query was sent that was answered after that. */
   private readonly suffering = new Map<AddressId, { since: Time; answered: Time }>()
   private open: Outage | null = null
   readonly outages: Outage[] = []
@@ -301,7 +301,7 @@ export class Outages {
     return NONE
   }
 
-  /** Of a service and its pod, silent at the same time, the pod is told, unless the service was silent for longer: then it had none. */
+  /** A service and its pod were silent at the same time, and the pod is told; or the service, if it was silent for longer: it had no pod. */
   private isToldBetter(outage: Outage, all: readonly Outage[]): boolean {
     return all.some(other => {
       if (outage.first > other.last || other.first > outage.last) return false

@@ -66,7 +66,7 @@ function firstTaken(transactions: readonly Transaction[], qtype: number): Transa
   return n > 1 ? first : null
 }
 
-/** Of several tries the later in this list wins. */
+/** What several tries came to: the outcome that stands last here. */
 const LEG_RANK: readonly Outcome[] = [
   'not-captured',
   'capture-ended',
@@ -225,7 +225,7 @@ const stops = (outcome: Outcome, resolver: Resolver): boolean =>
   (outcome === 'unanswered' && resolver.afterSilence === 'stop')
 
 /**
- * Of a lookup of which something is missing, only what was seen is told: that it was answered, or else nothing; and nobody knows when it
+ * Leaves of a lookup of which something is missing only what was seen: that it was answered, or else nothing; and nobody knows when it
  * began, or what it was asked before.
  */
 export function tellLess(lookup: Lookup): void {

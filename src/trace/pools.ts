@@ -9,14 +9,15 @@ import { A, AAAA } from '../codes.ts'
 import { type AddressId, type NameId, NONE, TCP, type Time } from '../model.ts'
 import type { Transaction } from './transaction.ts'
 
-/** Transaction.socketUse: nothing was seen of others on its socket, ... */
-export const ALONE = 0
-/** ... the question before or after it was of another lookup, each asked when the one before was answered, ... */
-export const IN_TURN = 1
+/**
+ * Transaction.socketUse; 0 where nothing was seen of others on its socket. The question before or after it was of another lookup, each
+ * asked when the one before was answered, ...
+ */
+const IN_TURN = 1
 /** ... two were open on it at once, ... */
-export const AT_ONCE = 2
+const AT_ONCE = 2
 /** ... or it came over a new socket although its client had an idle one that carries lookup after lookup. */
-export const BESIDE_IDLE = 3
+const BESIDE_IDLE = 3
 
 /** CoreDNS closes what was idle for so long. */
 const IDLE: Time = 10e9
@@ -40,7 +41,7 @@ const ENOUGH_CHANGES = 4
 const ENOUGH_OVER_TCP = 20
 const CHANGES_PER_CONNECTION = 10
 const ENOUGH_PAIRS = 2
-/** Of the sockets on which a name begins, so many at least were in use before; and so few questions come while another is open. */
+/** Sockets on which a name begins: such a part at least was in use before; and so few questions come while another is open. */
 const MIN_USED = 0.5
 const MAX_AT_ONCE = 0.1
 /** A pool misses an idle socket now and then; a process of the host opens more than that, and more than such a share of all. */
@@ -72,9 +73,9 @@ interface Asker {
   /** Questions on a socket that had carried another lookup's, and on a new one, since the first of these. */
   changes: number
   fresh: number
-  /** Of changes, those that may be a step of one walk after silence. */
+  /** Changes that may be a step of one walk after silence. */
   doubtful: number
-  /** Of changes, over TCP. */
+  /** Changes over TCP. */
   overTcp: number
   /** Questions that were asked while the one before was open, on a socket that had carried another lookup's. */
   atOnce: number

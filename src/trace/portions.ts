@@ -31,14 +31,14 @@ const JUDGE_ANEW = 1.05
 /** Clients that are kept apart, of all servers; what walks are like, of one. */
 const MOST_CLIENTS = 20_000
 const MOST_SHAPES = 16
-/** Of torn walks, so many that look alike are no accident. */
+/** Torn walks that look alike: such a part of them is no accident. */
 const ALIKE_SHARE = 0.8
 const BETWEEN_SHARE = 0.05
 const TORN_SHARE = 0.5
-/** Of fewer walks so many: what was lost on the way to the capture makes holes, too. */
+/** The part that it takes of fewer walks than this: what was lost on the way to the capture makes holes, too. */
 const MANY_WALKS = 100
 const FEW_BETWEEN_SHARE = 0.2
-/** Of the candidates at a server, so many that were asked for both families make one family alone a hole. */
+/** Candidates at a server that were asked for both families: from this part on, one family alone is a hole. */
 const BOTH_SHARE = 0.5
 /** A walk that had no more time to go on. */
 const TIME_TO_GO_ON: Time = 5.5e9
@@ -96,7 +96,7 @@ export class Portions {
     }
     portion.candidates += one + both
     portion.both += both
-    // Of threads that ask the same at once, what one seems to miss another has too much.
+    // Where threads ask the same at once, what one seems to miss another has too much.
     if (lookup.crowded || (resolver.caches && resolver.name !== '')) return
     if (lookup.latest - lookup.start > LONGEST_PLAIN) return
     const places = placesOf(lookup, knowledge)
@@ -210,7 +210,7 @@ export class Portions {
 export interface Torn {
   server: AddressId
   clients: AddressId[]
-  /** Of so many clients. */
+  /** Clients of that server in all. */
   of: number
   walks: number
   torn: number

@@ -2,7 +2,7 @@
 import { NXDOMAIN, REFUSED, SERVFAIL } from '../codes.ts'
 import type { Outcome } from '../model.ts'
 
-/** Of any rcode but NOERROR. */
+/** The outcome of any rcode but NOERROR. */
 export function outcomeOfRcode(rcode: number): Outcome {
   switch (rcode) {
     case NXDOMAIN:

@@ -62,7 +62,7 @@ export interface ChangedSums {
   asIsAssumed: boolean
 }
 
-/** Of each search list, the positions that stay; null where all do. */
+/** The positions of each search list that stay; null where all do. */
 type Kept = Map<readonly string[], number[] | null>
 
 export class Replay {

@@ -69,7 +69,7 @@ export function serverRoleOf(d: Doings, facts: ServerFacts): RoleEvidence | null
     if (sources.length > 0) evidence.push(`asks upstream from ${sources.join(', ')}`)
     return { role: 'coredns', evidence }
   }
-  // Of queries alone: a cache would ask on for these as well.
+  // From queries alone: a cache would ask on for these as well.
   if (d.clusterUnseen >= ENOUGH_UNSEEN && d.asked >= ENOUGH_UNSEEN && d.clusterAnswers + d.otherAnswers === 0)
     return { role: 'coredns', evidence: [`is asked for names of ${zone}, and asks others for the rest alone`] }
   if (sources.length > 0) return { role: 'node-local-cache', evidence: [passesOn(sources)] }
@@ -92,7 +92,7 @@ export function roleByAskers(
   const named = (roles: readonly (Role | null)[]): string =>
     [...new Set(askers.filter(({ role }) => roles.includes(role)).map(({ address }) => address))].join(', ')
   const caches = named(['node-local-cache'])
-  // Of queries alone: a cache has nobody else to ask for these.
+  // From queries alone: a cache has nobody else to ask for these.
   if (caches !== '' && d.clusterUnseen > 0 && d.clusterAnswers + d.otherAnswers === 0)
     return { role: 'coredns', evidence: [`asked by ${caches} for names of ${zone}; its answers were not captured`] }
   const forwarders = named(['coredns', 'node-local-cache', 'host-resolver'])

@@ -12,7 +12,7 @@ import { Servfails } from './servfails.ts'
 import { isWithin } from './suffix.ts'
 import { ANSWERED, answeredAt, CLOCK_SLACK, RESPONSE_LOST, type Transaction } from './transaction.ts'
 
-/** Of what a forwarder asks: more that nobody can read, and nobody can tell what it had in its cache. */
+/** Part of a forwarder's queries that nobody can read: with more, nobody can tell what it had in its cache. */
 const MOST_CUT = 0.02
 /** Within one capture what was waited for came before what it was waited for: but for the order of two processors. */
 const SLACK_WITHIN: Time = 50e3

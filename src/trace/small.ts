@@ -134,7 +134,7 @@ export class Small {
     this.mark(OVER_TCP, transport === TCP)
   }
 
-  /** Of the query's first sighting, as Messages.direction. */
+  /** Direction of the query's first sighting, as Messages.direction. */
   get direction(): number {
     return (this.marks >>> DIRECTION_AT) & TWO_BITS
   }

@@ -16,7 +16,7 @@ export interface UsualCost {
   /** Characters of the queried names, of all queries. */
   letters: number
   outcome: Outcome
-  /** Of how many names. */
+  /** So many names are in these sums. */
   names: number
   coredns: number
   upstream: number

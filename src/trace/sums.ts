@@ -36,9 +36,9 @@ export interface EdgeSum {
   unanswered: number
   /** Hops of which the capture does not hold both directions, so that it cannot tell whether any was not answered. */
   untold: number
-  /** Of hops whose whole wait is the server's own: nearly all, so they are counted once. */
+  /** Waits of hops whose whole wait is the server's own: nearly all, so they are counted once. */
   direct: Histogram
-  /** Of all others. */
+  /** Waits of all others, and the servers' own part. */
   wait: Histogram
   own: Histogram
   /** The network's part of the wait, where both ends were captured. */
@@ -61,7 +61,7 @@ export interface LossSum extends Omit<Loss, 'try'> {
 
 export interface KeyedWaste {
   lookups: number
-  /** Of these, lookups of which it is known how long they took. */
+  /** Lookups among them of which it is known how long they took. */
   timed: number
   /** Lookups that the key's candidates answered; for suffixes. */
   answered: number
@@ -70,7 +70,7 @@ export interface KeyedWaste {
   wasteful: number
   reachedCoredns: number
   leftCluster: number
-  /** Of the wasteful ones, those of which the numbers above are known. */
+  /** Wasteful lookups of which the numbers above are known. */
   corednsKnown: number
   clusterKnown: number
 }
@@ -83,7 +83,7 @@ export interface Inward {
 
 export class Sums {
   lookups = 0
-  /** Of these, lookups of which something is missing. */
+  /** Lookups among them of which something is missing. */
   partial = 0
   /** Lookups whose answer was cut for UDP, where nothing over TCP was captured. */
   cutShort = 0
@@ -270,7 +270,7 @@ function counted(counts: readonly number[], rcode: number, n: number): readonly 
   return counts.concat(rcode, n)
 }
 
-/** Of the four kinds of times most edges have one, and there is an edge for every client. */
+/** Stands for times that an edge has not: most edges have one of the four kinds, and there is an edge for every client. */
 const NO_TIMES = new Histogram()
 
 const begun = (times: Histogram): Histogram => (times === NO_TIMES ? new Histogram() : times)

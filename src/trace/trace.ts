@@ -47,7 +47,7 @@ const LIVE_HOLD: Time = 10e9
 const SETTLE: Time = 1e9
 /** From then on so many are decided upon together: what is looked at in several passes stays in the processor's cache. */
 const BATCH = 1000
-/** Of the queue, so many that were decided upon are kept at most before it is made anew. */
+/** Transactions of the queue that were decided upon: with so many it is made anew. */
 const COMPACT = 4096
 /** Roles are decided anew after so many transactions, and whenever an address is new. */
 const ROLES_EVERY = 16_000

@@ -105,7 +105,7 @@ export class Transaction extends Small {
   nextWaiting: Transaction | null = null
   /** Number of the lookup that it belongs to, NONE. */
   lookup = NONE
-  /** Of a lookup's transaction: the kind of waste that its query was, null where it was needed. Its retransmissions always are waste. */
+  /** The kind of waste that a lookup's query was, null where it was needed. Its retransmissions always are waste. */
   waste: WasteKind | null = null
 
   /** Where it stands in the open table (open-table.ts). */

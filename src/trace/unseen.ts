@@ -10,7 +10,7 @@ import { CAPTURE_ENDED, type Transaction, UNSEEN } from './transaction.ts'
 
 /** A starved pod asks again this late. */
 const REPEAT_SLACK: Time = 1e9
-/** Of those whose timers change (c-ares). */
+/** The longest timeout of resolvers whose timers change (c-ares). */
 const LONGEST_TIMEOUT: Time = 5e9
 
 /** Marks the queries of a lookup that were answered unseen. `timeout`: the stub's; nothing is known of later than `seen`. */

@@ -21,7 +21,7 @@ const MAX_FORMS = 16_000
 /** Walk.types */
 export const ASKED_A = 1
 export const ASKED_AAAA = 2
-export const ASKED_OTHER = 4
+const ASKED_OTHER = 4
 
 /** How many legs a candidate with these types has. */
 export const legs = (types: number): number =>
@@ -198,7 +198,7 @@ export class Walks {
   private types = 0
   /** By client and form. */
   private readonly unnamed = new Map<number, Walk>()
-  /** Of the forms of these walks: a number is less than the long key, which every client would have for itself. */
+  /** Numbers of the walks' forms: less than the long key, which every client would have for itself. */
   private readonly formNumbers = new Map<string, number>()
   /** So that walks that have one in common share it: by search list and hash. A list is the same array for all that have it. */
   private readonly forms = new Map<readonly string[], Map<number, Form>>()
@@ -310,7 +310,7 @@ function hashOfForm({ asked, resolver, dots, types, certain, suffixes, outcomes,
   return hash
 }
 
-/** Of two with one search list. */
+/** Whether two forms with one search list are the same. */
 function isSameForm(a: Form, b: Form): boolean {
   if (a.asked !== b.asked || a.resolver !== b.resolver || a.dots !== b.dots || a.types !== b.types) return false
   if (a.certain !== b.certain || a.outcome !== b.outcome || a.suffixes.length !== b.suffixes.length) return false

@@ -74,7 +74,7 @@ function judgeFamily(candidate: Candidate, t: Transaction): void {
   if (other !== NONE && !anyAnswer(candidate, t.qtype) && anyAnswer(candidate, other)) t.waste = 'family'
 }
 
-/** Of two copies, the stub took the one that was answered first. */
+/** The stub took `x` rather than its copy `t`: the one that was answered first. */
 function isPreferred(x: Transaction, t: Transaction): boolean {
   const endX = Number.isNaN(x.end) ? Number.POSITIVE_INFINITY : x.end
   const endT = Number.isNaN(t.end) ? Number.POSITIVE_INFINITY : t.end
@@ -140,7 +140,7 @@ export function sumWaste(lookup: Lookup, parts = sumCandidates(lookup)): LookupW
 export const nxdomainOf = ({ nxdomain, untold }: LookupWasteSums): number | null =>
   untold > 0 && nxdomain === 0 ? null : nxdomain
 
-/** Of all that is added up here, one after the other. */
+/** Used for all that is added up here, one after the other. */
 const spans = new Spans()
 const candidateSums: LookupWasteSums[] = []
 

@@ -20,7 +20,7 @@ import { tunnelPorts } from './tunnels.ts'
 
 /** What a frame turned out to be. */
 export const OTHER = 0
-export const ISSUE = 1
+const ISSUE = 1
 export const PART = 2
 export const DNS = 3
 export type FrameClass = typeof OTHER | typeof ISSUE | typeof PART | typeof DNS
@@ -30,7 +30,7 @@ export type Parser = (decoder: Decoder, at: number, end: number, wireEnd: number
 /** Layers inside each other (tunnels, tags) after which a packet is given up. */
 export const DEEPEST = 16
 
-/** Of half datagrams, or of connections: more than there can be of these. */
+/** Addresses of half datagrams, or of connections: more than there can be of these. */
 export const MOST_PASSING_ADDRESSES = 1 << 16
 
 /** Rows of a block. */

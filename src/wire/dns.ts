@@ -35,7 +35,7 @@ import { DOMAIN } from './ports.ts'
 import { queryHash } from './servers.ts'
 
 export const HEADER = 12
-/** Of a message that the capture cut, id and flags are worth a row. */
+/** Id and flags of a message that the capture cut are worth a row. */
 export const LEAST = 4
 
 const COOKIE_OPTION = 10
@@ -88,7 +88,7 @@ export function appendMessage(
 }
 
 /** A fresh row with all that the decoder knows of the packet, and "nothing known" in the columns of the message itself. */
-export function makeRow(decoder: Decoder, bytes: number): number {
+function makeRow(decoder: Decoder, bytes: number): number {
   const m = decoder.messages
   if (isFull(m, decoder.keepBytes ? bytes : 0)) makeRoom(decoder, bytes)
   const row = m.length
@@ -188,7 +188,7 @@ function broken(m: Messages, row: number): number {
   return -1
 }
 
-/** Of a query only the OPT record says something that we use. */
+/** A query's OPT record alone says something that we use. */
 function readQueryOptions(decoder: Decoder, m: Messages, row: number, at: number, end: number): void {
   const { bytes } = decoder
   let records = m.ancount[row] + m.nscount[row] + m.arcount[row]

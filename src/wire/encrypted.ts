@@ -11,7 +11,7 @@ import { textOfV6 } from './tables.ts'
 export const DNS_ENCRYPTED = 853
 export const HTTPS = 443
 
-/** Of the first byte of a QUIC packet: a long header, and the bit that is always set (RFC 9000 17.2). */
+/** Bits of the first byte of a QUIC packet: a long header, and the bit that is always set (RFC 9000 17.2). */
 const QUIC_LONG = 0xc0
 /** What kind of long packet it is: two bits. In version 1 an Initial is 0, in version 2 (RFC 9369) it is 1. */
 const QUIC_TYPE = 0x30

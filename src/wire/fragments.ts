@@ -50,7 +50,7 @@ export interface Datagram {
   bytes: Buffer
   headerLength: number
   version: number
-  /** Of each piece that came, in order of their place. */
+  /** Where each piece that came begins and ends, in order of their place. */
   starts: number[]
   ends: number[]
   received: number

@@ -24,7 +24,7 @@ const MOST_EARLY_BYTES = 256 * 1024
 /** What the network lost comes again sooner than this, as something came behind it: what it lost is asked for at once. */
 const HOLE_NANOSECONDS = 0.5e9
 /** Bytes held for all streams together. */
-export const MOST_STREAM_BYTES = 64 * 1024 * 1024
+const MOST_STREAM_BYTES = 64 * 1024 * 1024
 /** A sequence number further away than any window belongs to another connection with the same ports. */
 const FAR = 1 << 24
 

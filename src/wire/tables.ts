@@ -127,7 +127,7 @@ export class Addresses {
 }
 
 /** The interfaces at which frames were captured. */
-export class Vantages {
+class Vantages {
   private readonly ids = new Map<number, VantageId>()
   readonly list: Vantage[] = []
 

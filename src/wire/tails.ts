@@ -25,7 +25,7 @@ export class Tails {
   /** The latest hash in each slot. */
   private readonly ends = new Int32Array(ENDS)
   private readonly seed: number
-  // Of the name that is looked at: where its ends begin, and their hashes.
+  // Where the ends of the name that is looked at begin, and their hashes.
   private readonly starts = new Int32Array(MOST_LABELS)
   private readonly endHashes = new Int32Array(MOST_LABELS)
 
@@ -78,7 +78,7 @@ function isSame(tail: Buffer, name: Uint8Array, start: number, end: number): boo
   return true
 }
 
-/** Of the bytes, taken in lower case: FNV-1a, mixed once more at the end. */
+/** Hash of the bytes, taken in lower case: FNV-1a, mixed once more at the end. */
 export function hashOf(seed: number, bytes: Uint8Array, start: number, end: number): number {
   let hash = seed
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ LOWER[bytes[i]], 0x0100_0193)

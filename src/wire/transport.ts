@@ -8,7 +8,7 @@ import { ipv6 } from './ipv6.ts'
 import { tcp } from './tcp.ts'
 import { udp } from './udp.ts'
 
-export const ICMP = 1
+const ICMP = 1
 export const IPV4_IN_IP = 4
 export const TCP_PROTOCOL = 6
 export const UDP_PROTOCOL = 17
@@ -16,7 +16,7 @@ export const IPV6_IN_IP = 41
 export const GRE = 47
 /** RFC 4302: its length counts words of four bytes, less two. */
 const AUTHENTICATION = 51
-export const ICMPV6 = 58
+const ICMPV6 = 58
 /** RFC 3378: two bytes, then an Ethernet frame. */
 const ETHERNET_IN_IP = 97
 

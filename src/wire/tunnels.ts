@@ -33,7 +33,7 @@ export function tunnelOf(decoder: Decoder, fromPort: number, toPort: number): Pa
 export const mayBeTunnel = (decoder: Decoder, fromPort: number, toPort: number): boolean =>
   (decoder.tunnels[toPort] | decoder.tunnels[fromPort]) !== 0
 
-/** Of Geneve and VXLAN. */
+/** Bytes of a header of Geneve and VXLAN. */
 const HEADER = 8
 const ETHERNET = 14
 

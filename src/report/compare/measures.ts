@@ -63,7 +63,7 @@ const OF_EDGES: readonly Measure<EdgeBlock>[] = [
   { code: 'cache', what: 'from its cache', unit: 'share', sample: e => ({ y: e.cacheHits, x: e.cacheKnown }) },
 ]
 
-/** Of fewer samples the highest of a hundred says nothing. */
+/** `least`: with fewer samples than this the highest of a hundred says nothing. */
 const QUANTILES = [
   { name: 'p50', at: 0.5, least: 20 },
   { name: 'p90', at: 0.9, least: 100 },

@@ -20,7 +20,7 @@ interface Stretch {
   to: number
   column: number
   width: number
-  /** Of what is cut out: the text that says so. */
+  /** The text that says that something is cut out here; null where nothing is. */
   mark: string | null
 }
 

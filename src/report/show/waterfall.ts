@@ -21,7 +21,7 @@ import { events } from './silence.ts'
 
 /** Fewer columns make no picture. */
 const LEAST_BAR = 26
-/** Of the screen's width. */
+/** Part of the screen's width. */
 const MOST_LABEL = 0.4
 
 const WAITING = '='
@@ -153,7 +153,7 @@ const outcomeText = ({ outcome, rcode }: HopRecord): string =>
 
 interface Shares {
   beside: Column<HopRecord>[]
-  /** Of those beside the bars. */
+  /** Widths of the columns beside the bars. */
   widths: number[]
   below: Column<HopRecord>[]
 }

@@ -54,7 +54,7 @@ export function forwarders({ servers }: Report, page: Page): string[] {
   const shared = rows.some(row => row.share > 0 && row.share < 1)
   const hasCaches = rows.some(row => row.cache)
   if (!hasCaches && !shared) return []
-  // Of queries alone nothing is known but how they spread.
+  // Queries alone tell nothing but how they spread.
   const answers = hasCaches || rows.some(row => row.unanswered !== null)
   const has: Record<string, boolean> = {
     share: shared,

@@ -65,7 +65,7 @@ export function latency(
   const hasOwn = edges.some(edge => edge.own.p50 !== null)
   const hasCache = edges.some(edge => edge.cacheHits !== null)
   const hasNetwork = page.width >= WIDE && edges.some(edge => edge.network.p50 !== null)
-  // Of one direction neither is known.
+  // A capture of one direction tells neither.
   const isTimed = edges.some(edge => edge.unanswered !== null)
   const times = Object.fromEntries(['unanswered', 'p50', 'p90', 'p99', 'max'].map(key => [key, isTimed]))
   const has: Record<string, boolean> = { ...times, own: hasOwn, network: hasNetwork, cache: hasCache }

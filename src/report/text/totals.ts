@@ -29,7 +29,7 @@ function lookups({ totals }: Report): string[] {
   if (totals.lookups === 0) {
     return [totals.messages === 0 ? 'none: there is no DNS message in the capture' : 'none', ...uncounted(totals)]
   }
-  // Of these nobody knows how they ended.
+  // Nobody knows how these ended.
   const untold = totals.outcomes['not-captured'] + totals.outcomes['capture-ended']
   const told = totals.lookups - untold
   if (told === 0)

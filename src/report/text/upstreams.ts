@@ -42,7 +42,7 @@ export function upstreams({ servers, findings }: Report, page: Page): string[] {
     { key: 'agrees', title: 'agree', value: s => (disagrees(s) ? 'no' : null), color: () => 'bad' },
   ]
   const isKnown = page.width >= WIDE && rows.some(row => row.network.p50 !== null)
-  // Of one direction neither is known.
+  // A capture of one direction tells neither.
   const isTimed = rows.some(row => row.unanswered !== null)
   const has: Record<string, boolean> = {
     unanswered: isTimed,

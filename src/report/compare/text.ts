@@ -7,13 +7,13 @@ import {
   type MeasureRow,
   type NameRow,
   SEVERITIES,
-} from '../model.ts'
-import { bytes, count, dateAndTime, milliseconds, plural, roughDuration, share } from '../quantities.ts'
-import type { Column } from './columns.ts'
-import { filterSentence } from './filter.ts'
-import { type TableRow, tableLines } from './table.ts'
-import { labelled, note, type Page, pageOf, pageText, textWidth, wrap } from './text/page.ts'
-import { changeShare } from './what-if-columns.ts'
+} from '../../model.ts'
+import { bytes, count, dateAndTime, milliseconds, plural, roughDuration, share } from '../../quantities.ts'
+import type { Column } from '../columns.ts'
+import { filterSentence } from '../filter.ts'
+import { type TableRow, tableLines } from '../table.ts'
+import { labelled, note, type Page, pageOf, pageText, textWidth, wrap } from '../text/page.ts'
+import { changeShare } from '../what-if/columns.ts'
 
 const MOST_NAMES = 10
 
@@ -133,7 +133,7 @@ const VERDICT_WORDS: Record<MeasureRow['verdict'], string> = {
   'too few': 'too few to tell',
 }
 
-/** Of these, more is better; of all others, less. */
+/** More is better of what a cache has; of all else, less. */
 const isGood = ({ code, verdict }: MeasureRow): boolean => (verdict === 'higher') === code.startsWith('cache')
 
 const MEASURE_COLUMNS: readonly Column<MeasureRow>[] = [

@@ -7,12 +7,12 @@ import {
   type NameRow,
   type Report,
   SEVERITIES,
-} from '../model.ts'
-import { share } from '../quantities.ts'
-import type { Block } from '../trace/blocks.ts'
-import { VERSION } from '../version.ts'
-import { chanceOf, isBeyondChance } from './compare/chance.ts'
-import { measuresOf } from './compare/measures.ts'
+} from '../../model.ts'
+import { share } from '../../quantities.ts'
+import type { Block } from '../../trace/blocks.ts'
+import { VERSION } from '../../version.ts'
+import { chanceOf, isBeyondChance } from './chance.ts'
+import { measuresOf } from './measures.ts'
 
 /** What is kept of one side when its captures are read. */
 export interface Side {

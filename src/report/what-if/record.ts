@@ -8,19 +8,19 @@ import {
   UserError,
   type WhatIf,
   type WorkloadEffect,
-} from '../model.ts'
-import { plural } from '../quantities.ts'
-import type { Change } from '../trace/change.ts'
-import { addLoad, type Effect, effects, type Load, newLoad } from '../trace/load.ts'
-import { Replay, type Replayed } from '../trace/replay.ts'
-import type { Trace } from '../trace/trace.ts'
-import { VERSION } from '../version.ts'
-import { noMatch } from './filter.ts'
-import { endpointOf, type RecordContext } from './records.ts'
-import { seenOf } from './seen.ts'
-import { changeInWords } from './what-if/change.ts'
-import { doubtsOf } from './what-if/doubts.ts'
-import { adviceFor, corefileFor, patchFor } from './what-if/snippets.ts'
+} from '../../model.ts'
+import { plural } from '../../quantities.ts'
+import type { Change } from '../../trace/change.ts'
+import { addLoad, type Effect, effects, type Load, newLoad } from '../../trace/load.ts'
+import { Replay, type Replayed } from '../../trace/replay.ts'
+import type { Trace } from '../../trace/trace.ts'
+import { VERSION } from '../../version.ts'
+import { noMatch } from '../filter.ts'
+import { endpointOf, type RecordContext } from '../records.ts'
+import { seenOf } from '../seen.ts'
+import { changeInWords } from './change.ts'
+import { doubtsOf } from './doubts.ts'
+import { adviceFor, corefileFor, patchFor } from './snippets.ts'
 
 /** Throws a UserError where the change names something that is not in the capture. */
 export function whatIfOf(

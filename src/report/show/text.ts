@@ -1,10 +1,10 @@
 /** One lookup for people: what is known of it, its waterfall, the frames to open, and its messages where they are wanted. */
-import type { Shown } from './show/choice.ts'
-import { displayFilters } from './show/frames.ts'
-import { head } from './show/head.ts'
-import { type CapturedMessage, messages } from './show/messages.ts'
-import { waterfall } from './show/waterfall.ts'
-import { labelled, type Page, pageOf, pageText } from './text/page.ts'
+import { labelled, type Page, pageOf, pageText } from '../text/page.ts'
+import type { Shown } from './choice.ts'
+import { displayFilters } from './frames.ts'
+import { head } from './head.ts'
+import { type CapturedMessage, messages } from './messages.ts'
+import { waterfall } from './waterfall.ts'
 
 /**
  * `captured` are the messages of its frames in the order of their times; null where nobody asked for them. `wireshark` is false where
