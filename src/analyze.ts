@@ -12,13 +12,9 @@ import {
   type Capture,
   type FilterRecord,
   type Filters,
-  type HopRecord,
-  type LookupRecord,
-  type MessageRecord,
   type Messages,
   NONE,
   type PodDns,
-  type Report,
   type Role,
   type Time,
   UserError,
@@ -27,7 +23,9 @@ import { assemble } from './report/assemble.ts'
 import { hopFilter, isFiltered, lookupFilter, messageFilter } from './report/filter.ts'
 import { limitIssues } from './report/limits.ts'
 import { captureRecords, messageRecord } from './report/message-record.ts'
+import type { HopRecord, LookupRecord, MessageRecord } from './report/record-types.ts'
 import { hopRecord, lookupRecord, type RecordContext } from './report/records.ts'
+import type { Report } from './report/report-types.ts'
 import type { Hop } from './trace/hop.ts'
 import type { Identities } from './trace/identity.ts'
 import { InOrder } from './trace/in-order.ts'

@@ -1,7 +1,9 @@
 /** Two sides of captures, before and after a change: each is read alone, in bounded memory, and what is left of them is compared. */
 import { analyze, type Options } from './analyze.ts'
-import type { Comparison, Finding, Report } from './model.ts'
+import type { Finding } from './model.ts'
 import { comparisonOf, type Side } from './report/compare/record.ts'
+import type { Comparison } from './report/compare/types.ts'
+import type { Report } from './report/report-types.ts'
 import { Blocks } from './trace/blocks.ts'
 import { isCounted } from './trace/hop.ts'
 

@@ -2,10 +2,11 @@
 import type { Command } from 'commander'
 import type { Options } from './analyze.ts'
 import type { Flags } from './arguments.ts'
-import { type Report, UserError } from './model.ts'
+import { UserError } from './model.ts'
 import { plural } from './quantities.ts'
 import { escapeText } from './report/escape.ts'
 import { leftOut } from './report/input-remarks.ts'
+import type { Report } from './report/report-types.ts'
 import { colorful, complain, type Progress, progressLine, type Streams, screenWidth } from './streams.ts'
 
 export const ANALYSED = 0

@@ -1,7 +1,8 @@
 /** One lookup looked at closely: picked out of all while the captures are read, its messages fetched by reading them once more. */
 import { analyze, messages, type Options } from './analyze.ts'
-import { type Report, UserError } from './model.ts'
+import { UserError } from './model.ts'
 import { NO_FILTERS } from './report/filter.ts'
+import type { Report } from './report/report-types.ts'
 import { type Choice, choice, type Shown } from './report/show/choice.ts'
 import { type CapturedMessage, hopOf } from './report/show/messages.ts'
 

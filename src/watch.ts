@@ -3,18 +3,11 @@
  * shows at any moment. All of it ends with the report of the whole.
  */
 import { analyze, type Options, type View } from './analyze.ts'
-import {
-  type AddressId,
-  type Capture,
-  failuresOf,
-  type Glance,
-  type LookupRecord,
-  type Outcome,
-  type Report,
-  type Time,
-} from './model.ts'
+import { type AddressId, type Capture, failuresOf, type Outcome, type Time } from './model.ts'
 import { glanceOf } from './report/glance.ts'
+import type { LookupRecord } from './report/record-types.ts'
 import { endpointOf, lookupRecord, timeOf } from './report/records.ts'
+import type { Glance, Report } from './report/report-types.ts'
 import type { Failure, Watched } from './report/screen.ts'
 import { BROKEN_OUTCOMES } from './report/words.ts'
 import type { Lookup } from './trace/lookup.ts'

@@ -1,8 +1,9 @@
 /** The lookups of a capture under another configuration: read once, then walked again. */
 import { analyze, type Options } from './analyze.ts'
-import type { Report, WhatIf } from './model.ts'
 import { UserError } from './model.ts'
+import type { Report } from './report/report-types.ts'
 import { whatIfOf } from './report/what-if/record.ts'
+import type { WhatIf } from './report/what-if/types.ts'
 import type { Change } from './trace/change.ts'
 
 /** Throws a UserError where nothing would change, or the change names something that is not in the capture. */

@@ -2,14 +2,9 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import type { Options } from '../src/analyze.ts'
 import { run } from '../src/cli.ts'
-import {
-  type Finding,
-  type Glance,
-  type HopRecord,
-  type LookupRecord,
-  type MessageRecord,
-  UserError,
-} from '../src/model.ts'
+import { type Finding, UserError } from '../src/model.ts'
+import type { HopRecord, LookupRecord, MessageRecord } from '../src/report/record-types.ts'
+import type { Glance } from '../src/report/report-types.ts'
 import { CAPTURE, FINDING, GLANCE, HOP, MESSAGE, REPORT, WATCHED } from './fixtures/report.ts'
 
 const played = vi.hoisted(() => ({

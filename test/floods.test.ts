@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest'
 import { analyze } from '../src/analyze.ts'
-import type { Report } from '../src/model.ts'
+import type { Report } from '../src/report/report-types.ts'
 import { type Packet, pcap, written } from './files.ts'
 import { ethernet, ipv4, query, response, udp } from './packets.ts'
 

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { type Asked, generate, START_SECONDS } from '../bench/generate.js'
 import { analyze } from '../src/analyze.ts'
-import type { HopRecord, LookupRecord } from '../src/model.ts'
+import type { HopRecord, LookupRecord } from '../src/report/record-types.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'dnstrail-generated-'))
 afterAll(() => rmSync(directory, { recursive: true }))

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { run } from '../src/cli.ts'
-import type { LookupRecord, MessageRecord } from '../src/model.ts'
 import { chosenLookups, durationOf, type LookupChoice, limitOf } from '../src/report/lookup-choice.ts'
+import type { LookupRecord, MessageRecord } from '../src/report/record-types.ts'
 import { lookup } from './fixtures/report.ts'
 
 const ALL: LookupChoice = { failed: false, slower: null, wasteful: false, sort: 'start', limit: null }

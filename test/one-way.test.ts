@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { analyze } from '../src/analyze.ts'
-import type { HopRecord, LookupRecord } from '../src/model.ts'
+import type { HopRecord, LookupRecord } from '../src/report/record-types.ts'
 import { written } from './files.ts'
 
 /** Where the IP header begins in the samples' pcap files, by link type. */

@@ -7,7 +7,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } fro
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import type { HopRecord, LookupRecord, Report } from '../src/model.ts'
+import type { HopRecord, LookupRecord } from '../src/report/record-types.ts'
+import type { Report } from '../src/report/report-types.ts'
 import { capturesOf, EVERYWHERE, NODES, PATIENCE, RECORDINGS, run, SHARED, scenarios, toldIn } from './recordings.ts'
 
 const OUT = mkdtempSync(join(tmpdir(), 'dnstrail-recordings-'))

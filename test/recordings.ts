@@ -3,7 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { analyze, type Options } from '../src/analyze.ts'
-import type { HopRecord, LookupRecord, Report } from '../src/model.ts'
+import type { HopRecord, LookupRecord } from '../src/report/record-types.ts'
+import type { Report } from '../src/report/report-types.ts'
 
 export const SHARED = fileURLToPath(new URL('../../shared/', import.meta.url))
 export const RECORDINGS = join(SHARED, 'captures')

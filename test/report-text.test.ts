@@ -1,7 +1,7 @@
 /** The report for people. The two snapshots are pages to read; the rest are laws that hold for every report. */
 import { stripVTControlCharacters } from 'node:util'
 import { expect, test } from 'vitest'
-import type { Report } from '../src/model.ts'
+import type { Report } from '../src/report/report-types.ts'
 import { reportText } from '../src/report/text.ts'
 import { CAPTURE, EMPTY_REPORT, edge, FINDING, lookup, REPORT } from './fixtures/report.ts'
 

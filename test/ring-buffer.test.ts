@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { analyze } from '../src/analyze.ts'
-import type { HopRecord } from '../src/model.ts'
+import type { HopRecord } from '../src/report/record-types.ts'
 import { written } from './files.ts'
 
 const SAMPLE = join(fileURLToPath(new URL('../samples', import.meta.url)), '00-search-chain.pcap')

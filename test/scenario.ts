@@ -10,14 +10,11 @@ import {
   CONTENT_CUT,
   DNS_MESSAGE,
   EDNS_COOKIE,
-  type EndpointRow,
   HAS_A,
   HAS_AAAA,
   HAS_ASKED_TYPE,
   HAS_CNAME,
   HAS_SOA,
-  type HopRecord,
-  type LookupRecord,
   NONE,
   type PodDns,
   type ResolvConf,
@@ -25,7 +22,9 @@ import {
   TCP_SILENT,
   UNREACHABLE,
 } from '../src/model.ts'
+import type { HopRecord, LookupRecord } from '../src/report/record-types.ts'
 import { hopRecord, lookupRecord, type RecordContext } from '../src/report/records.ts'
+import type { EndpointRow } from '../src/report/report-types.ts'
 import type { Identities } from '../src/trace/identity.ts'
 import { Trace } from '../src/trace/trace.ts'
 import { newMessages } from '../src/wire/messages.ts'

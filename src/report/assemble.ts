@@ -6,21 +6,13 @@ import { pausesOf } from '../input/pauses.ts'
 import {
   type AddressId,
   type Capture,
-  type EdgeRow,
-  type EncryptedRow,
-  type EndpointRow,
   type FilterRecord,
   type Finding,
   failuresOf,
   type Issue,
-  type LookupRecord,
   type Moment,
-  type Report,
   ROLES,
   type Role,
-  type ServerRow,
-  type WasteRow,
-  type WasteSum,
 } from '../model.ts'
 import { Histogram } from '../trace/quantiles.ts'
 import { type EdgeSum, joinKeyed, type KeyedWaste, newKeyedWaste, type Sums, wastedOf } from '../trace/sums.ts'
@@ -34,7 +26,9 @@ import { flowSums } from './flows.ts'
 import { contradictionRemarks, inputRemarks } from './input-remarks.ts'
 import { partialRemarks } from './partial-remarks.ts'
 import { type Place, qualityOf } from './quality.ts'
+import type { LookupRecord } from './record-types.ts'
 import { endpointOf, lossRecord, type RecordContext, timeText } from './records.ts'
+import type { EdgeRow, EncryptedRow, EndpointRow, Report, ServerRow, WasteRow, WasteSum } from './report-types.ts'
 
 /** Rows of a table of the worst. */
 const TOP = 20

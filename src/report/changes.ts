@@ -1,11 +1,11 @@
 /** The single changes of the configuration that would save queries, for the report. */
-import type { ChangeRow } from '../model.ts'
 import { trials } from '../trace/best-change.ts'
 import { Replay } from '../trace/replay.ts'
 import type { Trace } from '../trace/trace.ts'
 import type { RecordContext } from './records.ts'
 import { seenOf } from './seen.ts'
 import { changeAsOptions, changeInWords } from './what-if/change.ts'
+import type { ChangeRow } from './what-if/types.ts'
 
 /** A change that saves less of all queries changes nothing. */
 const LEAST_SHARE = 0.02

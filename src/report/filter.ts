@@ -1,16 +1,9 @@
 /** The user's filters, as one question about a lookup or about a message. */
-import {
-  type EndpointRecord,
-  type FilterRecord,
-  type Filters,
-  type MessageRecord,
-  type Messages,
-  NONE,
-  UserError,
-} from '../model.ts'
+import { type FilterRecord, type Filters, type Messages, NONE, UserError } from '../model.ts'
 import { count, plural } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
 import type { Lookup } from '../trace/lookup.ts'
+import type { EndpointRecord, MessageRecord } from './record-types.ts'
 import { endpointOf, type RecordContext } from './records.ts'
 
 export const NO_FILTERS: Filters = { namespace: null, pod: null, name: null, since: null, until: null }

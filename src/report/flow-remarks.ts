@@ -1,7 +1,8 @@
 /** What a flow log cannot tell, in words: one sentence each, with what it means for the numbers. */
 import { TEXT_FORMAT } from '../input/hubble.ts'
-import type { Capture, EndpointRow } from '../model.ts'
+import type { Capture } from '../model.ts'
 import { plural } from '../quantities.ts'
+import type { EndpointRow } from './report-types.ts'
 
 export interface Remark {
   grade: 'good' | 'fair' | 'poor'

@@ -1,7 +1,8 @@
 /** Conversations on port 53 that only flows without names tell of become rows of the report. */
 import type { Conversations } from '../input/hubble-conversations.ts'
-import { type AddressId, type FlowRow, type FlowSums, TCP } from '../model.ts'
+import { type AddressId, TCP } from '../model.ts'
 import type { RecordContext } from './records.ts'
+import type { FlowRow, FlowSums } from './report-types.ts'
 
 /** Rows of the report: the rest is in no table that anybody reads. */
 const TOP = 50

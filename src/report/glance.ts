@@ -1,9 +1,11 @@
 /** Sums over a span of a capture become a record: what `dnstrail watch` tells of it. */
-import { type EndpointRecord, failuresOf, type Glance, type Time } from '../model.ts'
+import { failuresOf, type Time } from '../model.ts'
 import type { Sums } from '../trace/sums.ts'
 import type { Trace } from '../trace/trace.ts'
 import { edgesOf, quantiles, wasteOf } from './assemble.ts'
+import type { EndpointRecord } from './record-types.ts'
 import { endpointOf, type RecordContext, timeOf } from './records.ts'
+import type { Glance } from './report-types.ts'
 
 export function glanceOf(
   trace: Trace,

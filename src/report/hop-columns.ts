@@ -1,7 +1,7 @@
 /** The columns of a hop: `dnstrail hops`. */
-import type { HopRecord } from '../model.ts'
 import { duration, timeOfDay } from '../quantities.ts'
 import type { Column } from './columns.ts'
+import type { HopRecord } from './record-types.ts'
 import { BROKEN_OUTCOMES, OUTCOME_WORDS, ROLE_WORDS, who } from './words.ts'
 
 /** A server by its role, or by its address where the role is not known. */

@@ -1,6 +1,7 @@
 /** Which lookups `dnstrail lookups` prints, and in which order: --failed, --slower, --wasteful, --sort and --limit. */
-import { isFailure, type LookupRecord, UserError } from '../model.ts'
+import { isFailure, UserError } from '../model.ts'
 import { wasted } from './lookup-columns.ts'
+import type { LookupRecord } from './record-types.ts'
 
 export const SORTS = ['start', 'wait', 'waste'] as const
 export type Sort = (typeof SORTS)[number]

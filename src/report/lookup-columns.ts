@@ -1,7 +1,7 @@
 /** The columns of a lookup: `dnstrail lookups`, and the slowest lookups of the report. */
-import type { LookupRecord } from '../model.ts'
 import { count, duration, timeOfDay } from '../quantities.ts'
 import type { Column } from './columns.ts'
+import type { LookupRecord } from './record-types.ts'
 import { BROKEN_OUTCOMES, OUTCOME_WORDS, who } from './words.ts'
 
 export function wasted({ waste }: LookupRecord): number {

@@ -1,5 +1,5 @@
 /** Where messages were lost, in words: in the report for all of them, in the picture of one lookup for each. */
-import type { HopRecord, LossRecord } from '../model.ts'
+import type { HopRecord, LossRecord } from './record-types.ts'
 import { ROLE_WORDS } from './words.ts'
 
 /** "between node-a.pcap and node-b.pcap": behind "a query was lost". `server`: what to call one that got it. */

@@ -1,8 +1,8 @@
 /** The columns of a message: `dnstrail messages`. */
 import { rcodeName } from '../codes.ts'
-import type { MessageRecord } from '../model.ts'
 import { timeOfDay } from '../quantities.ts'
 import type { Column } from './columns.ts'
+import type { MessageRecord } from './record-types.ts'
 
 const end = ({ address, port }: { address: string; port: number }) =>
   address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`

@@ -1,20 +1,12 @@
 /** A message of the waist becomes the record that `dnstrail messages` prints. */
 import { className, QR, typeName } from '../codes.ts'
-import {
-  type Capture,
-  CUT,
-  DNS_MESSAGE,
-  MALFORMED,
-  type MessageRecord,
-  type Messages,
-  NONE,
-  type Report,
-  TCP,
-} from '../model.ts'
+import { type Capture, CUT, DNS_MESSAGE, MALFORMED, type Messages, NONE, TCP } from '../model.ts'
 import { questionWire } from '../wire/answers.ts'
 import type { Tables } from '../wire/tables.ts'
 import { captureOf } from './assemble.ts'
+import type { MessageRecord } from './record-types.ts'
 import { timeText } from './records.ts'
+import type { Report } from './report-types.ts'
 
 /** Null for rows that are no DNS messages (ICMP errors, resets). The block keeps its bytes. */
 export function messageRecord(

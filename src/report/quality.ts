@@ -1,12 +1,13 @@
 /** How far the capture can be trusted, in words: each remark says what was seen and what it means for the numbers. */
 import { pausesOf } from '../input/pauses.ts'
-import type { Capture, Issue, Report } from '../model.ts'
+import type { Capture, Issue } from '../model.ts'
 import { count, duration, listed, plural, share, timeOfDay } from '../quantities.ts'
 import type { Matching } from '../trace/matching.ts'
 import type { OneWay } from '../trace/one-way.ts'
 import type { Sums } from '../trace/sums.ts'
 import type { Remark } from './flow-remarks.ts'
 import { timeText } from './records.ts'
+import type { Report } from './report-types.ts'
 
 type Grade = Report['quality']['grade']
 

@@ -1,17 +1,6 @@
 /** Internal objects become the records that people and programs read: ids become text, times RFC 3339, unknown null. */
 import { typeName } from '../codes.ts'
-import {
-  type AddressId,
-  type EndpointRecord,
-  type FrameRef,
-  type HopRecord,
-  type LookupRecord,
-  type LossRecord,
-  NONE,
-  type Role,
-  TCP,
-  type Time,
-} from '../model.ts'
+import { type AddressId, type FrameRef, NONE, type Role, TCP, type Time } from '../model.ts'
 import type { Endpoints } from '../trace/endpoints.ts'
 import type { Hop } from '../trace/hop.ts'
 import type { Identities } from '../trace/identity.ts'
@@ -26,6 +15,7 @@ import type { Inward } from '../trace/sums.ts'
 import { serverTimeOf, type Transaction, UNREACHED, waitOf } from '../trace/transaction.ts'
 import { type LookupWasteSums, nxdomainOf } from '../trace/waste.ts'
 import type { Tables } from '../wire/tables.ts'
+import type { EndpointRecord, HopRecord, LookupRecord, LossRecord } from './record-types.ts'
 
 export interface RecordContext {
   tables: Tables

@@ -2,10 +2,12 @@
  * The screen of `dnstrail watch`: what the last minute of a live capture was like, as many lines as the terminal has. A pure function;
  * what has no room is told in fewer rows, and the report at the end has all of it.
  */
-import type { Capture, EndpointRecord, Glance, Outcome } from '../model.ts'
+import type { Capture, Outcome } from '../model.ts'
 import { count, duration, plural, share, timeOfDay } from '../quantities.ts'
 import type { Column } from './columns.ts'
 import type { Paint } from './paint.ts'
+import type { EndpointRecord } from './record-types.ts'
+import type { Glance } from './report-types.ts'
 import { shorten } from './shorten.ts'
 import { tableLines } from './table.ts'
 import { lookupsIn, perSecond } from './text/glance.ts'

@@ -1,5 +1,5 @@
 /** The report for people: a pure function from the report to the text of a terminal. */
-import type { Report } from '../model.ts'
+import type { Report } from './report-types.ts'
 import { captured } from './text/captured.ts'
 import { encrypted } from './text/encrypted.ts'
 import { findings } from './text/findings.ts'

@@ -1,6 +1,7 @@
 /** What people call the outcomes, roles and kinds of waste; the short codes stay in json and csv. */
-import type { EndpointRecord, Outcome, Role, WasteKind } from '../model.ts'
+import type { Outcome, Role, WasteKind } from '../model.ts'
 import { plural } from '../quantities.ts'
+import type { EndpointRecord } from './record-types.ts'
 
 export const OUTCOME_WORDS: Record<Outcome, string> = {
   answered: 'answered',

@@ -1,9 +1,10 @@
 /** What is compared: each measure is a row here, computed from the stretches of time of either side. */
-import { failuresOf, type MeasureRow, type Outcome, type Role } from '../../model.ts'
+import { failuresOf, type Outcome, type Role } from '../../model.ts'
 import type { Block, EdgeBlock } from '../../trace/blocks.ts'
 import { Histogram } from '../../trace/quantiles.ts'
 import { OUTCOME_WORDS, ROLE_WORDS } from '../words.ts'
 import { chanceOf, isBeyondChance, ratioOf, type Sample } from './chance.ts'
+import type { MeasureRow } from './types.ts'
 
 interface Measure<Of> {
   code: string

@@ -1,18 +1,12 @@
 /** Two sides become one comparison: what changed by more than noise, which names, and which findings came and went. */
-import {
-  type ComparedSide,
-  type Comparison,
-  type Finding,
-  type FindingChange,
-  type NameRow,
-  type Report,
-  SEVERITIES,
-} from '../../model.ts'
+import { type Finding, SEVERITIES } from '../../model.ts'
 import { share } from '../../quantities.ts'
 import type { Block } from '../../trace/blocks.ts'
 import { VERSION } from '../../version.ts'
+import type { Report } from '../report-types.ts'
 import { chanceOf, isBeyondChance } from './chance.ts'
 import { measuresOf } from './measures.ts'
+import type { ComparedSide, Comparison, FindingChange, NameRow } from './types.ts'
 
 /** What is kept of one side when its captures are read. */
 export interface Side {

@@ -1,19 +1,12 @@
 /** The comparison for people: the verdict first, then findings, names and numbers, each with whether chance alone may explain it. */
-import {
-  type ComparedSide,
-  type Comparison,
-  type Finding,
-  type FindingChange,
-  type MeasureRow,
-  type NameRow,
-  SEVERITIES,
-} from '../../model.ts'
+import { type Finding, SEVERITIES } from '../../model.ts'
 import { bytes, count, dateAndTime, milliseconds, plural, roughDuration, share } from '../../quantities.ts'
 import type { Column } from '../columns.ts'
 import { filterSentence } from '../filter.ts'
 import { type TableRow, tableLines } from '../table.ts'
 import { labelled, note, type Page, pageOf, pageText, textWidth, wrap } from '../text/page.ts'
 import { changeShare } from '../what-if/columns.ts'
+import type { ComparedSide, Comparison, FindingChange, MeasureRow, NameRow } from './types.ts'
 
 const MOST_NAMES = 10
 

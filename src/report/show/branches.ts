@@ -1,5 +1,5 @@
 /** A lookup as lines in order: its candidates, under each the hops that the client asked, under these what they caused. */
-import type { CandidateRecord, HopRecord } from '../../model.ts'
+import type { CandidateRecord, HopRecord } from '../record-types.ts'
 import type { Shown } from './choice.ts'
 
 export type Branch =

@@ -1,6 +1,6 @@
 /** Picks one lookup and its hops out of the streams of all: by its id, or the slowest of a name. Keeps nothing else. */
-import type { HopRecord, LookupRecord } from '../../model.ts'
 import { UserError } from '../../model.ts'
+import type { HopRecord, LookupRecord } from '../record-types.ts'
 
 /** What is shown: a lookup and all that was asked for it, its own queries and those further in. */
 export interface Shown {

@@ -1,9 +1,9 @@
 /** What there is to know of a lookup before one looks at the picture. */
-import type { LookupRecord } from '../../model.ts'
 import { WASTE_KINDS } from '../../model.ts'
 import { bytes, count, dateAndTime, duration, plural, timeOfDay } from '../../quantities.ts'
 import { wasted } from '../lookup-columns.ts'
 import { lossSentences } from '../losses.ts'
+import type { LookupRecord } from '../record-types.ts'
 import { labelled, type Page, wrap } from '../text/page.ts'
 import { BROKEN_OUTCOMES, OUTCOME_WORDS, ROLE_WORDS, WASTE_WORDS, who } from '../words.ts'
 import type { Shown } from './choice.ts'

@@ -1,7 +1,7 @@
 /** The messages of a lookup as they stood on the wire, decoded in full; the sightings of one message together. */
-import type { HopRecord, MessageRecord } from '../../model.ts'
 import { plural } from '../../quantities.ts'
 import { escapeText } from '../escape.ts'
+import type { HopRecord, MessageRecord } from '../record-types.ts'
 import { shorten } from '../shorten.ts'
 import { type Page, wrap } from '../text/page.ts'
 import { signed } from './axis.ts'

@@ -1,5 +1,5 @@
 /** One lookup for programs: `dnstrail show -o json`. */
-import type { HopRecord, LookupRecord, MessageRecord } from '../../model.ts'
+import type { HopRecord, LookupRecord, MessageRecord } from '../record-types.ts'
 import type { Shown } from './choice.ts'
 import { type CapturedMessage, hopOf } from './messages.ts'
 

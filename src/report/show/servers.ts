@@ -1,6 +1,6 @@
 /** What to call the servers of one lookup: by their role where that tells them apart, else by role and address. */
-import type { HopRecord } from '../../model.ts'
 import { WELL_KNOWN } from '../../well-known.ts'
+import type { HopRecord } from '../record-types.ts'
 import { ROLE_WORDS } from '../words.ts'
 
 export type ServerName = (hop: HopRecord) => string

@@ -1,6 +1,6 @@
 /** When something happened in a lookup, and the long times in which nothing did: timers of resolvers that waited for what was lost. */
-import type { HopRecord } from '../../model.ts'
 import { duration } from '../../quantities.ts'
+import type { HopRecord } from '../record-types.ts'
 import { millisecondsBetween } from './branches.ts'
 import type { Shown } from './choice.ts'
 

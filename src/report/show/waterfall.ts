@@ -3,11 +3,11 @@
  * table below. Plain characters, so that it can be pasted anywhere, and nothing is said by colour alone.
  */
 import { rcodeName } from '../../codes.ts'
-import type { CandidateRecord, HopRecord } from '../../model.ts'
 import { duration } from '../../quantities.ts'
 import { type Column, cellText } from '../columns.ts'
 import { escapeText } from '../escape.ts'
 import { GAP } from '../layout.ts'
+import type { CandidateRecord, HopRecord } from '../record-types.ts'
 import { shorten } from '../shorten.ts'
 import { tableLines } from '../table.ts'
 import { note, type Page } from '../text/page.ts'

@@ -1,7 +1,7 @@
 /** What was captured: time span, frames, messages, vantage points, what could not be read, and how far the numbers can be trusted. */
-import type { Report } from '../../model.ts'
 import { count, dateAndTime, duration, plural } from '../../quantities.ts'
 import { cutMessages } from '../quality.ts'
+import type { Report } from '../report-types.ts'
 import { shorten } from '../shorten.ts'
 import { clockSentences } from './clocks.ts'
 import { filterLine } from './filter-line.ts'

@@ -1,6 +1,6 @@
 /** How the clocks of several captures stand to each other: what was corrected, what agrees, and what nobody can know. */
-import type { Report } from '../../model.ts'
 import { duration, plural, timeOfDay } from '../../quantities.ts'
+import type { Report } from '../report-types.ts'
 
 /** More file names than this say nothing on one line. */
 const MOST_FILES = 3

@@ -1,6 +1,7 @@
 /** Who asks over connections that nobody can read: what is asked there, and what a cache spares, cannot be told. */
-import type { EncryptedOver, Report } from '../../model.ts'
+import type { EncryptedOver } from '../../model.ts'
 import { plural } from '../../quantities.ts'
+import type { Report } from '../report-types.ts'
 import { ROLE_WORDS } from '../words.ts'
 import { labelled, type Page } from './page.ts'
 

@@ -1,7 +1,8 @@
 /** Findings: one line that counts them for the first screen, and the section that tells of each. */
-import { type Finding, type Report, SEVERITIES, type Severity } from '../../model.ts'
+import { type Finding, SEVERITIES, type Severity } from '../../model.ts'
 import { plural } from '../../quantities.ts'
 import type { Paint } from '../paint.ts'
+import type { Report } from '../report-types.ts'
 import { labelled, type Page, textWidth, wrap } from './page.ts'
 
 const COLORS: Record<Severity, keyof Paint> = { problem: 'bad', warning: 'warn', info: 'good' }

@@ -1,7 +1,7 @@
 /** Packets on port 53 of which flows tell without names: who talks to whom, what was not answered, what was dropped and why. */
-import type { FlowRow, Report } from '../../model.ts'
 import { count, plural } from '../../quantities.ts'
 import type { Column } from '../columns.ts'
+import type { FlowRow, Report } from '../report-types.ts'
 import { tableLines } from '../table.ts'
 import { note, type Page, textWidth, wrap } from './page.ts'
 

@@ -1,7 +1,8 @@
 /** The cluster's own servers: how the queries spread over them, and what their caches spared. */
-import type { Report, Role, ServerRow } from '../../model.ts'
+import type { Role } from '../../model.ts'
 import { count, milliseconds, share } from '../../quantities.ts'
 import type { Column } from '../columns.ts'
+import type { Report, ServerRow } from '../report-types.ts'
 import { tableLines } from '../table.ts'
 import { ROLE_WORDS, serverName } from '../words.ts'
 import { note, type Page } from './page.ts'

@@ -1,7 +1,8 @@
 /** The short report of a span: `dnstrail watch --every`. A few lines with the time on the left, so that a column of them can be read down. */
-import type { EdgeRow, Glance, Quantiles } from '../../model.ts'
+import type { Quantiles } from '../../model.ts'
 import { count, duration, milliseconds, plural, roughDuration, share, timeOfDay } from '../../quantities.ts'
 import { paint } from '../paint.ts'
+import type { EdgeRow, Glance } from '../report-types.ts'
 import { shorten } from '../shorten.ts'
 import { ROLE_WORDS } from '../words.ts'
 import { labelled, type Page } from './page.ts'

@@ -1,6 +1,6 @@
 /** Issues: what is wrong with the capture, in sentences with their first frame. */
-import type { Report } from '../../model.ts'
 import { plural } from '../../quantities.ts'
+import type { Report } from '../report-types.ts'
 import { type Page, textWidth, wrap } from './page.ts'
 
 export function issues({ issues, captures }: Report, page: Page): string[] {

@@ -1,7 +1,7 @@
 /** Latency per hop: one row an edge, and one per server address where an edge has several. */
-import type { EdgeRow, Report } from '../../model.ts'
 import { count, milliseconds, share } from '../../quantities.ts'
 import type { Column } from '../columns.ts'
+import type { EdgeRow, Report } from '../report-types.ts'
 import { type TableRow, tableLines } from '../table.ts'
 import { asker, ROLE_WORDS, serverName } from '../words.ts'
 import { note, type Page } from './page.ts'

@@ -1,7 +1,8 @@
 /** Where queries and responses were lost, as far as the captures can tell. */
-import type { LossRow, Report } from '../../model.ts'
 import { plural } from '../../quantities.ts'
 import { placeOfLoss } from '../losses.ts'
+import type { LossRow } from '../record-types.ts'
+import type { Report } from '../report-types.ts'
 import { labelled, type Page } from './page.ts'
 
 const MOST_ROWS = 4

@@ -1,5 +1,5 @@
 /** Which command shows more. */
-import type { Report } from '../../model.ts'
+import type { Report } from '../report-types.ts'
 import { quoted } from '../words.ts'
 import { labelled, type Page } from './page.ts'
 

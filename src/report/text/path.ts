@@ -1,7 +1,8 @@
 /** The path that the cluster's DNS takes: who asks whom, with how many queries, drawn as a tree from the edges. */
-import type { EdgeRow, Report, Role } from '../../model.ts'
+import type { Role } from '../../model.ts'
 import { count, roughDuration, share } from '../../quantities.ts'
 import { escapeText } from '../escape.ts'
+import type { EdgeRow, Report } from '../report-types.ts'
 import { shorten } from '../shorten.ts'
 import { ROLE_WORDS, roleCount, serverName } from '../words.ts'
 import { LABEL, type Page } from './page.ts'

@@ -1,6 +1,6 @@
 /** The search lists that the clients were seen to use: the cause of most waste, and rarely known to who suffers from it. */
-import type { Report } from '../../model.ts'
 import { count } from '../../quantities.ts'
+import type { Report } from '../report-types.ts'
 import { who } from '../words.ts'
 import { labelled, type Page } from './page.ts'
 

@@ -1,6 +1,6 @@
 /** Who is who: the servers and why they are taken for that, since without hints every role is inferred. */
-import type { EndpointRow, Report } from '../../model.ts'
 import type { Column } from '../columns.ts'
+import type { EndpointRow, Report } from '../report-types.ts'
 import { tableLines } from '../table.ts'
 import { ROLE_WORDS } from '../words.ts'
 import type { Page } from './page.ts'

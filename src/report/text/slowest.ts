@@ -1,8 +1,9 @@
 /** The slowest lookups: what was asked, by whom, how it ended, and the frame to open. */
 import { basename } from 'node:path'
-import type { LookupRecord, Report } from '../../model.ts'
 import { type Column, select } from '../columns.ts'
 import { LOOKUP_COLUMNS } from '../lookup-columns.ts'
+import type { LookupRecord } from '../record-types.ts'
+import type { Report } from '../report-types.ts'
 import { tableLines } from '../table.ts'
 import { note, type Page } from './page.ts'
 

@@ -1,14 +1,8 @@
 /** How many lookups, how many failed and how, how long people waited, and what of it was waste. */
-import {
-  type ChangeRow,
-  isFailure,
-  OUTCOMES,
-  type Outcome,
-  type Quantiles,
-  type Report,
-  WASTE_KINDS,
-} from '../../model.ts'
+import { isFailure, OUTCOMES, type Outcome, type Quantiles, WASTE_KINDS } from '../../model.ts'
 import { bytes, count, duration, listed, plural, roughDuration, share } from '../../quantities.ts'
+import type { Report } from '../report-types.ts'
+import type { ChangeRow } from '../what-if/types.ts'
 import { OUTCOME_WORDS, WASTE_WORDS } from '../words.ts'
 import { findingCounts } from './findings.ts'
 import { labelled, type Page } from './page.ts'

@@ -1,7 +1,7 @@
 /** The servers outside the cluster: what each answers, how fast, and whether they agree. */
-import type { Report, ServerRow } from '../../model.ts'
 import { count, milliseconds, share } from '../../quantities.ts'
 import type { Column } from '../columns.ts'
+import type { Report, ServerRow } from '../report-types.ts'
 import { tableLines } from '../table.ts'
 import { serverName } from '../words.ts'
 import { note, type Page } from './page.ts'

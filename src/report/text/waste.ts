@@ -1,7 +1,8 @@
 /** By whom the waste is: the worst pods, names and search domains. */
-import type { EndpointRecord, Report, WasteRow } from '../../model.ts'
 import { bytes, count, plural, roughDuration, share } from '../../quantities.ts'
 import type { Column } from '../columns.ts'
+import type { EndpointRecord } from '../record-types.ts'
+import type { Report, WasteRow } from '../report-types.ts'
 import { type TableRow, tableLines } from '../table.ts'
 import { who } from '../words.ts'
 import type { Page } from './page.ts'

@@ -1,7 +1,7 @@
 /** The columns of what-if: one row per workload, and one for all. */
-import type { LoadRow, WorkloadEffect } from '../../model.ts'
 import { count, roughDuration, share } from '../../quantities.ts'
 import type { Column } from '../columns.ts'
+import type { LoadRow, WorkloadEffect } from './types.ts'
 
 const both = (
   field: Exclude<keyof LoadRow, 'lookups'>,

@@ -1,10 +1,11 @@
 /** What a capture cannot tell about another configuration, and what was taken instead: one sentence each, with how many lookups it is about. */
-import type { AddressId, LoadRow } from '../../model.ts'
+import type { AddressId } from '../../model.ts'
 import { listed, plural } from '../../quantities.ts'
 import type { Change } from '../../trace/change.ts'
 import type { Doubt } from '../../trace/readings.ts'
 import type { Replay, Replayed } from '../../trace/replay.ts'
 import { mayExistOutside } from '../../trace/special-names.ts'
+import type { LoadRow } from './types.ts'
 
 /** Names in a sentence. */
 const MOST = 3

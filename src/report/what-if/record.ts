@@ -1,14 +1,5 @@
 /** The replay of all lookups under another configuration becomes the record that people and programs read. */
-import {
-  type AddressId,
-  type FilterRecord,
-  isFailure,
-  type LoadRow,
-  type NameEffect,
-  UserError,
-  type WhatIf,
-  type WorkloadEffect,
-} from '../../model.ts'
+import { type AddressId, type FilterRecord, isFailure, UserError } from '../../model.ts'
 import { plural } from '../../quantities.ts'
 import type { Change } from '../../trace/change.ts'
 import { addLoad, type Effect, effects, type Load, newLoad } from '../../trace/load.ts'
@@ -21,6 +12,7 @@ import { seenOf } from '../seen.ts'
 import { changeInWords } from './change.ts'
 import { doubtsOf } from './doubts.ts'
 import { adviceFor, corefileFor, patchFor } from './snippets.ts'
+import type { LoadRow, NameEffect, WhatIf, WorkloadEffect } from './types.ts'
 
 /** Throws a UserError where the change names something that is not in the capture. */
 export function whatIfOf(

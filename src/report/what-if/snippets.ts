@@ -1,8 +1,9 @@
 /** The change as something to paste: a patch of the workloads' pod template, lines of a Corefile. */
-import type { AddressId, NameEffect } from '../../model.ts'
+import type { AddressId } from '../../model.ts'
 import { listed } from '../../quantities.ts'
 import { type Change, changedList } from '../../trace/change.ts'
 import type { Replay } from '../../trace/replay.ts'
+import type { NameEffect } from './types.ts'
 
 /** Names in a sentence. */
 const MOST = 3

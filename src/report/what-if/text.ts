@@ -1,5 +1,4 @@
 /** What would be, for people: the sums before and after, the workloads, the names that break, and what to paste. */
-import type { LoadRow, NameEffect, WhatIf, WorkloadEffect } from '../../model.ts'
 import { bytes, count, plural, roughDuration } from '../../quantities.ts'
 import type { Column } from '../columns.ts'
 import { select } from '../columns.ts'
@@ -8,6 +7,7 @@ import { tableLines } from '../table.ts'
 import { filterLine } from '../text/filter-line.ts'
 import { labelled, note, type Page, pageOf, pageText, textWidth, wrap } from '../text/page.ts'
 import { changeShare, WHAT_IF_COLUMNS } from './columns.ts'
+import type { LoadRow, NameEffect, WhatIf, WorkloadEffect } from './types.ts'
 
 const MOST_WORKLOADS = 12
 const MOST_NAMES = 10
