@@ -52,7 +52,7 @@ const READS: Record<string, readonly (keyof Flags)[]> = {
   explain: ['color'],
 }
 
-export const COMMANDS = Object.keys(READS)
+const COMMANDS = Object.keys(READS)
 
 export const isRead = (command: string, flag: string): boolean => READS[command]?.includes(flag as keyof Flags) ?? false
 

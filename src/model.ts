@@ -352,6 +352,8 @@ export interface Finding {
   clients: string[]
   servers: string[]
   /** The first, at most ten, and the same as Wireshark display filters, one per file. */
+  /** Id of a lookup that shows it, for `dnstrail show`; null where none is known. */
+  lookup: string | null
   frames: FrameRef[]
   filters: { file: string; filter: string }[]
   confidence: 'low' | 'medium' | 'high'

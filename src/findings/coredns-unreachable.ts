@@ -258,10 +258,13 @@ kubectl get networkpolicies -A`,
 
   /** A sentence where other clients were answered by the same server while some got silence. */
   private othersWereServed(silent: readonly Dead[]): string {
-    const alone = silent.filter(d =>
-      this.served.list.some(
-        a => a.server === d.server && a.client !== d.client && a.first > d.start && a.last < d.lastQuery,
-      ),
+    const alone = silent.filter(
+      d =>
+        this.served.list.some(
+          a => a.server === d.server && a.client !== d.client && a.first > d.start && a.last < d.lastQuery,
+        ) &&
+        // Answered itself in the same time, it is not shut out: something is lost now and then.
+        !this.served.list.some(a => a.client === d.client && a.last > d.start && a.first < d.lastQuery),
     )
     if (alone.length === 0) return ''
     const clients = new Set(alone.map(d => d.client))

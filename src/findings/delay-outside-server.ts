@@ -1,5 +1,6 @@
 /** delay-outside-server: answers are late, although the servers that were asked were quick. */
 
+import { NOERROR, NXDOMAIN } from '../codes.ts'
 import { type AddressId, NONE, type ServedFrom, type Time } from '../model.ts'
 import { count, plural, roughDuration, share } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
@@ -146,7 +147,11 @@ const isHeld = ({ places }: Late): boolean => places.before + places.after > 0
 function placeOf(t: Transaction, servedFrom: ServedFrom | null): Place | null {
   if (t.lastQueryAtServer - t.lastQuery >= LATE) return 'there'
   if (t.end - t.responseAtServer >= LATE) return 'back'
-  if (!t.effects) return servedFrom === 'cache' || servedFrom === 'authoritative' ? 'somewhere' : null
+  if (!t.effects) {
+    // What an alias leads to may have had to be asked for, and an error may be one of a server behind.
+    const isOwn = t.cname === NONE && (t.rcode === NOERROR || t.rcode === NXDOMAIN)
+    return isOwn && (servedFrom === 'cache' || servedFrom === 'authoritative') ? 'somewhere' : null
+  }
   let first = Number.POSITIVE_INFINITY
   let last = Number.NEGATIVE_INFINITY
   for (const effect of t.effects) {

@@ -75,6 +75,7 @@ function findingOf(world: World, rule: Rule, draft: Draft): Finding {
     share: draft.share === null ? null : Math.round(draft.share * 1e4) / 1e4,
     clients: names(draft.clients),
     servers: names(draft.servers),
+    lookup: draft.frames.lookup === 0 ? null : `L${draft.frames.lookup}`,
     frames,
     filters: displayFilters(frames),
     confidence: draft.confidence,

@@ -12,6 +12,8 @@ export class FrameSample {
   /** File and place of the transaction, frame; and again. There is a sample for every name and client, so it takes little. */
   private shown: number[] | null = null
   private count = 0
+  /** Number of the first lookup that shows it; 0 while none is known. */
+  lookup = 0
 
   /** False where there are enough. */
   add(t: Transaction): boolean {
@@ -19,6 +21,7 @@ export class FrameSample {
     const { frames } = t
     for (let i = 0; i < frames.length; i += 2) if (isFirstOfFile(frames, i)) this.note(frames[i], frames[i + 1])
     this.count++
+    if (this.lookup === 0) this.lookup = lookupOf(t)
     return true
   }
 
@@ -34,6 +37,7 @@ export class FrameSample {
     const room = MOST - this.count
     const before = this.count
     const { shown } = other
+    if (this.lookup === 0) this.lookup = other.lookup
     if (shown === null) return
     for (let i = 0; i < shown.length && shown[i] % PLACES < room; i += 2) {
       this.count = before + (shown[i] % PLACES)
@@ -69,6 +73,16 @@ export class FrameSample {
       .filter((ref, i) => refs.findIndex(x => x.file === ref.file && x.number === ref.number) === i)
       .sort((a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.number - b.number)
   }
+}
+
+/** Forwarders behind forwarders. */
+const DEEPEST = 8
+
+/** The lookup that a transaction belongs to, or that caused it; 0 without. */
+function lookupOf(t: Transaction): number {
+  let root = t
+  for (let depth = 0; root.causes && depth < DEEPEST; depth++) root = root.causes[0]
+  return Math.max(0, root.lookup)
 }
 
 function isFirstOfFile(frames: readonly number[], at: number): boolean {

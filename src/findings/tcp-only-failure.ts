@@ -104,9 +104,16 @@ class TcpOnlyFailure implements Observer {
       .filter(([address]) => this.isKnown(address))
       .map(([address, s]) => ({
         what: `${who(this.world, address)} left ${count(s.tcpFailed)} of ${plural(s.tcp, 'query', 'queries')} over TCP (${share(s.tcpFailed, s.tcp)}) without an answer${s.unopened > 0 ? `, ${count(s.unopened)} of them as the connection could not be opened` : ''}; over UDP it answered ${count(s.udpAnswered)} of ${count(s.udp)}.`,
-        why: 'A policy or firewall lets UDP pass and not TCP, or the server does not listen there.',
-        advice: 'Allow TCP to port 53 wherever UDP is allowed; on the node look at the rules for the address.',
-        snippet: `dig +tcp @${this.world.tables.addresses.text(address)} kubernetes.io A
+        why: isOpened(s)
+          ? 'The connections were opened and the queries sent, so TCP is allowed: what does not come through is large segments (an MTU on the way that is smaller than the hosts think), or the server does not answer.'
+          : 'A policy or firewall lets UDP pass and not TCP, or the server does not listen there.',
+        advice: isOpened(s)
+          ? 'Compare the MTU of the pods with that of the way between the nodes (overlay, VPN): ping with large packets that may not be cut; then look at the log of the server.'
+          : 'Allow TCP to port 53 wherever UDP is allowed; on the node look at the rules for the address.',
+        snippet: isOpened(s)
+          ? `ping -c 3 -M do -s 1422 ${this.world.tables.addresses.text(address)}   # from the pod; with 28 bytes of headers 1,450
+ip link | grep mtu`
+          : `dig +tcp @${this.world.tables.addresses.text(address)} kubernetes.io A
 iptables -t raw -S | grep -w 53   # on the node, for NodeLocal DNSCache`,
         count: s.tcpFailed,
         share: s.tcpFailed / s.tcp,
@@ -117,3 +124,6 @@ iptables -t raw -S | grep -w 53   # on the node, for NodeLocal DNSCache`,
       }))
   }
 }
+
+/** Queries are sent on connections that are open. */
+const isOpened = ({ tcpFailed, unopened }: Server): boolean => unopened * 2 < tcpFailed

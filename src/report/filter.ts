@@ -11,7 +11,7 @@ export const NO_FILTERS: Filters = { namespace: null, pod: null, name: null, sin
 export const isFiltered = (filters: Filters): boolean => Object.values(filters).some(filter => filter !== null)
 
 /** As they were given: "--pod cart --since 2026-11-21T02:51:09Z". */
-export const filterText = (filters: Filters): string =>
+const filterText = (filters: Filters): string =>
   (Object.keys(NO_FILTERS) as (keyof Filters)[])
     .flatMap(filter => (filters[filter] === null ? [] : [`--${filter} ${filters[filter]}`]))
     .join(' ')

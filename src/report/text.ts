@@ -18,20 +18,20 @@ import { totals } from './text/totals.ts'
 import { upstreams } from './text/upstreams.ts'
 import { wasteTable } from './text/waste.ts'
 
-/** The sections in the order of the page. */
+/** The sections in the order of the page: how bad it is, what is wrong, then the numbers. */
 const SECTIONS: readonly ((report: Report, page: Page) => string[])[] = [
   captured,
   path,
   encrypted,
   totals,
   losses,
+  findings,
   flows,
   wasteTable,
   latency,
   forwarders,
   upstreams,
   slowest,
-  findings,
   issues,
   servers,
   searchLists,

@@ -14,7 +14,7 @@ import { counted, type Doings, mostFrequent, newDoings, withOne } from './doings
 import { forwarderRoleOf } from './forwarder-role.ts'
 import { type Forwarding, zoneBehindService } from './forwarding.ts'
 import { type KnownAs, knownAs } from './known-as.ts'
-import { countByNetwork, networkOf, PodNetworks, rangeOf } from './networks.ts'
+import { countByNetwork, hostNetworks, networkOf, PodNetworks, rangeOf } from './networks.ts'
 import { OwnCaptures } from './own-capture.ts'
 import type { Pools } from './pools.ts'
 import type { SearchLists } from './searchlist.ts'
@@ -190,7 +190,11 @@ export class Endpoints {
       if (known.role !== 'unknown') continue
       this.serverRoles.set(address, this.inferService(address) ?? this.inferUpstream(address))
     }
-    this.hostNetworks = this.findHostNetworks()
+    const text = (address: AddressId): string => this.tables.addresses.text(address)
+    this.hostNetworks = hostNetworks(
+      [...this.doings].flatMap(([address, { masks }]) => (masks > 0 ? [text(address)] : [])),
+      [...this.serverRoles].flatMap(([address, { role }]) => (role === 'coredns' ? [text(address)] : [])),
+    )
     this.podNetworks = this.findPodNetworks()
     this.searching = null
     for (const [address, d] of this.doings) {
@@ -404,20 +408,6 @@ export class Endpoints {
       const d = this.doings.get(server)
       if (role === 'coredns' && d && (d.asked > 0 || d.standsFor.size > 0))
         networks.add(this.tables.addresses.text(server))
-    }
-    return networks
-  }
-
-  /** Networks in which an address stands that pods are masqueraded behind, and no pod that serves: nodes. */
-  private findHostNetworks(): Map<string, string> {
-    const networks = new Map<string, string>()
-    for (const [address, d] of this.doings) {
-      if (d.masks === 0) continue
-      const text = this.tables.addresses.text(address)
-      networks.set(networkOf(text), text)
-    }
-    for (const [address, { role }] of this.serverRoles) {
-      if (role === 'coredns') networks.delete(networkOf(this.tables.addresses.text(address)))
     }
     return networks
   }

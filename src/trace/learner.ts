@@ -1,10 +1,10 @@
 /** What one client showed of its search list: at each server that it asks, and from server to server. */
 import { A, AAAA, NOERROR } from '../codes.ts'
-import { type AddressId, HAS_CNAME, type NameId, type PodDns, type Time } from '../model.ts'
+import { type AddressId, HAS_CNAME, type NameId, NONE, type PodDns, type Time } from '../model.ts'
 import type { Denials } from './denials.ts'
-import { doubtNdots, type Ndots, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
+import { doubtNdots, type Ndots, newNdots, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
 import type { Pace } from './pace.ts'
-import { type SearchKnowledge, setBounds, setList } from './search-knowledge.ts'
+import { NOTHING_KNOWN, type SearchKnowledge, setBounds, setList } from './search-knowledge.ts'
 import { leads, merged, type Observation, type Observations, pathOf, pathOfPortion } from './search-path.ts'
 import { dots, endsWithSuffix } from './suffix.ts'
 import { LEG_GAP, LONGEST_TIMER, STEP_GAP } from './timers.ts'
@@ -12,6 +12,8 @@ import { ANSWERED, type Transaction } from './transaction.ts'
 
 /** Search domains that differ in their last label alone: nobody has more of them. */
 const MOST_ALIKE = 8
+
+const NO_NAMES: readonly string[] = []
 
 /** What one client showed at one server. */
 export interface Learner {
@@ -68,6 +70,47 @@ export interface Client {
   pod: PodDns | null
   /** Asked for a name behind the first search domain of the resolv.conf that the user gave. */
   asksInConf: boolean
+}
+
+export function newClient(address: AddressId, pod: PodDns | null): Client {
+  return {
+    address,
+    last: null,
+    denials: null,
+    atServer: [],
+    best: null,
+    bestAt: 0,
+    crossings: null,
+    crossed: 0,
+    stayed: 0,
+    alike: null,
+    led: { by: null, base: '', qname: NONE, start: 0, silent: false },
+    unled: { qname: NONE, qtype: NONE, start: 0 },
+    answered: NONE,
+    answeredStart: 0,
+    pace: null,
+    longNames: NO_NAMES,
+    pod,
+    asksInConf: false,
+  }
+}
+
+export function newLearner(client: Client, asked: AddressId): Learner {
+  const knowledge: SearchKnowledge = {
+    list: [],
+    position: NOTHING_KNOWN.position,
+    ndotsMin: null,
+    ndotsMax: null,
+    walks: 0,
+    queries: 0,
+    steps: [],
+    complete: false,
+    lag: client.pace?.lag ?? 0,
+    isTorn: false,
+    expected: null,
+    contradicted: false,
+  }
+  return { client, asked, steps: [], learned: [], ndots: newNdots(), knowledge, changed: false }
 }
 
 /**

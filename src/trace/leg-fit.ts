@@ -142,6 +142,8 @@ function fitAnsweredTwin(
   if (isUnreceived(lookup, candidate, twin, t, knowledge)) return joins(candidate, ALIKE, gap)
   // L4: the partner of a leg that has just been asked again, on its socket.
   if (t.dnsId === twin.dnsId && hasOtherTypeAtPort(all, t, t.start - LEG_GAP)) return joins(candidate, TIED, gap)
+  // L6a: its partner is asked again on the same new socket: glibc asks both again when the answer was larger than its room for it.
+  if (isPartnerOfRepeat(all, t)) return joins(candidate, TIED, gap)
   // L4: after an error.
   if (isError(twin) && gap <= STEP_GAP + knowledge.lag && sameProfile(twin, t))
     return joins(candidate, gap <= SEQUENTIAL_GAP + knowledge.lag ? ALIKE : BY_MOMENT, gap)
@@ -200,6 +202,17 @@ function isUnreceived(
   if (!isTimer(silence) || twin.end - twin.lastQuery >= silence || !sameProfile(twin, t)) return false
   if (!isUnfinished(lookup, knowledge)) return false
   return t.dnsId === twin.dnsId || (isPunctual(silence) && !hasOtherTypeAtPort(transactions, twin))
+}
+
+/** The other family has just been asked again, on this query's socket, where none of the first round was. */
+function isPartnerOfRepeat(all: Transaction[], t: Transaction): boolean {
+  if (!hasOtherTypeAtPort(all, t, t.start - LEG_GAP)) return false
+  let earlier = false
+  for (const x of all) {
+    if (x.clientPort !== t.clientPort) earlier ||= x.qtype !== t.qtype
+    else if (x.qtype === t.qtype) return false
+  }
+  return earlier
 }
 
 /** True where a known list has more for it: its client has not gone on, and has had no answer that would end its search. */

@@ -24,6 +24,13 @@ export const isLoopback = (address: string): boolean => address.startsWith('127.
 /** The addresses that nodes have in a network of pods. */
 export const isNodesOwn = (address: string): boolean => /[.:][01]$/.test(address)
 
+/** By network a node's address in it: those in which pods are masqueraded behind an address, and that hold no pod that serves. */
+export function hostNetworks(masks: readonly string[], servers: readonly string[]): Map<string, string> {
+  const networks = new Map(masks.map(address => [networkOf(address), address]))
+  for (const server of servers) networks.delete(networkOf(server))
+  return networks
+}
+
 /** Networks in which pods stand. */
 export class PodNetworks {
   private readonly ranges = new Set<string>()

@@ -45,6 +45,8 @@ export interface Outage {
   /** When the first query after it was sent that was answered; NaN where there was none. */
   answeredAfter: Time
   queries: number
+  /** Of these, those that were asked again: what keeps the one from coming through may keep back the other. */
+  again: number
   /** Queries among them that met ICMP "unreachable" or a reset, and those that were answered when it was over: the server stood still. */
   refused: number
   held: number
@@ -122,6 +124,7 @@ class Watched {
         first: time,
         last: time,
         queries: 0,
+        again: 0,
         refused: 0,
         held: 0,
         released: 0,
@@ -132,6 +135,7 @@ class Watched {
       this.failed.set(step, failed)
     }
     failed.queries++
+    if (time > t.start) failed.again++
     if (how === 'refused') failed.refused++
     else if (how === 'held') {
       failed.held++
@@ -286,7 +290,7 @@ export class Outages {
       const lost = watched.outages.reduce((n, { queries }) => n + queries, 0)
       const share = (watched.failures - lost + 1) / (watched.answers + watched.failures - lost + 2)
       for (const outage of watched.outages) {
-        if (share ** outage.queries >= CHANCE || !this.isOfServer(outage)) continue
+        if (share ** (outage.queries - outage.again / 2) >= CHANCE || !this.isOfServer(outage)) continue
         const since = watched.sufferingSince(outage)
         const ofClients = !Number.isNaN(since)
         const first = ofClients ? since : outage.first
@@ -333,6 +337,7 @@ function extend(outage: Outage, more: Failed): void {
   outage.first = Math.min(outage.first, more.first)
   outage.last = Math.max(outage.last, more.last)
   outage.queries += more.queries
+  outage.again += more.again
   outage.refused += more.refused
   outage.held += more.held
   outage.released = Math.max(outage.released, more.released)

@@ -19,9 +19,11 @@ import {
   type Learner,
   learnWhole,
   makeList,
+  newClient,
+  newLearner,
   noteAlike,
 } from './learner.ts'
-import { isLong, newNdots, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
+import { isLong, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
 import { LONGEST_LAG, Pace } from './pace.ts'
 import { NOTHING_KNOWN, type SearchKnowledge } from './search-knowledge.ts'
 import { type Observation, observationOf } from './search-path.ts'
@@ -41,7 +43,6 @@ const RESTART_GAP: Time = 10e6
 const MOST_DENIED = 2048
 /** How many long names are remembered of a client until its list is known. */
 const LONG_NAMES = 16
-const NO_NAMES: readonly string[] = []
 
 /**
  * Knowledge is kept per client and server: behind a node's address sit processes with different resolv.conf, and the server that each
@@ -393,7 +394,7 @@ export class SearchLists {
     let learner = this.learners.get(key)
     if (!learner) {
       const client = known ?? this.newClient(address)
-      learner = this.newLearner(client, asked)
+      learner = newLearner(client, asked)
       // Most have one, and an array that is pushed to takes room for seventeen.
       if (client.atServer.length === 0) client.atServer = [learner]
       else client.atServer.push(learner)
@@ -404,26 +405,7 @@ export class SearchLists {
   }
 
   private newClient(address: AddressId): Client {
-    const client: Client = {
-      address,
-      last: null,
-      denials: null,
-      atServer: [],
-      best: null,
-      bestAt: 0,
-      crossings: null,
-      crossed: 0,
-      stayed: 0,
-      alike: null,
-      led: { by: null, base: '', qname: NONE, start: 0, silent: false },
-      unled: { qname: NONE, qtype: NONE, start: 0 },
-      answered: NONE,
-      answeredStart: 0,
-      pace: null,
-      longNames: NO_NAMES,
-      pod: this.files.pods.get(address) ?? null,
-      asksInConf: false,
-    }
+    const client = newClient(address, this.files.pods.get(address) ?? null)
     if (client.pod !== null || this.files.resolvConf !== null) this.newcomers.push(client)
     if (client.pod !== null) this.crossingsOf(client)
     this.byClient.set(address, client)
@@ -434,31 +416,13 @@ export class SearchLists {
   /** Most clients have none. What their walks told at each server is theirs all the same. */
   private crossingsOf(client: Client): Learner {
     if (client.crossings !== null) return client.crossings
-    const crossings = this.newLearner(client, NONE)
+    const crossings = newLearner(client, NONE)
     for (const { knowledge, ndots } of client.atServer) {
       crossings.knowledge.walks += knowledge.walks
       noteNdots(crossings.ndots, ndots)
     }
     client.crossings = crossings
     return crossings
-  }
-
-  private newLearner(client: Client, asked: AddressId): Learner {
-    const knowledge: SearchKnowledge = {
-      list: [],
-      position: NOTHING_KNOWN.position,
-      ndotsMin: null,
-      ndotsMax: null,
-      walks: 0,
-      queries: 0,
-      steps: [],
-      complete: false,
-      lag: client.pace?.lag ?? 0,
-      isTorn: false,
-      expected: null,
-      contradicted: false,
-    }
-    return { client, asked, steps: [], learned: [], ndots: newNdots(), knowledge, changed: false }
   }
 
   private note(learner: Learner, from: string, to: string, base: string): Observation {

@@ -29,7 +29,7 @@ export function findings({ findings, captures }: Report, page: Page): string[] {
   for (const severity of SEVERITIES) {
     for (const finding of findings.filter(finding => finding.severity === severity)) {
       lines.push(`  ${page.paint[COLORS[severity]](severity)}  ${finding.code}`)
-      const where = frames(finding, captures.length > 1)
+      const where = seenIn(finding, captures.length > 1)
       const texts = [finding.what, finding.advice === '' ? '' : `Do: ${finding.advice}`, where]
       for (const text of severity === 'info' ? texts.slice(0, 1) : texts) lines.push(...indented(text, page))
     }
@@ -40,11 +40,12 @@ export function findings({ findings, captures }: Report, page: Page): string[] {
 const indented = (text: string, page: Page): string[] =>
   text === '' ? [] : wrap(text, textWidth(page) - 4).map(line => `    ${line}`)
 
-/** The frames of the file that shows most of them, as a filter that Wireshark takes. */
-function frames({ filters, frames }: Finding, severalFiles: boolean): string {
+/** A lookup to be shown, and the frames of the file that shows most of them, as a filter that Wireshark takes. */
+function seenIn({ lookup, filters, frames }: Finding, severalFiles: boolean): string {
+  const shown = lookup === null ? '' : `dnstrail show ... ${lookup}`
   const best = [...filters].sort((a, b) => b.filter.length - a.filter.length)[0]
-  if (best === undefined) return ''
+  if (best === undefined) return shown === '' ? '' : `See: ${shown}`
   const numbers = frames.filter(({ file }) => file === best.file).map(({ number }) => number)
   const filter = `frame.number in {${numbers.slice(0, MOST_FRAMES).join(', ')}}`
-  return `Show: ${filter}${severalFiles ? ` of ${best.file}` : ''}`
+  return `See: ${shown === '' ? '' : `${shown}, or in `}Wireshark ${filter}${severalFiles ? ` of ${best.file}` : ''}`
 }

@@ -29,7 +29,10 @@ function lookups({ totals }: Report): string[] {
   if (told === 0)
     return [`${count(totals.lookups)}; how many failed is not known, as no end was captured`, ...uncounted(totals)]
   const failures = failureCounts(totals.outcomes)
-  const others = outcomeCounts(totals.outcomes, outcome => !isFailure(outcome))
+  const { nodata } = totals.outcomes
+  // "None failed" alone would hide that somebody got no address.
+  const isEmpty = totals.failed === 0 && nodata > 0
+  const others = outcomeCounts(totals.outcomes, outcome => !isFailure(outcome) && !(isEmpty && outcome === 'nodata'))
   const isTold = untold <= MANY_UNTOLD * totals.lookups
   const of = isTold ? count(totals.lookups) : `the ${count(told)} whose end was captured`
   const failed =
@@ -38,7 +41,8 @@ function lookups({ totals }: Report): string[] {
       : isTold
         ? `${of}, none failed`
         : `none of ${of} failed`
-  return [`${failed}: ${[failures, others].filter(Boolean).join('; ')}`, ...uncounted(totals)]
+  const empty = isEmpty ? `, but ${count(nodata)} got an empty answer` : ''
+  return [`${failed}${empty}: ${[failures, others].filter(Boolean).join('; ')}`, ...uncounted(totals)]
 }
 
 const uncounted = ({ infrastructure }: Report['totals']): string[] =>

@@ -18,7 +18,8 @@ const COLUMNS: readonly Column<WasteRow>[] = [
   { key: 'nxdomain', title: 'NXDOMAIN', value: w => w.nxdomain, text: w => count(w.nxdomain), align: 'right' },
   { key: 'bytes', title: 'bytes', value: w => w.bytes, text: w => bytes(w.bytes), align: 'right' },
   { key: 'waitMs', title: 'waited', value: w => w.waitMs, text: w => roughDuration(w.waitMs), align: 'right' },
-  { key: 'note', title: '', value: w => w.note, keep: 'head', drop: 2 },
+  // Half of "answered 0 of 53" says the opposite: it goes before it is cut.
+  { key: 'note', title: '', value: w => w.note, keep: 'head', least: 60, drop: 2 },
 ]
 
 interface Wasteful {
