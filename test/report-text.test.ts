@@ -155,7 +155,8 @@ test('findings stand with what was seen, what to do and where to look', () => {
       problem  unanswered-upstream
         172.18.0.53 did not answer 1 of 20 queries.
         Do: Look at the path from the node to 172.18.0.53.
-        See: dnstrail show ... L31, or in Wireshark frame.number in {812, 1044}"
+        See: dnstrail show ... L31
+        Wireshark: frame.number in {812, 1044}"
   `)
 })
 

@@ -30,7 +30,7 @@ export function findings({ findings, captures }: Report, page: Page): string[] {
     for (const finding of findings.filter(finding => finding.severity === severity)) {
       lines.push(`  ${page.paint[COLORS[severity]](severity)}  ${finding.code}`)
       const where = seenIn(finding, captures.length > 1)
-      const texts = [finding.what, finding.advice === '' ? '' : `Do: ${finding.advice}`, where]
+      const texts = [finding.what, finding.advice === '' ? '' : `Do: ${finding.advice}`, ...where]
       for (const text of severity === 'info' ? texts.slice(0, 1) : texts) lines.push(...indented(text, page))
     }
   }
@@ -40,12 +40,12 @@ export function findings({ findings, captures }: Report, page: Page): string[] {
 const indented = (text: string, page: Page): string[] =>
   text === '' ? [] : wrap(text, textWidth(page) - 4).map(line => `    ${line}`)
 
-/** A lookup to be shown, and the frames of the file that shows most of them, as a filter that Wireshark takes. */
-function seenIn({ lookup, filters, frames }: Finding, severalFiles: boolean): string {
-  const shown = lookup === null ? '' : `dnstrail show ... ${lookup}`
+/** Where it is seen: a lookup to be shown, and the frames of the file that shows most of them, as a filter that Wireshark takes. */
+function seenIn({ lookup, filters, frames }: Finding, severalFiles: boolean): string[] {
+  const shown = lookup === null ? [] : [`See: dnstrail show ... ${lookup}`]
   const best = [...filters].sort((a, b) => b.filter.length - a.filter.length)[0]
-  if (best === undefined) return shown === '' ? '' : `See: ${shown}`
+  if (best === undefined) return shown
   const numbers = frames.filter(({ file }) => file === best.file).map(({ number }) => number)
   const filter = `frame.number in {${numbers.slice(0, MOST_FRAMES).join(', ')}}`
-  return `See: ${shown === '' ? '' : `${shown}, or in `}Wireshark ${filter}${severalFiles ? ` of ${best.file}` : ''}`
+  return [...shown, `Wireshark: ${filter}${severalFiles ? ` of ${best.file}` : ''}`]
 }
