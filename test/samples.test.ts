@@ -49,11 +49,11 @@ test('every accepted report belongs to a sample, and samples/README.md tells of 
   expect(names.filter(name => !new RegExp(`^\\| ${name}[./]`, 'm').test(readme))).toEqual([])
 })
 
-test('the README shows the accepted report of the first sample, as far as it shows it', () => {
+test('the README shows the accepted report of a sample, as far as it shows it', () => {
   const block = /<!-- report -->\n```text\n\$ .*\n\n([\s\S]*?)```\n<!-- \/report -->/.exec(
     readFileSync(new URL('README.md', ROOT), 'utf8'),
   )
   expect(block).not.toBeNull()
-  const first = reportOf('00-search-chain')
-  if (existsSync(first)) expect(readFileSync(first, 'utf8')).toContain(block![1].trimEnd())
+  const accepted = reportOf('06-lost-legs')
+  if (existsSync(accepted)) expect(readFileSync(accepted, 'utf8')).toContain(block![1].trimEnd())
 })

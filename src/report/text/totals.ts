@@ -109,8 +109,9 @@ const MUCH_MORE = 1.25
 const MOST_NAMES = 2
 
 /** "best single change: ndots 2 saves 131 queries and 1.6 s; nothing would stop resolving". */
-function bestChange({ changes, totals }: Report): string[] {
-  // Where nothing resolves, there is another thing to mend.
+function bestChange({ changes, totals, findings }: Report): string[] {
+  // Where something is broken, or nothing resolves, there is another thing to mend; what-if tells all the same.
+  if (findings.some(({ severity }) => severity === 'problem')) return []
   if (totals.outcomes.answered + totals.outcomes['not-captured'] === 0) return []
   const trouble = ({ stops, outside }: ChangeRow): number => stops.length + outside.length
   const best = changes.find(change => trouble(change) === 0)
