@@ -163,3 +163,10 @@ function isPartOf(part: readonly string[], whole: readonly string[]): boolean {
   for (const item of whole) if (item === part[at]) at++
   return at === part.length
 }
+
+/** With the domains of these lists. */
+export function withSuffixes(suffixes: readonly string[], lists: readonly SearchKnowledge[]): readonly string[] {
+  const all = new Set(suffixes)
+  for (const { list } of lists) for (const suffix of list) all.add(suffix)
+  return all.size === suffixes.length ? suffixes : [...all]
+}

@@ -25,7 +25,8 @@ import {
 } from './learner.ts'
 import { isLong, noteAsIsFirst, noteNdots, noteSearchedFirst } from './ndots.ts'
 import { LONGEST_LAG, Pace } from './pace.ts'
-import { NOTHING_KNOWN, type SearchKnowledge } from './search-knowledge.ts'
+import { pairOf } from './pair.ts'
+import { NOTHING_KNOWN, type SearchKnowledge, withSuffixes } from './search-knowledge.ts'
 import { type Observation, observationOf } from './search-path.ts'
 import type { SearchStep, Steps } from './steps.ts'
 import { beginsWithBase, endsWithSuffix, namespaceOf } from './suffix.ts'
@@ -53,6 +54,8 @@ export class SearchLists {
   private readonly byClient = new Map<AddressId, Client>()
   /** The same by address: every query asks. */
   private readonly clients: (Client | undefined)[] = []
+  /** By server the service address behind which it was seen (DNAT). */
+  private readonly services: (AddressId | undefined)[] = []
   private readonly steps: Steps
   /** The step that `predecessor` found. */
   private found: SearchStep | null = null
@@ -82,6 +85,7 @@ export class SearchLists {
 
   /** Looks at a client's transactions in order of start, before they are grouped. */
   observe(t: Transaction): void {
+    if (t.asked !== t.server) this.services[t.server] ??= t.asked
     const learner = this.learnerOf(t.client, t.asked)
     const { client } = learner
     if (t.nameCut || t.qname < 0) return
@@ -165,7 +169,7 @@ export class SearchLists {
     const { client } = asked
     const { led } = client
     const step = this.found as SearchStep
-    const stays = denials.askedAt(at) === t.asked
+    const stays = this.serviceOf(denials.askedAt(at)) === asked.asked
     if (stays) client.stayed++
     else client.crossed++
     const learner = stays ? asked : this.crossingsOf(client)
@@ -386,11 +390,12 @@ export class SearchLists {
     for (const { crossings } of this.byClient.values()) if (crossings !== null) yield crossings
   }
 
-  private learnerOf(client: AddressId, asked: AddressId): Learner {
+  private learnerOf(client: AddressId, wire: AddressId): Learner {
     const address = this.twins.hostOf(client)
+    const asked = this.serviceOf(wire)
     const known = this.clients[address]
     if (known !== undefined && known.last !== null && known.last.asked === asked) return known.last
-    const key = address * 0x20_0000 + asked
+    const key = pairOf(address, asked)
     let learner = this.learners.get(key)
     if (!learner) {
       const client = known ?? this.newClient(address)
@@ -402,6 +407,11 @@ export class SearchLists {
     }
     learner.client.last = learner
     return learner
+  }
+
+  /** Where one capture shows the address that was asked, and another one the pod behind it alone, both are one server to the client. */
+  private serviceOf(server: AddressId): AddressId {
+    return this.services[server] ?? server
   }
 
   private newClient(address: AddressId): Client {
@@ -434,11 +444,4 @@ export class SearchLists {
     if (second || n <= 4 || (n & (n - 1)) === 0) this.mark(learner)
     return step
   }
-}
-
-/** With the domains of these lists. */
-function withSuffixes(suffixes: readonly string[], lists: readonly SearchKnowledge[]): readonly string[] {
-  const all = new Set(suffixes)
-  for (const { list } of lists) for (const suffix of list) all.add(suffix)
-  return all.size === suffixes.length ? suffixes : [...all]
 }
