@@ -43,7 +43,7 @@ export function queryFit(
     if (hidesInterface && gap < SIGHTING_WINDOW && (sameIpId || m.ttl[i] !== t.serverTtl))
       return sameServer ? SIGHTING : t.asked === t.server ? SIGHTING_OTHER_SERVER : NO_MATCH
   }
-  // The network doubled it, and the server had answered the first by then. Resolvers ask again after a timer, or an error.
+  // L7: the network doubled it, and the server had answered the first by then. Resolvers ask again after a timer, or an error.
   if (sameServer && t.state === ANSWERED && isFinal(t) && !withoutId && Math.abs(gap) < DOUBLED && asksTheSame(t, m, i))
     return DOUBLE
   // Without ids, a second such question on a TCP connection is another query: TCP itself repeats what is lost.
