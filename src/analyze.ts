@@ -26,6 +26,7 @@ import { captureRecords, messageRecord } from './report/message-record.ts'
 import type { HopRecord, LookupRecord, MessageRecord } from './report/record-types.ts'
 import { hopRecord, lookupRecord, type RecordContext } from './report/records.ts'
 import type { Report } from './report/report-types.ts'
+import type { Hint } from './trace/contradictions.ts'
 import type { Hop } from './trace/hop.ts'
 import type { Identities } from './trace/identity.ts'
 import { InOrder } from './trace/in-order.ts'
@@ -310,15 +311,15 @@ async function readIdentities({ hints }: Options): Promise<Identities> {
   return identities
 }
 
-function roleHints({ hints }: Options, identities: Identities, tables: Tables): { role: Role; address: number }[] {
+function roleHints({ hints }: Options, identities: Identities, tables: Tables): Hint[] {
   const fromFiles = [...identities].flatMap(([address, { role }]) =>
-    role ? [{ role, address: tables.addresses.internText(address) }] : [],
+    role ? [{ role, address: tables.addresses.internText(address), from: '--resources' }] : [],
   )
   const given = hints.roles.flatMap(({ role, addresses }) =>
     addresses.map(address => {
       const id = tables.addresses.internText(address)
       if (id === NONE) throw new UserError(`--role ${role}=${address}: "${address}" is not an address.`)
-      return { role, address: id }
+      return { role, address: id, from: '--role' }
     }),
   )
   return [...fromFiles, ...given]

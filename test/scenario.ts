@@ -332,10 +332,10 @@ export function traceScenario(
   }
   const trace: Trace = new Trace(tables, {
     clusterDomain: null,
-    roles: [...policies.map(([address]) => [address, 'pod'] as const), ...roles].map(([address, role]) => ({
-      role,
-      address: tables.addresses.internText(address),
-    })),
+    roles: [
+      ...policies.map(([address]) => ({ address, role: 'pod' as const, from: '--resources' })),
+      ...roles.map(([address, role]) => ({ address, role, from: '--role' })),
+    ].map(hint => ({ ...hint, address: tables.addresses.internText(hint.address) })),
     resolvConf: conf,
     pods: policies
       .filter(([, , ...words]) => words.length > 0)

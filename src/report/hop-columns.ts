@@ -2,7 +2,7 @@
 import { duration, timeOfDay } from '../quantities.ts'
 import type { Column } from './columns.ts'
 import type { HopRecord } from './record-types.ts'
-import { BROKEN_OUTCOMES, OUTCOME_WORDS, ROLE_WORDS, who } from './words.ts'
+import { BROKEN_OUTCOMES, nameText, OUTCOME_WORDS, ROLE_WORDS, who } from './words.ts'
 
 /** A server by its role, or by its address where the role is not known. */
 const server = (hop: HopRecord) =>
@@ -37,7 +37,15 @@ export const HOP_COLUMNS: readonly Column<HopRecord>[] = [
   { key: 'transport', title: 'over', value: h => h.transport, width: 4, drop: 5 },
   { key: 'dnsId', title: 'dns id', value: h => h.dnsId },
   { key: 'qtype', title: 'type', value: h => h.qtype, width: 5, drop: 2 },
-  { key: 'qname', title: 'name', value: h => h.qname, width: 44, keep: 'tail', least: 16 },
+  {
+    key: 'qname',
+    title: 'name',
+    value: h => h.qname,
+    text: h => nameText(h.qname),
+    width: 44,
+    keep: 'tail',
+    least: 16,
+  },
   {
     key: 'outcome',
     title: 'outcome',

@@ -2,14 +2,14 @@
 import { count, duration, timeOfDay } from '../quantities.ts'
 import type { Column } from './columns.ts'
 import type { LookupRecord } from './record-types.ts'
-import { BROKEN_OUTCOMES, OUTCOME_WORDS, who } from './words.ts'
+import { BROKEN_OUTCOMES, nameText, OUTCOME_WORDS, who } from './words.ts'
 
 export function wasted({ waste }: LookupRecord): number {
   return waste.search + waste.fanOut + waste.retransmission + waste.truncation + waste.family
 }
 
 /** "?" marks a name that the wire does not tell for certain. */
-const markedName = (lookup: LookupRecord) => (lookup.nameCertain ? lookup.name : `${lookup.name}?`)
+const markedName = ({ name, nameCertain }: LookupRecord) => (nameCertain ? nameText(name) : `${nameText(name)}?`)
 
 /** "*" marks a wait that includes a timer of the resolver after the last message. */
 const markedWait = (lookup: LookupRecord) => duration(lookup.waitMs) + (lookup.waitInferred ? '*' : '')

@@ -1,8 +1,10 @@
 /** The columns of a message: `dnstrail messages`. */
+
 import { rcodeName } from '../codes.ts'
 import { timeOfDay } from '../quantities.ts'
 import type { Column } from './columns.ts'
 import type { MessageRecord } from './record-types.ts'
+import { nameText } from './words.ts'
 
 const end = ({ address, port }: { address: string; port: number }) =>
   address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
@@ -37,7 +39,15 @@ export const MESSAGE_COLUMNS: readonly Column<MessageRecord>[] = [
   { key: 'opcode', title: 'opcode', value: m => m.opcode },
   { key: 'rcode', title: 'kind', value: m => m.rcode, text: kind, width: 8 },
   { key: 'qtype', title: 'type', value: m => m.qtype, width: 5, drop: 1 },
-  { key: 'qname', title: 'name', value: m => m.qname, width: 44, keep: 'tail', least: 18 },
+  {
+    key: 'qname',
+    title: 'name',
+    value: m => m.qname,
+    text: m => nameText(m.qname),
+    width: 44,
+    keep: 'tail',
+    least: 18,
+  },
   { key: 'qnameWire', title: 'name in bytes', value: m => m.qnameWire },
   { key: 'qclass', title: 'class', value: m => m.qclass },
   { key: 'qdcount', title: 'questions', value: m => m.counts?.[0] ?? null },

@@ -75,5 +75,8 @@ export function who(endpoint: EndpointRecord): string {
   return endpoint.address
 }
 
+/** A name for a table: the root has no label, and stands as a dot. */
+export const nameText = (name: string | null): string => (name === '' ? '.' : (name ?? ''))
+
 /** A word of a command line as a shell takes it. */
 export const quoted = (word: string) => (/^[\w./@%+=:,~-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)

@@ -4,6 +4,13 @@ import type { AddressId, Role } from '../model.ts'
 /** So many answers are no accident. */
 const ENOUGH = 3
 
+/** What the user says an address is, and with which option: "--resources", "--role". */
+export interface Hint {
+  address: AddressId
+  role: Role
+  from: string
+}
+
 /** What an address did, as far as it can contradict a role. */
 export interface Deeds {
   /** Names of the cluster that it answered with authority, and what it asked. */

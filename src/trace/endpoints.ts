@@ -9,7 +9,7 @@ import { WELL_KNOWN } from '../well-known.ts'
 import type { Tables } from '../wire/tables.ts'
 import { FULL_TTL } from './arrivals.ts'
 import { clientRoleOf } from './client-role.ts'
-import { type Contradiction, contradictionOf } from './contradictions.ts'
+import { type Contradiction, contradictionOf, type Hint } from './contradictions.ts'
 import { counted, type Doings, mostFrequent, newDoings, withOne } from './doings.ts'
 import { forwarderRoleOf } from './forwarder-role.ts'
 import { type Forwarding, zoneBehindService } from './forwarding.ts'
@@ -39,7 +39,7 @@ export class Endpoints {
   /** In order of their coming, and by address. */
   private readonly doings = new Map<AddressId, Doings>()
   private readonly byAddress: (Doings | undefined)[] = []
-  private readonly hints = new Map<AddressId, Role>()
+  private readonly hints = new Map<AddressId, Hint>()
   private readonly told = new Map<AddressId, RoleEvidence>()
   private readonly tables: Tables
   private readonly searchLists: SearchLists
@@ -74,8 +74,8 @@ export class Endpoints {
     this.zone = clusterDomain
   }
 
-  hint(address: AddressId, role: Role): void {
-    this.hints.set(address, role)
+  hint(hint: Hint): void {
+    this.hints.set(hint.address, hint)
   }
 
   /** What the input itself says of an address (Hubble); the user's word comes first. */
@@ -153,7 +153,7 @@ export class Endpoints {
 
   /** Where the packets contradict the user's word. */
   get contradictions(): Contradiction[] {
-    return [...this.hints].flatMap(([address, given]) => {
+    return [...this.hints.values()].flatMap(({ address, role: given }) => {
       const d = this.doings.get(address)
       if (!d) return []
       const but = contradictionOf(given, this.zone, {
@@ -295,16 +295,17 @@ export class Endpoints {
 
   /** `except`: roles that say nothing of the side that is asked for. */
   private hinted(address: AddressId, except: readonly Role[]): RoleEvidence | null {
-    const role = this.hints.get(this.tables.addresses.own(address))
-    if (role) return { role, evidence: ['given by the user'] }
+    const hint = this.hints.get(this.tables.addresses.own(address))
+    if (hint) return { role: hint.role, evidence: [`so says ${hint.from}`] }
     const told = this.told.get(this.tables.addresses.own(address))
     return told && !except.includes(told.role) ? told : null
   }
 
   /** That an address is a pod's or a node's says nothing of what it asks for others. */
   private hintedForwarder(address: AddressId): RoleEvidence | null {
-    const role = this.hints.get(this.tables.addresses.own(address))
-    return role === 'coredns' || role === 'node-local-cache' ? { role, evidence: ['given by the user'] } : null
+    const hint = this.hints.get(this.tables.addresses.own(address))
+    const isForwarder = hint?.role === 'coredns' || hint?.role === 'node-local-cache'
+    return isForwarder ? { role: hint.role, evidence: [`so says ${hint.from}`] } : null
   }
 
   private inferServer(address: AddressId, d: Doings): RoleEvidence {

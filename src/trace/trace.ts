@@ -2,10 +2,11 @@
  * The stage between messages and the report. Transactions are held back a little, so that what a batch teaches (search lists, who
  * forwards for whom, roles) is known before its first transaction is linked and grouped; then lookups and hops leave as they are closed.
  */
-import type { AddressId, Messages, NameId, PodDns, ResolvConf, Role, Time } from '../model.ts'
+import type { AddressId, Messages, NameId, PodDns, ResolvConf, Time } from '../model.ts'
 import type { Tables } from '../wire/tables.ts'
 import { Autopath } from './autopath.ts'
 import { hadAnswer } from './causes.ts'
+import type { Hint } from './contradictions.ts'
 import { Endpoints } from './endpoints.ts'
 import { ForwardedAnswers } from './forwarded-answers.ts'
 import { BUDGET, Forwarding } from './forwarding.ts'
@@ -61,7 +62,7 @@ const AFTER_ANSWER: Time = 0.1e9
 
 export interface TraceOptions {
   clusterDomain: string | null
-  roles: { role: Role; address: AddressId }[]
+  roles: Hint[]
   /** What the user's files say: of the resolv.conf of all pods, and of single pods. */
   resolvConf: ResolvConf | null
   pods: { address: AddressId; dns: PodDns }[]
@@ -142,7 +143,7 @@ export class Trace {
     this.serving = new Serving(tables, this.endpoints)
     this.sharing = new Sharing(this.forwarding, this.serving, this.transactions)
     this.grouping = new Grouping(tables.names, steps, this.searchLists, this.twins, lookup => this.closed.push(lookup))
-    for (const { role, address } of options.roles) this.endpoints.hint(address, role)
+    for (const hint of options.roles) this.endpoints.hint(hint)
   }
 
   /** Somebody follows a live capture: nothing is held back longer than `hold`, on the capture's clock. */
