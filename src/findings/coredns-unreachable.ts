@@ -135,7 +135,8 @@ class CorednsUnreachable implements Observer {
         this.served.note(t)
         if (t.rcode === SERVFAIL && this.isService(t)) failed ??= t
       } else if (t.state === UNREACHED) refused = true
-      else if (t.state !== UNANSWERED && t.responseSightings === 0) unknown++
+      // Seen somewhere, its answer was lost on the way: the server is there.
+      else if (t.state !== UNANSWERED) unknown++
     }
     const first = lookup.candidates[0].transactions[0]
     if (answered > 0) this.answered++

@@ -2,6 +2,7 @@
 import { A, AAAA } from '../codes.ts'
 import type { AddressId, Time } from '../model.ts'
 import { count, listed, plural, roughDuration, share } from '../quantities.ts'
+import { isTorn } from '../trace/candidate.ts'
 import type { Candidate, Lookup } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
 import { SHORTEST_TIMEOUT } from '../trace/timers.ts'
@@ -256,7 +257,7 @@ function lostTries(candidate: Candidate): Loss[] {
         const side = reached ? null : sideOf(before.translated, t.translated)
         const place = reached ? 'answer' : notIn === null && side !== 'before' ? 'unknown' : 'query'
         lost.push({ place, try: before, qtype, notIn, side, served })
-      } else if (isFinal(before) && before.end < t.start) {
+      } else if (isFinal(before) && before.end < t.start && !isTorn(before)) {
         const loss: Loss = { place: 'answer', try: before, qtype, notIn: null, side: null, served }
         if (isSeenLess(before, t)) lost.push(loss)
         else if (!lacksOther(candidate, t)) repeated.push(loss)

@@ -1,18 +1,17 @@
 /** lost-fragments: large answers over UDP arrive in pieces, and not all of them. */
-import { type AddressId, CONTENT_CUT, NONE, TCP } from '../model.ts'
+import { type AddressId, NONE, TCP } from '../model.ts'
 import { count, listed, plural } from '../quantities.ts'
+import { FRAGMENTED, isTorn } from '../trace/candidate.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { Tally } from '../trace/tally.ts'
 import { SHORTEST_TIMEOUT } from '../trace/timers.ts'
-import { ANSWERED, type Transaction } from '../trace/transaction.ts'
+import { RESPONSE_LOST, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { type World, whoAll } from './world.ts'
 
 /** One fragment may be lost anywhere. */
 const MIN_LOOKUPS = 2
-/** Larger than any packet on Ethernet, and than those of overlays: it came in fragments. */
-const FRAGMENTED = 1500
 const MOST_NAMES = 100
 
 export const lostFragments: Rule = {
@@ -23,7 +22,7 @@ export const lostFragments: Rule = {
     'An answer over UDP was too large for one packet and left in fragments. Not all of them arrived, so the client has nothing at all, waits for its timer and asks again, with the same result. Only names with large answers (many records, TXT, DNSSEC) fail, always, and for all clients behind the same path.',
   why: 'Firewalls, load balancers, security groups and some overlays drop IP fragments, because only the first one carries ports. The client allowed large answers with EDNS (a UDP size of 4096), and the server believed that the network can carry them.',
   todo: 'Limit the size over UDP to 1232 bytes: "bufsize 1232" in CoreDNS, "max-udp-size"/"edns-udp-size" in the upstream server. What does not fit is then repeated over TCP, which must be allowed. Let fragments pass where you can.',
-  evidence: `Responses over UDP of more than ${FRAGMENTED} bytes of which fragments are missing in the capture, and a client that asked the same question again over UDP after ${SHORTEST_TIMEOUT / 1e9} s or more: it had no answer either. Silent below ${MIN_LOOKUPS} lookups, and where clients were content: then the capture filter ("port 53") lost the fragments, not the network.`,
+  evidence: `Responses over UDP of more than ${FRAGMENTED} bytes of which fragments are missing in the capture, or that one capture has and the client's has not, and a client that asked the same question again over UDP after ${SHORTEST_TIMEOUT / 1e9} s or more: it had no answer either. Silent below ${MIN_LOOKUPS} lookups, and where clients were content: then the capture filter ("port 53") lost the fragments, not the network.`,
   links: [
     'https://www.dnsflagday.net/2020/',
     'https://coredns.io/plugins/bufsize/',
@@ -52,7 +51,7 @@ class LostFragments implements Observer {
     for (const { name, transactions } of lookup.candidates) {
       let lost = 0
       for (const t of transactions) {
-        if (!isIncomplete(t) || !isRepeated(t, transactions)) continue
+        if (!(isTorn(t) || isLost(t)) || !isRepeated(t, transactions)) continue
         lost++
         if (t.edns !== NONE) this.edns = Math.max(this.edns, t.edns & 0xffff)
         this.largest = Math.max(this.largest, t.responseSize)
@@ -73,7 +72,7 @@ class LostFragments implements Observer {
     const servers = [...this.servers.keys()]
     return [
       {
-        what: `${plural(this.lookups, 'lookup')} of ${listed([...this.names], 2)} got answers of up to ${count(this.largest)} bytes from ${whoAll(this.world, servers)} in fragments of which some are missing, and asked again in vain (${plural(this.tries, 'time')}).`,
+        what: `${plural(this.lookups, 'lookup')} of ${listed([...this.names], 2)} were sent answers of up to ${count(this.largest)} bytes by ${whoAll(this.world, servers)} in fragments, not all of which arrived; they asked again, in vain (${plural(this.tries, 'time')}).`,
         why: `Something on the way drops IP fragments${this.edns > 0 ? `; the client allowed answers of ${count(this.edns)} bytes over UDP` : ''}.`,
         advice: 'Limit answers over UDP to 1232 bytes, so that large ones go over TCP, and allow TCP to port 53.',
         snippet: `# Corefile
@@ -89,8 +88,9 @@ bufsize 1232`,
   }
 }
 
-const isIncomplete = (t: Transaction): boolean =>
-  t.state === ANSWERED && t.transport !== TCP && t.responseSize > FRAGMENTED && (t.content & CONTENT_CUT) !== 0
+/** Another capture has the large answer, the client's has not. */
+const isLost = (t: Transaction): boolean =>
+  t.state === RESPONSE_LOST && t.transport !== TCP && t.responseSize > FRAGMENTED
 
 /** The client had no use for the answer: it asked again when its timer ended. */
 function isRepeated(t: Transaction, transactions: readonly Transaction[]): boolean {

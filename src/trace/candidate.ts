@@ -5,7 +5,7 @@
  * time the asker is called, and these are called for every query.
  */
 import { A, AAAA, NOERROR, NXDOMAIN, TC } from '../codes.ts'
-import { HAS_CNAME, TCP, type Time } from '../model.ts'
+import { CONTENT_CUT, HAS_CNAME, TCP, type Time } from '../model.ts'
 import type { Candidate } from './lookup.ts'
 import { ANSWERED, type Transaction, UNREACHED } from './transaction.ts'
 
@@ -149,6 +149,13 @@ export function settledAt(candidate: Candidate, time: Time): Time {
   }
   return at
 }
+
+/** Larger than any packet on Ethernet, and than those of overlays: such an answer comes in fragments. */
+export const FRAGMENTED = 1500
+
+/** Answered over UDP in fragments, of which not all are in the capture: the client may have as little of it. */
+export const isTorn = (t: Transaction): boolean =>
+  t.state === ANSWERED && t.transport !== TCP && t.responseSize > FRAGMENTED && (t.content & CONTENT_CUT) !== 0
 
 /** The walk ends at a candidate with addresses or other records, unless one leg says that the name does not exist (musl goes on). */
 export function isPositive(candidate: Candidate): boolean {

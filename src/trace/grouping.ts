@@ -4,7 +4,7 @@
  */
 import type { AddressId, Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
-import { isError, isPositive } from './candidate.ts'
+import { isError, isPositive, isTorn } from './candidate.ts'
 import { fit, NOTHING_FITS } from './fit.ts'
 import { fitOf, mayBeginWalk } from './fitting.ts'
 import { exchangeLegs } from './leg-exchange.ts'
@@ -267,6 +267,7 @@ export class Grouping {
   /** How long after an answer to its last candidate. */
   private closesAfter(lookup: Lookup, candidate: Candidate): Time {
     if (candidate.transactions.some(isError)) return CLOSE_ANSWERED
+    if (candidate.transactions.some(isTorn)) return CLOSE_UNFINISHED
     const [{ client, asked }] = candidate.transactions
     // Its other leg was lost on its way here, and comes again.
     if (lacksLeg(lookup) && !this.searchLists.of(client, asked).isTorn) return CLOSE_UNFINISHED

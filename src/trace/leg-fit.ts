@@ -13,6 +13,7 @@ import {
   isFamily,
   isLarge,
   isPositive,
+  isTorn,
   isTruncated,
   lastQueryBefore,
   latest,
@@ -142,6 +143,9 @@ function fitAnsweredTwin(
   if (isUnreceived(lookup, candidate, twin, t, knowledge)) return joins(candidate, ALIKE, gap)
   // L4: the partner of a leg that has just been asked again, on its socket.
   if (t.dnsId === twin.dnsId && hasOtherTypeAtPort(all, t, t.start - LEG_GAP)) return joins(candidate, TIED, gap)
+  // L4a: not all fragments of the answer came through, and the client asks again.
+  if (isTorn(twin) && t.dnsId === twin.dnsId && isTimer(t.start - twin.lastQuery) && sameProfile(twin, t))
+    return joins(candidate, ALIKE, gap)
   // L6a: its partner is asked again on the same new socket: glibc asks both again when the answer was larger than its room for it.
   if (isPartnerOfRepeat(all, t)) return joins(candidate, TIED, gap)
   // L4: after an error.

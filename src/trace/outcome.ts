@@ -4,12 +4,12 @@
  */
 import { A, AAAA, NOERROR, TC } from '../codes.ts'
 import { CONTENT_CUT, HAS_ASKED_TYPE, type Outcome, TCP, type Time } from '../model.ts'
-import { errorOnSocket } from './candidate.ts'
+import { errorOnSocket, isTorn } from './candidate.ts'
 import { endsCutShort, isCutShort, isRepeatedOverTcp } from './cut-short.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import { outcomeOfRcode } from './rcode-outcome.ts'
 import type { Resolver } from './resolvers.ts'
-import { LEG_GAP } from './timers.ts'
+import { LEG_GAP, SHORTEST_TIMEOUT } from './timers.ts'
 import {
   ANSWERED,
   CAPTURE_ENDED,
@@ -47,11 +47,15 @@ function legRank({ transactions }: Candidate, qtype: number, resolver: Resolver)
   for (const t of transactions) {
     if (t.qtype !== qtype) continue
     if (t.responseFlags & TC && isRepeatedOverTcp(transactions, t)) continue
-    const rank = t.cameTooLate ? RANK_OF.unanswered : RANK_OF[outcomeOf(t)]
+    const rank = t.cameTooLate || isInVain(t, transactions) ? RANK_OF.unanswered : RANK_OF[outcomeOf(t)]
     if (rank >= best) best = rank
   }
   return best < 0 ? RANK_OF.unanswered : best
 }
+
+/** Not all of its fragments are here, and the client asked again when its timer ended: it had not all either. */
+const isInVain = (t: Transaction, transactions: readonly Transaction[]): boolean =>
+  isTorn(t) && transactions.some(x => x.qtype === t.qtype && Math.abs(x.start - t.start) >= SHORTEST_TIMEOUT)
 
 /** musl asks all servers at once, and takes what says first that there is such a name, or none; null where a single one was asked. */
 function firstTaken(transactions: readonly Transaction[], qtype: number): Transaction | null {
