@@ -11,7 +11,7 @@ import { Domains } from './domains.ts'
 import { type FewAddresses, NOBODY, withAddress } from './few-addresses.ts'
 import { FrameSample } from './frame-sample.ts'
 import { type Concluded, type Draft, type Observer, type Rule, serversOf } from './rule.ts'
-import { clockTime, isClusterDns, nameOf, serverRole, type World, who, whoAll, zoneOf } from './world.ts'
+import { clockTime, isClusterDns, nameOf, type World, who, whoAll, zoneOf } from './world.ts'
 
 /** One bad name that is asked for again and again is no matter of its server; so many errors, and such a share of its answers, are. */
 const MIN_ERRORS = 10
@@ -223,11 +223,12 @@ kubectl -n kube-system logs -l k8s-app=kube-dns --since=1h | grep -E 'ERROR|SERV
     if (!isClusterDns(this.world, address))
       return `Find out why ${server} is asked for names of the cluster: the resolv.conf of who asks, or a "forward" of its own.`
     if (rcode !== SERVFAIL) return `Look at the log of ${server} of that time, and at its Corefile.`
-    const pod = serverRole(this.world, address) === 'coredns' ? server : `the CoreDNS pods behind ${server}`
     const compare =
       others.length > 0
         ? `Compare it with ${whoAll(this.world, others)}, and restart it if only it fails.`
         : 'Compare the CoreDNS pods with each other: restart the one that fails alone.'
+    // Without another one beside it, it may be the address of the service.
+    const pod = others.length > 0 ? server : `the CoreDNS pods at ${server}`
     return `Look at the log of ${pod} (plugin/kubernetes: "waiting for Kubernetes API", "failed to list") and at its way to the API server. ${compare}`
   }
 
