@@ -9,6 +9,7 @@ import { Tally } from '../trace/tally.ts'
 import { ANSWERED, isFinal, isUntold, type Transaction } from '../trace/transaction.ts'
 import { Domains } from './domains.ts'
 import { type FewAddresses, NOBODY, withAddress } from './few-addresses.ts'
+import { adviceAgainstLoop, ForwardLoops, loopOf, WHY_LOOP } from './forward-loops.ts'
 import { FrameSample } from './frame-sample.ts'
 import { type Concluded, type Draft, type Observer, type Rule, serversOf } from './rule.ts'
 import { clockTime, isClusterDns, nameOf, type World, who, whoAll, zoneOf } from './world.ts'
@@ -94,8 +95,11 @@ class ServerErrors implements Observer {
     MOST_NAMES,
   )
 
+  private readonly loops: ForwardLoops
+
   constructor(world: World) {
     this.world = world
+    this.loops = new ForwardLoops(world)
   }
 
   lookup(lookup: Lookup): void {
@@ -104,7 +108,9 @@ class ServerErrors implements Observer {
     if (failed) this.servers.of(failed.server).lookups++
   }
 
-  hop({ transaction: t, servedFrom }: Hop): void {
+  hop(hop: Hop): void {
+    const { transaction: t, servedFrom } = hop
+    this.loops.add(hop)
     if (t.state !== ANSWERED) return
     const server = this.servers.of(t.server)
     server.answers++
@@ -173,6 +179,7 @@ class ServerErrors implements Observer {
     const others = isOwn ? this.othersThan(address) : []
     const { suffixes } = this.world.trace.searchLists
     const searched = isOneDomain && !isOwn ? suffixes.find(suffix => isWithin(suffix, domain)) : undefined
+    const loop = isOwn ? [] : this.loops.askedBy(address)
     const parts = [
       isOwn
         ? ` ${s.ofCluster === s.errors ? 'All' : count(s.ofCluster)} of these are for names of ${zone}, the cluster's own.`
@@ -185,20 +192,23 @@ class ServerErrors implements Observer {
         ? ` ${count(s.slow)} of them came after ${roughDuration(LONG / 1e6)} and more, up to ${roughDuration(s.longest / 1e6)}.`
         : '',
       s.lookups > 0 ? ` ${plural(s.lookups, 'lookup')} failed with it.` : '',
+      loop.length > 0 ? ` It asks ${loopOf(this.world, loop)}.` : '',
       others.length > 0 ? ` ${whoAll(this.world, others)} answered the same names.` : '',
     ]
     return {
       severity:
         s.lookups >= BAD_LOOKUPS || (s.lookups > 0 && s.errors >= BAD_SHARE * s.answers) ? 'problem' : 'warning',
       what: `${who(this.world, address)} answered ${count(s.errors)} of ${plural(s.answers, 'query', 'queries')} (${share(s.errors, s.answers)}) with ${kinds}, for ${whoAll(this.world, s.clients)}, first at ${clockTime(this.world, s.first)} UTC.${parts.join('')}`,
-      why: isOwn ? this.whyOwn(address, rcodes[0][0]) : this.why(rcodes[0][0], s),
+      why: isOwn ? this.whyOwn(address, rcodes[0][0]) : loop.length > 0 ? WHY_LOOP : this.why(rcodes[0][0], s),
       advice: isOwn
         ? this.adviceOwn(address, rcodes[0][0], others)
-        : searched
-          ? `${searched} is a search domain of these clients, so lookups of any name come to it: take it out of their search list, or bring its servers back.`
-          : isOneDomain
-            ? `Ask ${who(this.world, address)} and the servers of ${domain} for one of these names; if these fail too, the owner of ${domain} has to act.`
-            : `Look at the log of ${who(this.world, address)} of that time, and ask it, and the servers behind it, for such names.`,
+        : loop.length > 0
+          ? adviceAgainstLoop(this.world, loop)
+          : searched
+            ? `${searched} is a search domain of these clients, so lookups of any name come to it: take it out of their search list, or bring its servers back.`
+            : isOneDomain
+              ? `Ask ${who(this.world, address)} and the servers of ${domain} for one of these names; if these fail too, the owner of ${domain} has to act.`
+              : `Look at the log of ${who(this.world, address)} of that time, and ask it, and the servers behind it, for such names.`,
       snippet: `dig @${this.world.tables.addresses.text(address)} ${isOwn ? `kubernetes.default.svc.${zone}` : isOneDomain ? domain : 'kubernetes.io'} ${s.aaaa === s.errors ? 'AAAA' : 'A'} +tries=1
 kubectl -n kube-system logs -l k8s-app=kube-dns --since=1h | grep -E 'ERROR|SERVFAIL'`,
       count: s.errors,
