@@ -1,7 +1,7 @@
 /** missing-name: a client asks again and again for a name that nobody has. */
 import { A, AAAA, NXDOMAIN } from '../codes.ts'
 import { type AddressId, NONE } from '../model.ts'
-import { plural, share } from '../quantities.ts'
+import { listed, plural, share } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
 import { dots, endsWithSuffix, isWithin, withoutSuffix } from '../trace/suffix.ts'
 import { Tally } from '../trace/tally.ts'
@@ -16,7 +16,7 @@ const NEARLY_ALL = 0.9
 /** From this part of a client's lookups on it does little else. */
 const MUCH = 0.25
 const MOST_NAMES = 4_000
-/** Names that are told, those first that were asked for most often. */
+/** Told, those first that were denied most often. */
 const MOST_TOLD = 3
 
 export const missingName: Rule = {
@@ -49,6 +49,12 @@ interface Missing {
   clients: Map<AddressId, Asked>
   servers: Set<AddressId>
   frames: FrameSample
+}
+
+/** Names, and how often each of their clients was denied one. */
+interface Group {
+  names: [string, Missing][]
+  times: Map<AddressId, number>
 }
 
 class MissingName implements Observer {
@@ -96,20 +102,25 @@ class MissingName implements Observer {
     if (zoneOf(this.world) === null) return []
     const explained = earlier.filter(({ code }) => code === 'upstreams-disagree' || code === 'replicas-disagree')
     const elsewhere = new Set(earlier.flatMap(({ code, clients }) => (code === 'dns-policy' ? [...clients] : [])))
-    return [...this.names]
-      .filter(([name]) => this.isNobodys(name) && !explained.some(({ names }) => names.has(name)))
-      .map(([name, missing]) => ({
-        name,
-        missing,
-        clients: [...missing.clients].filter(
-          ([client, { lookups, denied }]) =>
-            denied >= MIN_LOOKUPS && denied >= NEARLY_ALL * lookups && !elsewhere.has(client),
-        ),
-      }))
-      .filter(({ clients }) => clients.length > 0)
-      .sort((a, b) => b.missing.denied - a.missing.denied)
+    // Names of the same clients are one matter.
+    const groups = new Map<string, Group>()
+    for (const [name, missing] of this.names) {
+      if (!this.isNobodys(name) || explained.some(({ names }) => names.has(name))) continue
+      const clients = [...missing.clients].filter(
+        ([client, { lookups, denied }]) =>
+          denied >= MIN_LOOKUPS && denied >= NEARLY_ALL * lookups && !elsewhere.has(client),
+      )
+      if (clients.length === 0) continue
+      const key = clients.map(([client]) => client).join(' ')
+      const group: Group = groups.get(key) ?? { names: [], times: new Map() }
+      groups.set(key, group)
+      group.names.push([name, missing])
+      for (const [client, { denied }] of clients) group.times.set(client, (group.times.get(client) ?? 0) + denied)
+    }
+    return [...groups.values()]
+      .sort((a, b) => timesOf(b) - timesOf(a))
       .slice(0, MOST_TOLD)
-      .map(({ name, missing, clients }) => this.draft(name, missing, clients))
+      .map(group => this.draft(group))
   }
 
   /** No lookup of it was answered, and it is no candidate of a lookup of another name, of which the walk was cut. */
@@ -121,26 +132,29 @@ class MissingName implements Observer {
     )
   }
 
-  private draft(name: string, missing: Missing, clients: readonly [AddressId, Asked][]): Draft {
-    const { byClient } = this.world.trace.sums
+  private draft({ names: missing, times: byClient }: Group): Draft {
+    const { sums } = this.world.trace
     const zone = zoneOf(this.world)
-    const times = clients.reduce((n, [, { denied }]) => n + denied, 0)
-    const allOf = (client: AddressId): number => byClient.get(client)?.lookups ?? 0
-    const all = clients.reduce((n, [client]) => n + Math.max(allOf(client), 1), 0)
-    const isMuch = clients.some(([client, { denied }]) => denied >= MUCH * allOf(client))
+    missing.sort((a, b) => b[1].denied - a[1].denied)
+    const names = missing.map(([name]) => name)
+    const [[name, { candidates }]] = missing
+    const clients = [...byClient.keys()]
+    const times = clients.reduce((n, client) => n + (byClient.get(client) ?? 0), 0)
+    const allOf = (client: AddressId): number =>
+      Math.max(sums.byClient.get(client)?.lookups ?? 0, byClient.get(client) ?? 0)
+    const all = clients.reduce((n, client) => n + allOf(client), 0)
+    const queries = missing.reduce((n, [, sum]) => n + sum.queries, 0)
+    const isMuch = clients.some(client => (byClient.get(client) ?? 0) >= MUCH * allOf(client))
     const isService = dots(name) < 2 || (zone !== null && isWithin(name, zone))
-    const { candidates } = missing
     const tried =
       candidates.length > 1
         ? `: ${candidates[0]} and ${plural(candidates.length - 1, 'more candidate')} were all denied`
         : ''
-    const them = clients.length === 1 ? 'its' : 'their'
+    const frames = new FrameSample()
+    for (const [, sum] of missing) frames.addAll(sum.frames)
     return {
       severity: isMuch ? 'warning' : 'info',
-      what: `${whoAll(
-        this.world,
-        clients.map(([client]) => client),
-      )} asked ${plural(times, 'time')} for ${name}, which nobody has${tried} (${share(times, all)} of ${them} lookups, ${plural(missing.queries, 'query', 'queries')}).`,
+      what: `${whoAll(this.world, clients)} asked ${plural(times, 'time')} for ${listed(names, 2)}, which nobody has${tried} (${share(times, all)} of ${clients.length === 1 ? 'its' : 'their'} lookups, ${plural(queries, 'query', 'queries')}).`,
       why: isService
         ? 'The service is missing, or has another name or namespace than the client was told.'
         : 'The host was renamed or removed, or the client was told a wrong name.',
@@ -150,11 +164,13 @@ class MissingName implements Observer {
       ...(isService ? { snippet: `kubectl get services -A | grep -w ${name.split('.')[0]}` } : {}),
       count: times,
       share: times / all,
-      clients: clients.map(([client]) => client),
-      servers: missing.servers,
-      frames: missing.frames,
+      clients,
+      servers: new Set(missing.flatMap(([, sum]) => [...sum.servers])),
+      frames,
       confidence: times >= 2 * MIN_LOOKUPS ? 'high' : 'medium',
-      names: [name],
+      names,
     }
   }
 }
+
+const timesOf = ({ times }: Group): number => [...times.values()].reduce((n, denied) => n + denied, 0)
