@@ -164,7 +164,7 @@ class WildcardSuffix implements Observer {
           : 'A server puts an address of its own in the place of "no such name", whatever the domain; search domains are asked before the name itself, so they get it first.',
       advice:
         hijack === null
-          ? `Remove the wildcard from ${domain}, or take the domain out of the pods' search list.${address === null ? '' : ` Where names of no domain at all get ${textOf(address)} too, the server puts it in the place of "no such name": have that turned off.`}`
+          ? `Remove the wildcard from ${domain}, or take the domain out of the pods' search list.${address === null ? '' : ` Where names that do not exist get ${textOf(address)} under other domains too, the server puts it in the place of "no such name": have that turned off.`}`
           : `Have ${whoAll(this.world, hijack.servers)} answer NXDOMAIN for what does not exist (turn off its redirection, or the one behind it), or forward to a server that does; ${domain} itself may hold no wildcard at all.`,
       snippet:
         hijack === null
