@@ -232,6 +232,8 @@ export interface Messages {
   content: Uint8Array
   /** Address records of the type that was asked. */
   addresses: Uint16Array
+  /** The first address of an answer to A, as one signed number; 0 without. */
+  ipv4: Int32Array
   /** NameId of the target of the first CNAME, NONE without. */
   cname: Int32Array
   /** Smallest TTL of the answers, in a negative response the negative TTL (RFC 2308); NONE where there is none. */

@@ -49,6 +49,7 @@ interface Row {
   tcp: boolean
   content: number
   addresses: number
+  ipv4: number
   answers: number
   cname: string | null
   recordTtl: number
@@ -204,6 +205,7 @@ function rowsOf(line: string): Row[] {
     tcp: given.has('tcp'),
     content: 0,
     addresses: 0,
+    ipv4: 0,
     answers: 0,
     cname: null,
     recordTtl: NONE,
@@ -245,6 +247,7 @@ function rowsOf(line: string): Row[] {
     if (type === 'A' || type === 'AAAA') {
       response.content |= type === 'A' ? HAS_A : HAS_AAAA
       response.addresses = values.length
+      if (type === 'A') response.ipv4 = ipv4Of(values[0])
     } else response.content |= HAS_ASKED_TYPE
   }
   response.recordTtl = Number(rest.find(word => word.startsWith('ttl='))?.slice(4) ?? NONE)
@@ -388,6 +391,7 @@ export function traceScenario(
     m.edns[0] = row.edns
     m.content[0] = row.content
     m.addresses[0] = row.addresses
+    m.ipv4[0] = row.ipv4
     m.cname[0] = row.cname === null ? NONE : tables.names.internText(row.cname)
     m.recordTtl[0] = row.recordTtl
     m.sinceSyn[0] = row.sinceSyn
@@ -397,6 +401,8 @@ export function traceScenario(
   hops.sort((a, b) => a.start - b.start || a.number - b.number)
   return { trace, context, records, hops: hops.map(({ record }) => record) }
 }
+
+const ipv4Of = (text: string): number => text.split('.').reduce((bits, byte) => (bits << 8) | Number(byte), 0)
 
 /** A lookup in the words of an expectation: only what the expectation names, so that a line says what it is about. */
 export function describeLookup(record: LookupRecord, expectation: string): string {

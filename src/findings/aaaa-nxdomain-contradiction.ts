@@ -24,7 +24,7 @@ export const aaaaNxdomainContradiction: Rule = {
     'A server answers A for a name with an address and AAAA for the same name with NXDOMAIN. NXDOMAIN speaks of the name, not of the type: both cannot be true. musl (Alpine), some versions of .NET and caches that take NXDOMAIN at its word then fail for a name that exists.',
   why: 'Usual makers are external DNS plugins of CoreDNS, ingress or gateway controllers that serve A only, load balancers that answer DNS, and old appliances. A server that has no AAAA must answer NOERROR with an empty answer (RFC 4074).',
   todo: 'Have the server that invents the NXDOMAIN fixed or replaced. Until then a template for AAAA in front of it turns the answer into an empty one.',
-  evidence: `Of one name at one server: A answered with addresses at least ${MIN_ANSWERS} times and never with NXDOMAIN, AAAA answered NXDOMAIN at least ${MIN_ANSWERS} times and never otherwise. Names of the finding upstreams-disagree are left out, and names that autopath rewrote. A problem where a lookup failed by it, else a warning.`,
+  evidence: `Of one name at one server: A answered with addresses at least ${MIN_ANSWERS} times and never with NXDOMAIN, AAAA answered NXDOMAIN at least ${MIN_ANSWERS} times and never otherwise. Names of the findings upstreams-disagree and replicas-disagree are left out, names that autopath rewrote, and what is not of AAAA alone: names whose AAAA another server has an address for, or whose A another one denied, and all of a server that denies A of names whose AAAA it has. A problem where a lookup failed by it, else a warning.`,
   links: [
     'https://datatracker.ietf.org/doc/html/rfc4074#section-4.2',
     'https://datatracker.ietf.org/doc/html/rfc8020',
@@ -38,10 +38,11 @@ export const aaaaNxdomainContradiction: Rule = {
 /** Columns of the rows: answers to A with an address, and NXDOMAIN to it. */
 const ADDRESSES = 0
 const A_NXDOMAIN = 1
-/** Answers to AAAA: NXDOMAIN, and all others. */
+/** Answers to AAAA: NXDOMAIN, and all others; of these, those with an address. */
 const AAAA_NXDOMAIN = 2
 const AAAA_OTHER = 3
-const COLUMNS = 4
+const AAAA_FOUND = 4
+const COLUMNS = 5
 
 class AaaaNxdomainContradiction implements Observer {
   private readonly world: World
@@ -66,10 +67,14 @@ class AaaaNxdomainContradiction implements Observer {
     const isDenial = t.rcode === NXDOMAIN
     if (isDenial && answers.find(key) === NONE && !isDeciding(lookup, t.qname)) return
     const row = answers.of(key)
+    if (t.qtype === AAAA && t.rcode === NOERROR && t.addresses > 0) answers.add(row, AAAA_FOUND)
     // Where A is denied too, nothing contradicts, whatever comes after.
-    if (answers.get(row, A_NXDOMAIN) > 0) return
+    if (answers.get(row, A_NXDOMAIN) > 0) {
+      if (t.qtype === A && isDenial) answers.add(row, A_NXDOMAIN)
+      return
+    }
     if (t.qtype === A) {
-      if (t.rcode === NXDOMAIN) {
+      if (isDenial) {
         answers.add(row, A_NXDOMAIN)
         this.frames.delete(key)
       } else if (t.rcode === NOERROR && t.addresses > 0 && t.cname === NONE) answers.add(row, ADDRESSES)
@@ -100,7 +105,9 @@ class AaaaNxdomainContradiction implements Observer {
 
   private get contradictions(): { row: number; name: string; server: AddressId }[] {
     const { answers } = this
-    return Array.from({ length: answers.size }, (_, row) => row)
+    const rows = Array.from({ length: answers.size }, (_, row) => row)
+    const other = this.notOfFamily(rows)
+    return rows
       .filter(
         row =>
           answers.get(row, ADDRESSES) >= MIN_ANSWERS &&
@@ -108,15 +115,31 @@ class AaaaNxdomainContradiction implements Observer {
           answers.get(row, A_NXDOMAIN) === 0 &&
           answers.get(row, AAAA_OTHER) === 0,
       )
-      .map(row => ({
-        row,
-        name: nameOf(this.world, idIn(answers.keyOf(row))),
-        server: addressIn(answers.keyOf(row)),
-      }))
+      .map(row => ({ row, name: idIn(answers.keyOf(row)), server: addressIn(answers.keyOf(row)) }))
+      .filter(({ name, server }) => !other.names.has(name) && !other.servers.has(server))
+      .map(({ row, name, server }) => ({ row, name: nameOf(this.world, name), server }))
+  }
+
+  /**
+   * Names that have an IPv6 address elsewhere, or are denied for A as well; and servers that deny A of names with an IPv6 address: who
+   * denies what of a name is chance there.
+   */
+  private notOfFamily(rows: readonly number[]): { names: ReadonlySet<NameId>; servers: ReadonlySet<AddressId> } {
+    const { answers } = this
+    const names = new Set<NameId>()
+    const servers = new Set<AddressId>()
+    for (const row of rows) {
+      const found = answers.get(row, AAAA_FOUND)
+      const denied = answers.get(row, A_NXDOMAIN)
+      const key = answers.keyOf(row)
+      if (found > 0 || denied >= MIN_ANSWERS) names.add(idIn(key))
+      if (found >= MIN_ANSWERS && denied >= MIN_ANSWERS) servers.add(addressIn(key))
+    }
+    return { names, servers }
   }
 
   conclude(earlier: readonly Concluded[]): Draft[] {
-    const explained = earlier.filter(({ code }) => code === 'upstreams-disagree')
+    const explained = earlier.filter(({ code }) => code === 'upstreams-disagree' || code === 'replicas-disagree')
     const wrong = this.contradictions.filter(({ name }) => !explained.some(finding => finding.names.has(name)))
     if (wrong.length === 0) return []
     const names = [...new Set(wrong.map(({ name }) => name))]

@@ -13,7 +13,11 @@ export class Domains {
   }
 
   add(world: World, { qname }: Transaction): void {
-    if (qname !== NONE) this.times.of(domainOf(nameOf(world, qname))).count++
+    if (qname !== NONE) this.addName(nameOf(world, qname))
+  }
+
+  addName(name: string): void {
+    this.times.of(domainOf(name)).count++
   }
 
   /** The domain that came most often; "" where there is none. */
@@ -31,4 +35,4 @@ export class Domains {
 }
 
 /** The last two labels of a name: good enough to see that names belong together. */
-const domainOf = (name: string): string => name.split('.').slice(-2).join('.')
+export const domainOf = (name: string): string => name.split('.').slice(-2).join('.')

@@ -31,7 +31,7 @@ export const negativeTtl: Rule = {
     'A name was asked for before it existed. The denial went into a cache, and clients went on getting NXDOMAIN from there, perhaps long after the name was created. The service is up, and nobody finds it.',
   why: 'How long a denial may be kept says the zone\'s SOA record (the smaller of its TTL and its minimum, RFC 2308). CoreDNS keeps it for 30 s with "cache 30", for up to 30 min without a limit, and an upstream that hands a long one on makes it worse. Clients that poll for a name that will come keep the denial alive.',
   todo: 'Limit denials in the cache ("denial 9984 5"), lower the minimum in the SOA of zones that change often (external-dns, private zones), and let applications wait for the object, not for its name.',
-  evidence: `A name that a server denied lookups at least ${MIN_DENIED} times, at least once with a TTL that had run down (so from a cache), then answered and never denied again, not from another upstream server than the one that denied it. Silent where denials live less than ${MIN_TTL} s; info below ${LONG_TTL} s. When exactly the name was created the wire cannot tell. Names of upstreams-disagree and flapping-rcode are left out.`,
+  evidence: `A name that a server denied lookups at least ${MIN_DENIED} times, at least once with a TTL that had run down (so from a cache), then answered and never denied again, not from another upstream server than the one that denied it, and by no server before. Silent where denials live less than ${MIN_TTL} s; info below ${LONG_TTL} s. When exactly the name was created the wire cannot tell. Names of upstreams-disagree and flapping-rcode are left out.`,
   links: [
     'https://datatracker.ietf.org/doc/html/rfc2308',
     'https://coredns.io/plugins/cache/',
@@ -81,12 +81,18 @@ class NegativeTtl implements Observer {
     MOST_NAMES,
   )
 
+  /** When a name was first answered, by whichever server: what is denied only later is not new. */
+  private readonly found = new Tally<NameId, { since: Time }>(() => ({ since: Number.POSITIVE_INFINITY }), MOST_NAMES)
+
   constructor(world: World) {
     this.world = world
   }
 
   lookup(lookup: Lookup): void {
     if (lookup.outcome === 'answered') {
+      const [{ qname, start }] = lookup.candidates[lookup.deciding].transactions
+      const found = this.found.of(qname)
+      found.since = Math.min(found.since, start)
       if (this.names.size > 0) this.noteAnswer(lookup.candidates[lookup.deciding].transactions[0])
       return
     }
@@ -134,6 +140,7 @@ class NegativeTtl implements Observer {
         // Longer after the last denial than a cache keeps it, it was not the cache that hid the name.
         d.answered - d.last <= d.ttl * 1e9 &&
         !d.elsewhere &&
+        !((this.found.get(d.name)?.since ?? Number.POSITIVE_INFINITY) < d.first) &&
         d.ttl >= MIN_TTL &&
         d.least < d.ttl &&
         !explained.some(finding => finding.names.has(nameOf(this.world, d.name))),

@@ -101,6 +101,10 @@ class NodeLocalBypassed implements Observer {
       Number.isFinite(firstCached) && lastPast < firstCached && this.ways.forgotten === 0
         ? ` All of them came before the cache's first answer to ${clients.size === 1 ? 'this client' : 'these clients'}, over ${roughDuration((lastPast - Math.min(...past.map(way => way.first))) / 1e6)}.`
         : ''
+    // What the cache answers on, as far as somebody asks it there: only at such an address rules may be missing.
+    const ofCache = new Set(cached.map(way => way.asked))
+    const byAddress = past.filter(way => !ofCache.has(way.asked))
+    const isOtherAddress = byAddress.length === past.length
     return [
       {
         what: `${count(queries)} of ${plural(all, 'query', 'queries')} (${share(queries, all)}) of ${whoAll(this.world, clients)} to ${whoAll(
@@ -110,10 +114,18 @@ class NodeLocalBypassed implements Observer {
           this.world,
           past.map(way => way.server),
         )}.${when}`,
-        why: 'The rules that send the service address to the cache are missing, late, or come after those of kube-proxy or Cilium.',
-        advice:
-          'Look for the NOTRACK rules of node-cache on the node (iptables), a Local Redirect Policy (Cilium), or the clusterDNS of the kubelet (IPVS).',
-        snippet: 'iptables -t raw -S | grep -w 53   # on the node',
+        why: isOtherAddress
+          ? `Their resolv.conf has ${whoAll(
+              this.world,
+              byAddress.map(way => way.asked),
+            )}, that of others ${whoAll(this.world, ofCache)}: they were started before the cache was installed, or the kubelet of their node does not hand its address out.`
+          : 'The rules that send the service address to the cache are missing, late, or come after those of kube-proxy or Cilium.',
+        advice: isOtherAddress
+          ? `Restart these pods; if they come back with the same nameserver, set clusterDNS of the kubelet (or their dnsConfig) to ${whoAll(this.world, ofCache)}.`
+          : 'Look for the NOTRACK rules of node-cache on the node (iptables), a Local Redirect Policy (Cilium), or the clusterDNS of the kubelet (IPVS).',
+        snippet: isOtherAddress
+          ? 'kubectl exec -n NAMESPACE POD -- cat /etc/resolv.conf'
+          : 'iptables -t raw -S | grep -w 53   # on the node',
         count: queries,
         share: queries / all,
         clients,

@@ -16,6 +16,7 @@ import { flappingRcode } from './flapping-rcode.ts'
 import { hotClient } from './hot-client.ts'
 import { kubeDns } from './kube-dns.ts'
 import { lostFragments } from './lost-fragments.ts'
+import { missingName } from './missing-name.ts'
 import { ndotsWaste } from './ndots-waste.ts'
 import { negativeTtl } from './negative-ttl.ts'
 import { nodeLocalBypassed } from './node-local-bypassed.ts'
@@ -82,6 +83,7 @@ export const RULES: readonly Rule[] = [
   serviceNameWithoutDot,
   aaaaUseless,
   dnsPolicy,
+  missingName,
   resolvConfDiffers,
   digWithoutSearch,
   autopathSeen,

@@ -64,7 +64,8 @@ class SearchAnsweredInstead implements Observer {
     if (zoneOf(this.world) === null) return []
     const explained = earlier.filter(({ code }) => code === 'wildcard-suffix')
     const names = [...this.instead].filter(
-      ([name]) => this.real.has(name) && !explained.some(finding => finding.names.has(name)),
+      ([name, { suffix }]) =>
+        this.real.has(name) && !explained.some(({ names }) => names.has(name) || names.has(suffix)),
     )
     const lookups = names.reduce((n, [, name]) => n + name.lookups, 0)
     if (lookups < MIN_LOOKUPS) return []

@@ -3,6 +3,7 @@ import { A } from '../codes.ts'
 import type { AddressId } from '../model.ts'
 import { listed, plural } from '../quantities.ts'
 import type { Lookup } from '../trace/lookup.ts'
+import { isWithin } from '../trace/suffix.ts'
 import { Tally } from '../trace/tally.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
@@ -74,14 +75,21 @@ class SearchStoppedEarly implements Observer {
   }
 
   conclude(earlier: readonly Concluded[]): Draft[] {
-    if (zoneOf(this.world) === null) return []
+    const zone = zoneOf(this.world)
+    if (zone === null) return []
+    const isOwn = (suffix: string): boolean => isWithin(suffix, zone)
     const { byName } = this.world.trace.sums
     // Whose every answer may be an error, whatever it is asked for, that search domain is not to blame for.
     const failing = new Set(
       earlier.flatMap(({ code, servers, names }) => (code === 'server-errors' && names.size === 0 ? [...servers] : [])),
     )
-    const isServers = ({ lookups, failed, servers }: Stopped): boolean =>
-      failed === lookups && [...servers].every(server => failing.has(server))
+    // Nor a domain of the cluster itself: there CoreDNS fails.
+    const failingAtOwn = new Set(
+      earlier.flatMap(({ code, servers, names }) => (code === 'server-errors' && names.has(zone) ? [...servers] : [])),
+    )
+    const isServers = ({ lookups, failed, servers, suffix }: Stopped): boolean =>
+      failed === lookups &&
+      [...servers].every(server => failing.has(server) || (isOwn(suffix) && failingAtOwn.has(server)))
     const names = [...this.names].filter(([name, s]) => (byName.get(name)?.answered ?? 0) > 0 && !isServers(s))
     const lookups = names.reduce((n, [, s]) => n + s.lookups, 0)
     if (lookups < MIN_LOOKUPS) return []
@@ -92,15 +100,20 @@ class SearchStoppedEarly implements Observer {
     for (const [, s] of names) frames.addAll(s.frames)
     const what =
       failed === lookups ? 'SERVFAIL' : failed === 0 ? 'an answer without an address' : 'no address or SERVFAIL'
+    const suffixes = [...new Set(names.map(([, s]) => s.suffix))]
+    const foreign = suffixes.filter(suffix => !isOwn(suffix))
     const by = resolvers.size > 0 ? ` (${listed([...resolvers], 2)})` : ''
     return [
       {
         what: `${plural(lookups, 'lookup')} of ${listed(
           names.map(([name]) => name),
           2,
-        )} by ${whoAll(this.world, clients)}${by} ended at the search domain ${listed([...new Set(names.map(([, s]) => s.suffix))], 2)} with ${what}; others found the name.`,
+        )} by ${whoAll(this.world, clients)}${by} ended at the search domain ${listed(suffixes, 2)} with ${what}; others found the name.`,
         why: 'musl ends its search at NODATA and at SERVFAIL, where glibc and Go go on.',
-        advice: 'Repair or remove that search domain, or write the name with a dot at its end.',
+        advice:
+          foreign.length === 0
+            ? `${failed > 0 ? 'Look why CoreDNS answers names of the cluster with SERVFAIL; its search domains belong into every resolv.conf. ' : ''}Write the name with a dot at its end.`
+            : `Repair or remove ${foreign.length === suffixes.length ? 'that search domain' : listed(foreign, 2)}, or write the name with a dot at its end.`,
         snippet: `dig ${names[0][0]}.${names[0][1].suffix}. A   # NOERROR without an answer, or SERVFAIL`,
         count: lookups,
         share: null,

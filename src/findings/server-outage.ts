@@ -1,6 +1,6 @@
 /** server-outage: a server answered nobody for a while, and does otherwise. */
 import { type AddressId, NONE, type Time } from '../model.ts'
-import { count, listed, plural, roughDuration } from '../quantities.ts'
+import { count, plural, roughDuration } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
 import { rangeOf } from '../trace/networks.ts'
 import { type Outage, stoodStill, wasNeverSeen } from '../trace/outages.ts'
@@ -158,7 +158,7 @@ kubectl -n kube-system get events --sort-by=.lastTimestamp | tail -30`,
       roles.has('coredns') ? 'CoreDNS needs two replicas at least, and "health { lameduck 5s }"' : '',
       roles.has('upstream') ? 'give "forward" a second upstream' : '',
     ].filter(Boolean)
-    return `Compare with restarts, rollouts and events of that time${parts.length > 0 ? `; ${listed(parts, 3)}` : ''}.`
+    return `${['Compare with restarts, rollouts and events of that time', ...parts].join('; ')}.`
   }
 }
 

@@ -6,6 +6,7 @@ import type { Hop } from '../trace/hop.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED, UNANSWERED, UNREACHED } from '../trace/transaction.ts'
 import { Domains } from './domains.ts'
+import { adviceAgainstLoop, ForwardLoops, loopOf, WHY_LOOP } from './forward-loops.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
 import { clockTime, isClusterDns, serverRole, type World, who, whoAll } from './world.ts'
@@ -19,6 +20,9 @@ const ONE_DOMAIN = 0.8
 const MIN_ANSWERED_OF_ALL = 0.2
 const MOST_DOMAINS = 1000
 
+const SEE_LOOP = `kubectl -n kube-system get configmap coredns -o yaml | grep -A3 forward
+cat /etc/resolv.conf   # on the nodes of CoreDNS: what "forward . /etc/resolv.conf" reads`
+
 export const upstreamSilent: Rule = {
   code: 'upstream-silent',
   severity: 'problem',
@@ -26,7 +30,7 @@ export const upstreamSilent: Rule = {
   means:
     'Queries that left the cluster, or that NodeLocal DNSCache sent on to CoreDNS, got no answer, or a message that the server cannot be reached, or their TCP connection could not even be opened ("dial tcp: i/o timeout" in the logs). The forwarder waits 2 s for each try, tries for 5 s and then answers SERVFAIL; by then most resolvers have asked again.',
   why: 'The upstream server is overloaded, throttles (clouds limit packets per second per interface), is filtered, or has itself nobody to ask: when all silent names lie below one domain, it is that domain whose servers do not answer, and the upstream only passes the silence on.',
-  todo: 'Ask the server from the node for the same name. If everything is slow there too, it is the server or the way to it. If just one domain is silent, tell its owner; a shorter wait for it can be had with a server block of its own. Remove servers that are gone from the list behind "forward".',
+  todo: 'Ask the server from the node for the same name. If everything is slow there too, it is the server or the way to it. If just one domain is silent, tell its owner; a shorter wait for it can be had with a server block of its own. Remove servers that are gone from the list behind "forward". Where the server is the DNS of the cluster itself, CoreDNS asks in a loop: its list of upstreams must not name it.',
   evidence: `Queries to servers with the role upstream, and those of NodeLocal DNSCache to CoreDNS, that were not answered although the capture went on, or that ICMP or a TCP reset ended; a TCP connection whose SYN was sent again or refused counts as one query. Silent below ${MIN_SILENT} such queries or ${MIN_SHARE * 100} % of those to this server, and where less than ${MIN_ANSWERED_OF_ALL * 100} % of all queries were answered: such a capture shows one direction only. A warning where at least ${ONE_DOMAIN * 100} % concern one domain and the server answers the rest.`,
   links: [
     'https://coredns.io/plugins/forward/',
@@ -77,13 +81,18 @@ class UpstreamSilent implements Observer {
     frames: new FrameSample(),
   }))
 
+  private readonly loops: ForwardLoops
+
   constructor(world: World) {
     this.world = world
+    this.loops = new ForwardLoops(world)
   }
 
-  hop({ transaction: t, lookup, forwarder }: Hop): void {
+  hop(hop: Hop): void {
+    const { transaction: t, lookup, forwarder } = hop
     if (!lookup) return
     this.hops++
+    this.loops.add(hop)
     if (t.state === ANSWERED) this.answered++
     const server = this.servers.of(t.server)
     server.queries++
@@ -141,24 +150,35 @@ class UpstreamSilent implements Observer {
   private draft(address: AddressId, s: Server): Draft {
     const server = who(this.world, address)
     const { domain, count: most } = s.domains.top
+    const inLoop = this.loops.askersOf(address)
+    const isLoop = inLoop.length > 0
     const answersOthers = s.silent < s.queries
-    const oneDomain = answersOthers && most >= ONE_DOMAIN * s.silent
+    const oneDomain = !isLoop && answersOthers && most >= ONE_DOMAIN * s.silent
     const unreachable = s.unreachable > 0 ? `, ${count(s.unreachable)} of them with "unreachable"` : ''
     const unopened = s.unopened > 0 ? `, ${plural(s.unopened, 'TCP connection')} could not be opened` : ''
     const family = s.aaaa === s.silent ? ', all of them for AAAA' : ''
     const kind = `${unreachable}${unopened}${family}`
     const from = s.askers.size > 0 ? ` Asked by ${whoAll(this.world, s.askers)}` : ' Seen'
+    const loop = isLoop
+      ? ` ${whoAll(this.world, inLoop)} ${inLoop.length === 1 ? 'asks' : 'ask'} ${loopOf(this.world, [address])}.`
+      : ''
     const which = oneDomain ? `: ${count(most)} of these are names of ${domain}` : ''
     return {
       severity: oneDomain ? 'warning' : 'problem',
-      what: `${server} left ${count(s.silent)} of ${plural(s.queries, 'query', 'queries')} (${share(s.silent, s.queries)}) without an answer${kind}${which}.${from}, first at ${clockTime(this.world, s.first)}, last at ${clockTime(this.world, Math.max(s.first, s.last))} UTC.`,
-      why: oneDomain
-        ? `It answers other names: the servers of ${domain} are silent, and ${server} passes the silence on. CoreDNS gives up after 5 s with SERVFAIL.`
-        : 'CoreDNS waits 2 s for each try and gives up after 5 s with SERVFAIL.',
-      advice: oneDomain
-        ? `Ask ${server} from a node for a name of ${domain}; if it is silent there too, the owner of ${domain} has to act.`
-        : `Ask ${server} from a node; look at its load, at rate limits and at firewalls. Take it out of the list behind "forward" if it is gone.`,
-      snippet: `dig @${this.world.tables.addresses.text(address)} ${oneDomain ? domain : 'kubernetes.io'} A +tries=1 +time=2`,
+      what: `${server} left ${count(s.silent)} of ${plural(s.queries, 'query', 'queries')} (${share(s.silent, s.queries)}) without an answer${kind}${which}.${from}, first at ${clockTime(this.world, s.first)}, last at ${clockTime(this.world, Math.max(s.first, s.last))} UTC.${loop}`,
+      why: isLoop
+        ? WHY_LOOP
+        : oneDomain
+          ? `It answers other names: the servers of ${domain} are silent, and ${server} passes the silence on. CoreDNS gives up after 5 s with SERVFAIL.`
+          : 'CoreDNS waits 2 s for each try and gives up after 5 s with SERVFAIL.',
+      advice: isLoop
+        ? adviceAgainstLoop(this.world, [address])
+        : oneDomain
+          ? `Ask ${server} from a node for a name of ${domain}; if it is silent there too, the owner of ${domain} has to act.`
+          : `Ask ${server} from a node; look at its load, at rate limits and at firewalls. Take it out of the list behind "forward" if it is gone.`,
+      snippet: isLoop
+        ? SEE_LOOP
+        : `dig @${this.world.tables.addresses.text(address)} ${oneDomain ? domain : 'kubernetes.io'} A +tries=1 +time=2`,
       count: s.silent,
       share: s.silent / s.queries,
       clients: s.clients,

@@ -19,6 +19,8 @@ const MIN_ANSWERS = 2
 const MOST_ASKERS = 8
 /** Clients that ask a server of the two themselves: fewer queries may be somebody's dig. */
 const MIN_DIRECT = 10
+/** Who denies so many names that others know, and never has anything for anybody, is not to be asked at all. */
+const MANY_NAMES = 5
 
 export const upstreamsDisagree: Rule = {
   code: 'upstreams-disagree',
@@ -27,7 +29,7 @@ export const upstreamsDisagree: Rule = {
   means:
     'The same question gets an answer with data from one upstream server and NXDOMAIN from another, and one forwarder asks both. Whether a lookup succeeds is a matter of chance, and a cached NXDOMAIN keeps it failing for a while. A look at the node shows nothing: it asks its servers in order, so the first one always wins.',
   why: 'CoreDNS "forward" picks a server at random for each query and takes NXDOMAIN for a valid answer; it never asks the next one for it. Servers behind one "forward" must therefore know the same names. A custom DNS server beside that of the cloud, or a list that is out of date, breaks this.',
-  todo: 'Give the private zone a server block of its own in the Corefile (a stub domain) that forwards to the server that knows it, and leave only equal servers behind "forward .". "policy sequential" only hides the trouble: it still ends at the other server when the first one is slow.',
+  todo: 'Give the private zone a server block of its own in the Corefile (a stub domain) that forwards to the server that knows it, and leave only equal servers behind "forward .". A server that denies whatever it is asked for belongs out of the list. "policy sequential" only hides the trouble: it still ends at the other server when the first one is slow.',
   evidence: `Answers of servers with the role upstream, asked by the same CoreDNS or node-local cache, held against each other by name: one always has it, the other never. Silent below ${MIN_ANSWERS} answers on each side. Lookups that ended with NXDOMAIN for such a name are counted as explained.`,
   links: [
     'https://coredns.io/plugins/forward/',
@@ -241,15 +243,22 @@ class UpstreamsDisagree implements Observer {
       this.addFirst(frames, no, FIRST_DENIED)
     }
     const zone = zoneOfNames(names)
+    const knowsNothing = names.length >= MANY_NAMES && isOfSeveralDomains(names) && this.deniesAll(denies)
     const failures =
       explained > 0
         ? ` ${count(explained)} of ${plural(all, 'lookup')} of ${names.length === 1 ? 'this name' : 'these names'} failed by it: ${share(explained, this.denied)} of all "no such name".`
         : ''
     return {
-      what: `${who(this.world, knows)} knows ${listed(names, 2)} (${plural(positive, 'answer')}), ${who(this.world, denies)} says that there is no such name (${count(negative)} times), and both are asked at random.${failures}${this.directly(knows, denies, names)}`,
+      what: `${who(this.world, knows)} knows ${listed(names, 2)} (${plural(positive, 'answer')}), ${who(this.world, denies)} says that there is no such name (${count(negative)} times), and both are asked at random.${knowsNothing ? ` It denied all that it was asked for.` : ''}${failures}${this.directly(knows, denies, names)}`,
       why: 'CoreDNS takes NXDOMAIN from any server behind "forward" for final and does not ask the next one.',
-      advice: `Forward ${zone} to ${who(this.world, knows)} alone, in a server block of its own, and keep only servers with equal knowledge behind "forward .".`,
-      snippet: `# Corefile
+      advice: knowsNothing
+        ? `Take ${who(this.world, denies)} out of the list behind "forward" until it answers names that exist; a server block of its own for each name would be no help.`
+        : `Forward ${zone} to ${who(this.world, knows)} alone, in a server block of its own, and keep only servers with equal knowledge behind "forward .".`,
+      snippet: knowsNothing
+        ? `dig @${this.world.tables.addresses.text(denies)} ${names[0]} A +tries=1   # NXDOMAIN
+# Corefile
+forward . ${this.world.tables.addresses.text(knows)}`
+        : `# Corefile
 ${zone}:53 {
     errors
     cache 30
@@ -268,6 +277,15 @@ ${zone}:53 {
           : 'medium',
       names,
     }
+  }
+
+  /** Never had it an answer for anybody. */
+  private deniesAll(server: AddressId): boolean {
+    const { answers } = this
+    for (let row = 0; row < answers.size; row++)
+      if (answers.get(row, SERVER) === server && answers.get(row, DATA) + answers.get(row, EMPTY) > 0) return false
+    const isDirect = this.direct.values().some(d => d.server === server && d.data > 0)
+    return !isDirect && answers.forgotten === 0 && this.direct.forgotten === 0
   }
 
   /** Who asks one of the two servers itself, and which of the two nobody else asks. */
@@ -295,6 +313,12 @@ ${zone}:53 {
       ? told
       : `${told} Nobody else asks ${who(this.world, left)}: it stands second in the nodes' list, or CoreDNS has a list that is out of date.`
   }
+}
+
+/** Who knows only one domain not at all may know all others. */
+const isOfSeveralDomains = (names: readonly string[]): boolean => {
+  const domain = zoneOfNames(names)
+  return names.includes(domain) || !domain.includes('.')
 }
 
 /** The zone that holds all names: their common ending, at most all but the first label. */

@@ -226,6 +226,7 @@ export function append(m: Messages, record: DnsRecord, file: number): void {
   m.edns[i] = NONE
   m.content[i] = record.content
   m.addresses[i] = record.addresses
+  m.ipv4[i] = 0
   m.cname[i] = record.cname
   m.recordTtl[i] = record.recordTtl
   m.sinceSyn[i] = Number.NaN

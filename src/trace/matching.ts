@@ -328,6 +328,7 @@ export class Matching {
     t.content = m.content[i]
     t.addresses = m.addresses[i]
     t.answerCount = m.ancount[i]
+    t.ipv4 = m.ipv4[i]
     t.cname = m.cname[i]
     t.recordTtl = m.recordTtl[i]
     t.responseTtl = t.responseTopTtl = m.ttl[i]

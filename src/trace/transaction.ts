@@ -72,6 +72,8 @@ export class Transaction extends Small {
   rcode = NONE
   responseSize = NONE
   content = 0
+  /** The first address of an answer to A, as one signed number; 0 without. */
+  ipv4 = 0
   cname: NameId = NONE
   recordTtl = NONE
   /** The file in which `responseTopTtl` was seen: the one nearest to the server. */
@@ -127,6 +129,7 @@ export class Transaction extends Small {
     this.rcode = NONE
     this.responseSize = NONE
     this.content = 0
+    this.ipv4 = 0
     this.cname = NONE
     this.recordTtl = NONE
     this.responseFile = NONE

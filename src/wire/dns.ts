@@ -112,6 +112,7 @@ function makeRow(decoder: Decoder, bytes: number): number {
   m.edns[row] = NONE
   m.content[row] = 0
   m.addresses[row] = 0
+  m.ipv4[row] = 0
   m.cname[row] = NONE
   m.recordTtl[row] = NONE
   m.sinceSyn[row] = Number.NaN
@@ -240,8 +241,10 @@ function readResponse(decoder: Decoder, m: Messages, row: number, at: number, be
         if (m.cname[row] === NONE && fence <= end) m.cname[row] = internName(decoder, at, rdata, fence)
       }
       if (type === asked) {
-        if (type === A || type === AAAA) addresses++
-        else content |= HAS_ASKED_TYPE
+        if (type === A || type === AAAA) {
+          if (addresses === 0 && fence === rdata + 4 && fence <= end) m.ipv4[row] = ipv4At(bytes, rdata)
+          addresses++
+        } else content |= HAS_ASKED_TYPE
       }
     } else if (i < authority) {
       if (type === SOA && (content & HAS_SOA) === 0) {
@@ -269,6 +272,9 @@ function readResponse(decoder: Decoder, m: Messages, row: number, at: number, be
   if (position === -2) broken(m, row)
   else if (i < records || position > end) ended(m, row)
 }
+
+const ipv4At = (bytes: Buffer, at: number): number =>
+  (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]
 
 /** RFC 2181 8: 31 bits; a TTL with the highest bit set counts as zero. */
 function ttlAt(bytes: Buffer, at: number): number {

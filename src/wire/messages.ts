@@ -37,6 +37,7 @@ export function newMessages(capacity: number, keepBytes: boolean): Messages {
     edns: new Int32Array(capacity),
     content: new Uint8Array(capacity),
     addresses: new Uint16Array(capacity),
+    ipv4: new Int32Array(capacity),
     cname: new Int32Array(capacity),
     recordTtl: new Int32Array(capacity),
     sinceSyn: new Float64Array(capacity),
