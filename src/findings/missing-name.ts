@@ -6,6 +6,7 @@ import type { Lookup } from '../trace/lookup.ts'
 import { dots, endsWithSuffix, isWithin, withoutSuffix } from '../trace/suffix.ts'
 import { Tally } from '../trace/tally.ts'
 import type { LookupWasteSums } from '../trace/waste.ts'
+import { type FewAddresses, NOBODY, withAddress } from './few-addresses.ts'
 import { FrameSample } from './frame-sample.ts'
 import { type Concluded, type Draft, MOST_CLIENTS, type Observer, type Rule } from './rule.ts'
 import { type World, whoAll, zoneOf } from './world.ts'
@@ -15,7 +16,6 @@ const MIN_LOOKUPS = 20
 const NEARLY_ALL = 0.9
 /** From this part of a client's lookups on it does little else. */
 const MUCH = 0.25
-const MOST_NAMES = 4_000
 /** Told, those first that were denied most often. */
 const MOST_TOLD = 3
 
@@ -37,17 +37,22 @@ export const missingName: Rule = {
 }
 
 interface Asked {
+  client: AddressId
   lookups: number
   denied: number
 }
+
+const NO_NAMES: readonly string[] = []
 
 /** A name that was not answered. */
 interface Missing {
   denied: number
   queries: number
+  /** Of the longest walk, once there are enough to be told. */
   candidates: readonly string[]
-  clients: Map<AddressId, Asked>
-  servers: Set<AddressId>
+  /** As few as most names have, in an array: there is one for each name that is denied once. */
+  clients: Asked[]
+  servers: FewAddresses
   frames: FrameSample
 }
 
@@ -59,17 +64,14 @@ interface Group {
 
 class MissingName implements Observer {
   private readonly world: World
-  private readonly names = new Tally<string, Missing>(
-    () => ({
-      denied: 0,
-      queries: 0,
-      candidates: [],
-      clients: new Map(),
-      servers: new Set(),
-      frames: new FrameSample(),
-    }),
-    MOST_NAMES,
-  )
+  private readonly names = new Tally<string, Missing>(() => ({
+    denied: 0,
+    queries: 0,
+    candidates: NO_NAMES,
+    clients: [],
+    servers: NOBODY,
+    frames: new FrameSample(),
+  }))
 
   constructor(world: World) {
     this.world = world
@@ -81,11 +83,11 @@ class MissingName implements Observer {
     const [t] = candidates[0].transactions
     if ((t.qtype !== A && t.qtype !== AAAA) || t.qname === NONE) return
     const name = this.names.of(lookup.base)
-    let asked = name.clients.get(client)
+    let asked = name.clients.find(one => one.client === client)
     if (!asked) {
-      if (name.clients.size >= MOST_CLIENTS) return
-      asked = { lookups: 0, denied: 0 }
-      name.clients.set(client, asked)
+      if (name.clients.length >= MOST_CLIENTS) return
+      asked = { client, lookups: 0, denied: 0 }
+      name.clients.push(asked)
     }
     asked.lookups++
     if (outcome !== 'nxdomain' || !candidates.every(({ transactions }) => transactions.some(t => t.rcode === NXDOMAIN)))
@@ -93,8 +95,9 @@ class MissingName implements Observer {
     asked.denied++
     name.denied++
     name.queries += waste.queries
-    if (candidates.length > name.candidates.length) name.candidates = candidates.map(candidate => candidate.name)
-    if (name.servers.size < MOST_CLIENTS) name.servers.add(t.server)
+    if (name.denied >= MIN_LOOKUPS && candidates.length > name.candidates.length)
+      name.candidates = candidates.map(candidate => candidate.name)
+    name.servers = withAddress(name.servers, t.server, MOST_CLIENTS)
     name.frames.add(t)
   }
 
@@ -106,16 +109,16 @@ class MissingName implements Observer {
     const groups = new Map<string, Group>()
     for (const [name, missing] of this.names) {
       if (!this.isNobodys(name) || explained.some(({ names }) => names.has(name))) continue
-      const clients = [...missing.clients].filter(
-        ([client, { lookups, denied }]) =>
+      const clients = missing.clients.filter(
+        ({ client, lookups, denied }) =>
           denied >= MIN_LOOKUPS && denied >= NEARLY_ALL * lookups && !elsewhere.has(client),
       )
       if (clients.length === 0) continue
-      const key = clients.map(([client]) => client).join(' ')
+      const key = clients.map(({ client }) => client).join(' ')
       const group: Group = groups.get(key) ?? { names: [], times: new Map() }
       groups.set(key, group)
       group.names.push([name, missing])
-      for (const [client, { denied }] of clients) group.times.set(client, (group.times.get(client) ?? 0) + denied)
+      for (const { client, denied } of clients) group.times.set(client, (group.times.get(client) ?? 0) + denied)
     }
     return [...groups.values()]
       .sort((a, b) => timesOf(b) - timesOf(a))

@@ -8,6 +8,7 @@ import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { type FewAddresses, NOBODY, withAddress } from './few-addresses.ts'
 import { FrameSample } from './frame-sample.ts'
+import { Rows } from './rows.ts'
 import { type Concluded, type Draft, MOST_CLIENTS, type Observer, type Rule } from './rule.ts'
 import { nameOf, type World, zoneOf } from './world.ts'
 
@@ -82,7 +83,7 @@ class NegativeTtl implements Observer {
   )
 
   /** When a name was first answered, by whichever server: what is denied only later is not new. */
-  private readonly found = new Tally<NameId, { since: Time }>(() => ({ since: Number.POSITIVE_INFINITY }), MOST_NAMES)
+  private readonly found = new Rows(1)
 
   constructor(world: World) {
     this.world = world
@@ -91,8 +92,9 @@ class NegativeTtl implements Observer {
   lookup(lookup: Lookup): void {
     if (lookup.outcome === 'answered') {
       const [{ qname, start }] = lookup.candidates[lookup.deciding].transactions
-      const found = this.found.of(qname)
-      found.since = Math.min(found.since, start)
+      const row = this.found.of(qname)
+      const since = this.found.get(row, 0)
+      if (since === 0 || start < since) this.found.set(row, 0, start)
       if (this.names.size > 0) this.noteAnswer(lookup.candidates[lookup.deciding].transactions[0])
       return
     }
@@ -127,6 +129,11 @@ class NegativeTtl implements Observer {
     if (denied.denials <= MOST_FRAMES) denied.frames.add(t)
   }
 
+  private wasThere({ name, first }: Denied): boolean {
+    const row = this.found.find(name)
+    return row !== NONE && this.found.get(row, 0) < first
+  }
+
   conclude(earlier: readonly Concluded[]): Draft[] {
     if (zoneOf(this.world) === null) return []
     const explained = earlier.filter(
@@ -140,7 +147,7 @@ class NegativeTtl implements Observer {
         // Longer after the last denial than a cache keeps it, it was not the cache that hid the name.
         d.answered - d.last <= d.ttl * 1e9 &&
         !d.elsewhere &&
-        !((this.found.get(d.name)?.since ?? Number.POSITIVE_INFINITY) < d.first) &&
+        !this.wasThere(d) &&
         d.ttl >= MIN_TTL &&
         d.least < d.ttl &&
         !explained.some(finding => finding.names.has(nameOf(this.world, d.name))),

@@ -96,20 +96,7 @@ export function newClient(address: AddressId, pod: PodDns | null): Client {
 }
 
 export function newLearner(client: Client, asked: AddressId): Learner {
-  const knowledge: SearchKnowledge = {
-    list: [],
-    position: NOTHING_KNOWN.position,
-    ndotsMin: null,
-    ndotsMax: null,
-    walks: 0,
-    queries: 0,
-    steps: [],
-    complete: false,
-    lag: client.pace?.lag ?? 0,
-    isTorn: false,
-    expected: null,
-    contradicted: false,
-  }
+  const knowledge: SearchKnowledge = { ...NOTHING_KNOWN, lag: client.pace?.lag ?? 0 }
   return { client, asked, steps: [], learned: [], ndots: newNdots(), knowledge, changed: false }
 }
 
