@@ -2,6 +2,7 @@
 import { isIP } from 'node:net'
 import { InvalidArgumentError } from 'commander'
 import type { Options } from './analyze.ts'
+import { distance } from './findings/typo.ts'
 import { ROLES, type Role, UserError } from './model.ts'
 import type { Output } from './report/output.ts'
 import { isTunnelName, TUNNEL_NAMES, type TunnelPort } from './wire/ports.ts'
@@ -75,18 +76,6 @@ export function commandLike(word: string): string | null {
     .filter(({ name, distance }) => distance <= NEAR && distance <= name.length / 2)
     .sort((a, b) => a.distance - b.distance)
   return ALSO[word] ?? near[0]?.name ?? null
-}
-
-/** How many letters have to be put in, left out or changed to make one word of the other (Levenshtein). */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const above = row
-    row = [i]
-    for (let j = 1; j <= b.length; j++)
-      row[j] = Math.min(above[j] + 1, row[j - 1] + 1, above[j - 1] + Number(a[i - 1] !== b[j - 1]))
-  }
-  return row[b.length]
 }
 
 // -- Values -----------------------------------------------------------------------------------------------------------------

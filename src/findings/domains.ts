@@ -35,4 +35,7 @@ export class Domains {
 }
 
 /** The last two labels of a name: good enough to see that names belong together. */
-export const domainOf = (name: string): string => name.split('.').slice(-2).join('.')
+export function domainOf(name: string): string {
+  const last = name.lastIndexOf('.')
+  return last <= 0 ? name : name.slice(name.lastIndexOf('.', last - 1) + 1)
+}

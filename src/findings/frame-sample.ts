@@ -1,5 +1,6 @@
 /** A handful of frames that show a finding, chosen so that most of them can be opened in one file. */
 import { type Finding, type FrameRef, NONE } from '../model.ts'
+import { rootOf } from '../trace/causes.ts'
 import type { Transaction } from '../trace/transaction.ts'
 
 /** A display filter of more numbers nobody pastes, and ten examples convince. */
@@ -75,15 +76,8 @@ export class FrameSample {
   }
 }
 
-/** Forwarders behind forwarders. */
-const DEEPEST = 8
-
 /** The lookup that a transaction belongs to, or that caused it; 0 without. */
-function lookupOf(t: Transaction): number {
-  let root = t
-  for (let depth = 0; root.causes && depth < DEEPEST; depth++) root = root.causes[0]
-  return Math.max(0, root.lookup)
-}
+const lookupOf = (t: Transaction): number => Math.max(0, rootOf(t).lookup)
 
 function isFirstOfFile(frames: readonly number[], at: number): boolean {
   for (let i = 0; i < at; i += 2) if (frames[i] === frames[at]) return false

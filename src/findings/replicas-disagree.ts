@@ -1,6 +1,6 @@
 /** replicas-disagree: of the CoreDNS pods behind one service, one denies services of the cluster that another has. */
 import { NOERROR, NXDOMAIN } from '../codes.ts'
-import { type AddressId, type NameId, NONE, type Time } from '../model.ts'
+import { type AddressId, NONE, type Time } from '../model.ts'
 import { listed, plural } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
 import { hasAnswer } from '../trace/outcome.ts'
@@ -97,7 +97,7 @@ class ReplicasDisagree implements Observer {
 
   conclude(): Draft[] {
     const pairs = new Map<number, Pair>()
-    for (const rows of this.rowsOfNames()) {
+    for (const rows of this.answers.sharing(NAME)) {
       for (const yes of rows) {
         if (!this.isFound(yes)) continue
         for (const no of rows) {
@@ -111,18 +111,6 @@ class ReplicasDisagree implements Observer {
       }
     }
     return [...pairs.values()].filter(pair => this.isLasting(pair)).map(pair => this.draft(pair))
-  }
-
-  /** The rows of each name that several servers were asked for. */
-  private rowsOfNames(): number[][] {
-    const byName = new Map<NameId, number[]>()
-    for (let row = 0; row < this.answers.size; row++) {
-      const name = this.answers.get(row, NAME)
-      const rows = byName.get(name)
-      if (rows) rows.push(row)
-      else byName.set(name, [row])
-    }
-    return [...byName.values()].filter(rows => rows.length > 1)
   }
 
   private isFound(row: number): boolean {

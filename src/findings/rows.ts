@@ -69,6 +69,18 @@ export class Rows extends Bounded {
     this.cells[row * this.width + column]++
   }
 
+  /** The rows that have one number in a column alike with others, together, in the order in which the first of them came. */
+  sharing(column: number): number[][] {
+    const groups = new Map<number, number[]>()
+    for (let row = 0; row < this.size; row++) {
+      const shared = this.get(row, column)
+      const rows = groups.get(shared)
+      if (rows) rows.push(row)
+      else groups.set(shared, [row])
+    }
+    return [...groups.values()].filter(rows => rows.length > 1)
+  }
+
   private placeOf(key: number): number {
     const { table, keys } = this
     const mask = table.length - 1

@@ -1,4 +1,4 @@
-/** Whether a domain is meant to be another one: it differs by a letter or two. */
+/** Whether a word is meant to be another one, as a domain that differs by a letter or two. */
 
 /** More than this is another word. */
 const MOST_LETTERS = 2
@@ -7,7 +7,7 @@ export const isTypoOf = (domain: string, meant: string): boolean =>
   domain !== meant && Math.abs(domain.length - meant.length) <= MOST_LETTERS && distance(domain, meant) <= MOST_LETTERS
 
 /** Letters to be inserted, left out or changed, two that changed places counting as two (Levenshtein). */
-function distance(a: string, b: string): number {
+export function distance(a: string, b: string): number {
   let above = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {
     const row = [i]

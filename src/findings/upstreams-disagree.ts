@@ -174,7 +174,7 @@ class UpstreamsDisagree implements Observer {
   conclude(): Draft[] {
     const { answers } = this
     const byPair = new Map<string, Pair>()
-    for (const rows of this.rowsOfNames()) {
+    for (const rows of answers.sharing(NAME)) {
       for (const yes of rows) {
         const data = answers.get(yes, DATA)
         if (data === 0 || answers.get(yes, DENIED) > 0 || data + answers.get(yes, EMPTY) < MIN_ANSWERS) continue
@@ -192,19 +192,6 @@ class UpstreamsDisagree implements Observer {
       }
     }
     return [...byPair.values()].map(pair => this.draft(pair))
-  }
-
-  /** The rows of each name that several servers were asked for, in the order in which the names came. */
-  private rowsOfNames(): Iterable<number[]> {
-    const { answers } = this
-    const byName = new Map<NameId, number[]>()
-    for (let row = 0; row < answers.size; row++) {
-      const name = answers.get(row, NAME)
-      const rows = byName.get(name)
-      if (rows) rows.push(row)
-      else byName.set(name, [row])
-    }
-    return [...byName.values()].filter(rows => rows.length > 1)
   }
 
   /** One pod with a resolver of its own beside CoreDNS with another is no contradiction: one forwarder must ask both. */

@@ -2,9 +2,9 @@
 import { NXDOMAIN } from '../codes.ts'
 import { type AddressId, NONE, type Time } from '../model.ts'
 import { count, listed, plural, share } from '../quantities.ts'
+import { rootOf } from '../trace/causes.ts'
 import type { Hop } from '../trace/hop.ts'
 import { Tally } from '../trace/tally.ts'
-import type { Transaction } from '../trace/transaction.ts'
 import { isWasted } from '../trace/waste.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Concluded, Draft, Observer, Rule } from './rule.ts'
@@ -151,10 +151,3 @@ template IN ANY ${domain} {
 }`
 
 const perSecond = (rate: number): string => (rate >= 10 ? count(Math.round(rate)) : rate.toFixed(1))
-
-/** The query of a stub resolver that set it all off. */
-function rootOf(t: Transaction): Transaction {
-  let root = t
-  for (let depth = 0; root.causes && depth < 8; depth++) root = root.causes[0]
-  return root
-}

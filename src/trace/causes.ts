@@ -17,6 +17,16 @@ const FIRST_TRY: Time = 1e9
 const RETRY_AFTER: Time = 2e9
 const RETRY_PUNCTUAL: Time = 20e6
 
+/** Forwarders behind forwarders. */
+const DEEPEST = 8
+
+/** The query of a stub resolver that set it all off. */
+export function rootOf(t: Transaction): Transaction {
+  let root = t
+  for (let depth = 0; root.causes && depth < DEEPEST; depth++) root = root.causes[0]
+  return root
+}
+
 /**
  * The asker that made it ask: of several the first that has no effect yet. CoreDNS does not coalesce, so each asker has its own query
  * upstream, in order (H4). A query long after the asker's is a retry for one that has an effect already (H5). One that had its answer

@@ -311,10 +311,7 @@ export class Matching {
 
   /** The client has had its answer: what comes again changes nothing of when. */
   private noteCopy(t: Transaction, m: Messages, i: number, gap: Time): void {
-    this.counts.copies++
-    this.counts.sightings++
-    t.sightings++
-    t.addFrame(m.file[i], m.frame[i])
+    this.noteDouble(t, m, i)
     if (gap > MIRRORED) t.duplicates++
   }
 
