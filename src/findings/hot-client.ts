@@ -50,11 +50,11 @@ interface Client {
   denied: number
   first: Time
   last: Time
-  /** By name; null while they are not counted. */
+  /** By name, as the domains below; null while they are not counted. */
   names: Tally<string, { lookups: number }> | null
   /** Some were not counted. */
   isUncounted: boolean
-  domains: Domains
+  domains: Domains | null
   frames: FrameSample
 }
 
@@ -69,7 +69,7 @@ class HotClient implements Observer {
     last: 0,
     names: null,
     isUncounted: false,
-    domains: new Domains(MOST_DOMAINS),
+    domains: null,
     frames: new FrameSample(),
   }))
 
@@ -91,13 +91,13 @@ class HotClient implements Observer {
 
   private countName(client: Client, name: string): void {
     if (this.queries >= ENOUGH_TO_WEIGH && client.queries < WORTH_COUNTING * this.queries) {
-      client.names = null
-      client.domains = new Domains(MOST_DOMAINS)
+      client.names = client.domains = null
       client.isUncounted = true
       return
     }
     client.names ??= new Tally(() => ({ lookups: 0 }), MOST_NAMES)
     client.names.of(name).lookups++
+    client.domains ??= new Domains(MOST_DOMAINS)
     client.domains.addName(name)
   }
 
@@ -147,10 +147,12 @@ class HotClient implements Observer {
   }
 }
 
+const NOWHERE = { domain: '', count: 0 }
+
 /** What makes up the load of a client: one name, or a domain, or the names that come most often. */
 function loadOf({ names, domains, lookups }: Client): string {
   const byName = [...(names ?? [])].sort((a, b) => b[1].lookups - a[1].lookups)
-  const { domain, count: times } = domains.top
+  const { domain, count: times } = domains?.top ?? NOWHERE
   const below = byName.filter(([name]) => name !== domain && domainOf(name) === domain).length
   if (byName.length > 1 && byName[0][1].lookups >= MOST_OF_IT * lookups) return `mostly ${byName[0][0]}`
   if (below > 1 && times >= MOST_OF_IT * lookups) return `${count(below)} of them in ${domain}`

@@ -17,7 +17,8 @@ const MIN_ANSWERS = 2
 const OLDEST_DENIAL: Time = 31e9
 /** ... and so many services are not made at one time. */
 const MANY_NAMES = 3
-const MOST_CLIENTS = 8
+/** Denials of one name that are remembered each. */
+const MOST_NOTED = 8
 
 export const replicasDisagree: Rule = {
   code: 'replicas-disagree',
@@ -53,12 +54,21 @@ interface Pair {
   rows: { yes: number; no: number }[]
 }
 
+interface Denial {
+  noted: number
+  clients: Set<AddressId>
+  frames: FrameSample
+}
+
 class ReplicasDisagree implements Observer {
   private readonly world: World
   /** By name and server. */
   private readonly answers = new Rows(COLUMNS, key => this.denials.delete(key))
   /** By the same keys: who was denied it, and where that is seen. */
-  private readonly denials = new Map<number, { clients: Set<AddressId>; frames: FrameSample }>()
+  private readonly denials = new Map<number, Denial>()
+  private firstServer: AddressId = NONE
+  /** There is another one, so that the two may disagree. */
+  private areSeveral = false
 
   constructor(world: World) {
     this.world = world
@@ -70,6 +80,8 @@ class ReplicasDisagree implements Observer {
     const isDenied = t.rcode === NXDOMAIN
     if (!isDenied && !(t.rcode === NOERROR && hasAnswer(t))) return
     const { answers } = this
+    if (this.firstServer === NONE) this.firstServer = t.server
+    else if (this.firstServer !== t.server) this.areSeveral = true
     const key = pairOf(t.qname, t.server)
     const row = answers.of(key)
     answers.set(row, NAME, t.qname)
@@ -77,7 +89,7 @@ class ReplicasDisagree implements Observer {
     if (isDenied) {
       answers.add(row, DENIED)
       if (t.start > answers.get(row, DENIED_UNTIL)) answers.set(row, DENIED_UNTIL, t.start)
-      if (answers.get(row, DENIED) <= MOST_CLIENTS) this.noteDenial(key, t)
+      if (this.areSeveral) this.noteDenial(key, t)
     } else {
       const since = answers.get(row, FOUND_SINCE)
       if (answers.get(row, FOUND) === 0 || t.end < since) answers.set(row, FOUND_SINCE, t.end)
@@ -88,9 +100,10 @@ class ReplicasDisagree implements Observer {
   private noteDenial(key: number, t: Transaction): void {
     let denial = this.denials.get(key)
     if (!denial) {
-      denial = { clients: new Set(), frames: new FrameSample() }
+      denial = { noted: 0, clients: new Set(), frames: new FrameSample() }
       this.denials.set(key, denial)
     }
+    if (denial.noted++ >= MOST_NOTED) return
     denial.clients.add(t.client)
     denial.frames.add(t)
   }

@@ -18,7 +18,11 @@ export function isRepeatedOverTcp(legs: readonly Transaction[], t: Transaction):
 }
 
 /** The answer that decided it was cut short. */
-export function endsCutShort({ candidates, deciding }: Lookup): boolean {
-  const { transactions } = candidates[deciding]
-  return transactions.some(t => isCutShort(t, transactions))
+export const endsCutShort = ({ candidates, deciding }: Lookup): boolean =>
+  isAnyCutShort(candidates[deciding].transactions)
+
+/** One of a candidate's legs is cut short. */
+export function isAnyCutShort(legs: readonly Transaction[]): boolean {
+  for (const t of legs) if (isCutShort(t, legs)) return true
+  return false
 }

@@ -5,7 +5,7 @@
 import { A, AAAA, NOERROR, TC } from '../codes.ts'
 import { CONTENT_CUT, HAS_ASKED_TYPE, type Outcome, TCP, type Time } from '../model.ts'
 import { errorOnSocket, isTorn } from './candidate.ts'
-import { endsCutShort, isCutShort, isRepeatedOverTcp } from './cut-short.ts'
+import { endsCutShort, isAnyCutShort, isRepeatedOverTcp } from './cut-short.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import { outcomeOfRcode } from './rcode-outcome.ts'
 import type { Resolver } from './resolvers.ts'
@@ -143,8 +143,7 @@ function candidateOutcome(candidate: Candidate, resolver: Resolver, leftOut: boo
     has |= 1 << RANK_OF[candidate.lone.outcome]
     legs++
   }
-  if (leftOut && !(has & (1 << RANK_OF.answered)) && transactions.some(t => isCutShort(t, transactions)))
-    return 'not-captured'
+  if (leftOut && !(has & (1 << RANK_OF.answered)) && isAnyCutShort(transactions)) return 'not-captured'
   if (resolver.needsBothLegs && legs > 1) {
     const outcome = outcomeOfBoth(candidate, resolver)
     if (outcome !== null) return outcome

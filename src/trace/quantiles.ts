@@ -64,7 +64,7 @@ export class Histogram {
       if (this.different === MOST_SPARSE) return false
       let into = sparse
       if (this.different === sparse.length) this.sparse = into = widened(sparse)
-      into.copyWithin(low + 1, low, this.different)
+      for (let i = this.different; i > low; i--) into[i] = into[i - 1]
       into[low] = bucket * PER_BUCKET + n
       this.different++
     }

@@ -109,7 +109,7 @@ export class Serving {
   of(t: Transaction): ServedFrom | null {
     if (t.state !== ANSWERED && t.state !== RESPONSE_LOST) return null
     const end = answeredAt(t)
-    const waitedFor = t.effects?.find(effect => effect.start <= end && !(effect.end > end + slackOf(t, effect)))
+    const waitedFor = waitedForBy(t, end)
     // What was asked on came back with a TTL, and the answer bears none: it was in the cache, and is refreshed.
     const isRefreshed = t.recordTtl === 0 && waitedFor !== undefined && waitedFor.recordTtl > 0
     if (waitedFor && !isRefreshed) return waitedFor.causes?.[0] === t ? 'forwarded' : 'shared'
@@ -164,6 +164,13 @@ export class Serving {
     }
     return habits
   }
+}
+
+/** The query further on without which it was not answered; undefined where there was none. A closure here would be made for every hop. */
+function waitedForBy(t: Transaction, end: Time): Transaction | undefined {
+  if (t.effects !== null)
+    for (const effect of t.effects) if (effect.start <= end && !(effect.end > end + slackOf(t, effect))) return effect
+  return undefined
 }
 
 const slackOf = (t: Transaction, effect: Transaction): Time =>

@@ -11,8 +11,8 @@ export class Tally<Key, Sum> extends Bounded {
   /** By place. */
   private readonly keysAt: Key[] = []
   private readonly sumsAt: Sum[] = []
-  private readonly places = new Map<Key, number>()
-  /** Places by key, where it is a small number. */
+  private places: Map<Key, number> | null = null
+  /** Places by key, where it is a small number: there is a tally for each of many clients, and a map takes 0.2 KB when it is empty. */
   private readonly few: (number | undefined)[] = []
   /** What is closed together is told one after the other, so the key is mostly that of the last time. */
   private lastKey: Key | undefined = undefined
@@ -76,7 +76,7 @@ export class Tally<Key, Sum> extends Bounded {
   }
 
   private placeOf(key: Key): number {
-    return (isFew(key) ? this.few[key] : this.places.get(key)) ?? NONE
+    return (isFew(key) ? this.few[key] : this.places?.get(key)) ?? NONE
   }
 
   private beginKey(key: Key): number {
@@ -90,13 +90,16 @@ export class Tally<Key, Sum> extends Bounded {
 
   private put(key: Key, place: number): void {
     if (isFew(key)) this.few[key] = place
-    else this.places.set(key, place)
+    else {
+      this.places ??= new Map()
+      this.places.set(key, place)
+    }
   }
 
   protected drop(place: number): void {
     const key = this.keysAt[place]
     if (isFew(key)) this.few[key] = undefined
-    else this.places.delete(key)
+    else this.places?.delete(key)
     this.lastKey = undefined
     this.whenDropped?.(this.sumsAt[place])
   }
