@@ -17,6 +17,7 @@ import { DEFAULTS, generate, SHAPES } from './generate.js'
 
 const CACHE = join(tmpdir(), 'dnstrail-bench')
 const OUR_CLI = fileURLToPath(new URL('../bin/dnstrail.js', import.meta.url))
+const STAGES = fileURLToPath(new URL('./stages.js', import.meta.url))
 const FLOWS_BENCH = fileURLToPath(new URL('./flows.js', import.meta.url))
 const FLOODS_BENCH = fileURLToPath(new URL('./floods.js', import.meta.url))
 /** The shape that is no capture of packets. */
@@ -60,6 +61,8 @@ const TSHARK_FIELDS = [
 /** @type {Tool[]} */
 const TOOLS = [
   { name: 'dnstrail', program: process.execPath, args: file => [OUR_CLI, file] },
+  { name: 'decoding alone', program: process.execPath, args: file => [STAGES, 'messages', file] },
+  { name: 'pairing alone', program: process.execPath, args: file => [STAGES, 'transactions', file] },
   { name: 'dnstrail -o json', program: process.execPath, args: file => [OUR_CLI, '-o', 'json', file] },
   {
     name: 'tshark -T fields',
