@@ -37,8 +37,8 @@ test('lookups as lines in a pipe are never shortened', () => {
 test('hops as lines in a pipe', () => {
   expect(`\n${written('text', HOP_COLUMNS, [HOP])}`).toMatchInlineSnapshot(`
     "
-    lookup   start (UTC)   from                                  to                                over  type   name                                          outcome            wait      own  again  served from      frame
-    L17      02:51:09.200  shop/cart-5d8f7c9b4d-x2k4p            node-local cache 169.254.20.10    udp   A      google.com.shop.svc.cluster.local             no such name     4.7 ms   3.9 ms      0  forwarded            1
+    lookup   start (UTC)   from                                  to               role              over  type   name                                          outcome            wait      own  again  served from      frame
+    L17      02:51:09.200  shop/cart-5d8f7c9b4d-x2k4p            169.254.20.10    node-local cache  udp   A      google.com.shop.svc.cluster.local             no such name     4.7 ms   3.9 ms      0  forwarded            1
     "
   `)
 })
@@ -62,6 +62,28 @@ test('lookups at 80 columns', () => {
     L31    02:51:09.200  shop/cart…k4p  invento…xample.com  unanswered      5.006 s*
     L9     02:51:09.200  shop/web-…zlm  google.com          answered           61 ms
     L17    02:51:09.200  shop/cart…k4p  redis.data?         answered           43 ms
+    "
+  `)
+})
+
+test('hops at 80 columns take two lines: the lookup, the type and the frame stay', () => {
+  expect(`\n${written('text', HOP_COLUMNS, [HOP], 80)}`).toMatchInlineSnapshot(`
+    "
+    lookup   start (UTC)   type   name                       outcome            wait
+             from           to              role              served from      frame
+    L17      02:51:09.200  A      google.com.…cluster.local  no such name     4.7 ms
+             shop/cart…k4p  169.254.20.10   node-local cache  forwarded            1
+    "
+  `)
+})
+
+test('messages at 80 columns take two lines', () => {
+  expect(`\n${written('text', MESSAGE_COLUMNS, [MESSAGE], 80)}`).toMatchInlineSnapshot(`
+    "
+      frame  time (UTC)    kind      type   name
+             over  from                 to                      id   size
+          1  02:51:09.200  query     A      google.com.shop.svc.cluster.local
+             udp   10.244.0.11:38912    10.96.0.10:53         6266     51
     "
   `)
 })

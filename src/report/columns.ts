@@ -25,6 +25,8 @@ export interface Column<Row> {
   least?: number
   /** Leaves a text that is too wide, the highest number first; never without. */
   drop?: number
+  /** Of a record that does not fit on one line, it stands on the second one. */
+  second?: boolean
   color?: (row: Row) => keyof Paint | null
 }
 

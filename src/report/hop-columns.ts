@@ -4,13 +4,12 @@ import type { Column } from './columns.ts'
 import type { HopRecord } from './record-types.ts'
 import { BROKEN_OUTCOMES, nameText, OUTCOME_WORDS, ROLE_WORDS, who } from './words.ts'
 
-/** A server by its role, or by its address where the role is not known. */
-const server = (hop: HopRecord) =>
-  hop.to.role === 'unknown' ? hop.to.address : `${ROLE_WORDS[hop.to.role]} ${hop.to.address}`
+/** What the server is; empty where that is not known. */
+const serverRole = ({ to }: HopRecord) => (to.role === 'unknown' ? '' : ROLE_WORDS[to.role])
 
 export const HOP_COLUMNS: readonly Column<HopRecord>[] = [
   { key: 'id', title: 'id', value: h => h.id },
-  { key: 'lookup', title: 'lookup', value: h => h.lookup, width: 7, drop: 6 },
+  { key: 'lookup', title: 'lookup', value: h => h.lookup, width: 7 },
   { key: 'causedBy', title: 'caused by', value: h => h.causedBy.join(' ') },
   { key: 'start', title: 'start (UTC)', value: h => h.start, text: h => timeOfDay(h.start), width: 12 },
   {
@@ -20,7 +19,8 @@ export const HOP_COLUMNS: readonly Column<HopRecord>[] = [
     text: h => who(h.from),
     width: 36,
     keep: 'head',
-    least: 10,
+    least: 13,
+    second: true,
   },
   { key: 'fromPort', title: 'port', value: h => h.from.port },
   { key: 'fromRole', title: 'role', value: h => h.from.role },
@@ -29,14 +29,14 @@ export const HOP_COLUMNS: readonly Column<HopRecord>[] = [
   { key: 'fromNode', title: 'node', value: h => h.from.node },
   { key: 'fromSeenAddress', title: 'seen as', value: h => h.from.seen?.address ?? null },
   { key: 'fromSeenPort', title: 'seen port', value: h => h.from.seen?.port ?? null },
-  { key: 'to', title: 'to', value: h => h.to.address, text: server, width: 32, keep: 'head', least: 12 },
+  { key: 'to', title: 'to', value: h => h.to.address, width: 15, keep: 'head', least: 13, second: true },
   { key: 'toPort', title: 'port', value: h => h.to.port },
-  { key: 'toRole', title: 'role', value: h => h.to.role },
+  { key: 'toRole', title: 'role', value: h => h.to.role, text: serverRole, width: 16, drop: 3, second: true },
   { key: 'toAsked', title: 'asked', value: h => h.to.asked },
   { key: 'toNode', title: 'node', value: h => h.to.node },
-  { key: 'transport', title: 'over', value: h => h.transport, width: 4, drop: 5 },
+  { key: 'transport', title: 'over', value: h => h.transport, width: 4, drop: 5, second: true },
   { key: 'dnsId', title: 'dns id', value: h => h.dnsId },
-  { key: 'qtype', title: 'type', value: h => h.qtype, width: 5, drop: 2 },
+  { key: 'qtype', title: 'type', value: h => h.qtype, width: 5 },
   {
     key: 'qname',
     title: 'name',
@@ -44,7 +44,7 @@ export const HOP_COLUMNS: readonly Column<HopRecord>[] = [
     text: h => nameText(h.qname),
     width: 44,
     keep: 'tail',
-    least: 16,
+    least: 24,
   },
   {
     key: 'outcome',
@@ -59,10 +59,27 @@ export const HOP_COLUMNS: readonly Column<HopRecord>[] = [
   { key: 'rcode', title: 'rcode', value: h => h.rcode },
   { key: 'waitMs', title: 'wait', value: h => h.waitMs, text: h => duration(h.waitMs), align: 'right', width: 7 },
   { key: 'serverMs', title: 'server', value: h => h.serverMs },
-  { key: 'ownMs', title: 'own', value: h => h.ownMs, text: h => duration(h.ownMs), align: 'right', width: 7, drop: 4 },
-  { key: 'retransmissions', title: 'again', value: h => h.retransmissions, align: 'right', width: 5, drop: 7 },
-  { key: 'servedFrom', title: 'served from', value: h => h.servedFrom, width: 13, drop: 3 },
+  {
+    key: 'ownMs',
+    title: 'own',
+    value: h => h.ownMs,
+    text: h => duration(h.ownMs),
+    align: 'right',
+    width: 7,
+    drop: 4,
+    second: true,
+  },
+  {
+    key: 'retransmissions',
+    title: 'again',
+    value: h => h.retransmissions,
+    align: 'right',
+    width: 5,
+    drop: 7,
+    second: true,
+  },
+  { key: 'servedFrom', title: 'served from', value: h => h.servedFrom, width: 13, drop: 2, second: true },
   { key: 'sightings', title: 'sightings', value: h => h.sightings },
   { key: 'file', title: 'file', value: h => h.frames[0]?.file ?? null },
-  { key: 'frame', title: 'frame', value: h => h.frames[0]?.number ?? null, align: 'right', width: 7, drop: 1 },
+  { key: 'frame', title: 'frame', value: h => h.frames[0]?.number ?? null, align: 'right', width: 7, second: true },
 ]
