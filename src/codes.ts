@@ -167,6 +167,6 @@ export const ISSUES: Record<string, string> = {
   'findings-limit':
     'A finding may miss a rare name, client or server, and its numbers may be too low by as many as {error}; totals are exact. There were more of them than findings keep apart, and those seen least were forgotten.',
   'tcp-forgotten':
-    'More TCP connections with DNS servers were open than dnstrail keeps; the oldest were forgotten between two messages, at no loss but their opening time.',
+    'So many TCP connections with DNS servers were opened that the oldest, on which nothing was under way, were forgotten. No message is lost by that; how long they took to open is not known.',
   'tcp-limit': 'More DNS over TCP was under way than dnstrail keeps; the oldest half messages were given up.',
 }

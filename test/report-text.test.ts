@@ -40,6 +40,32 @@ test('colour only adds to the text', () => {
   expect(clean).toBe(plain(report))
 })
 
+test('connections that could not be opened are told with who, how many and where to look', () => {
+  const frame = { file: 'captures/node-a-any.pcap', number: 309 }
+  const row = { client: '10.244.1.1', server: '10.244.1.5', refused: 27136, silent: 0, frame }
+  const report: Report = {
+    ...REPORT,
+    unopened: [
+      row,
+      { ...row, server: '192.0.2.53', refused: 0, silent: 1 },
+      { ...row, server: '10.96.0.10', refused: 2, silent: 3 },
+      row,
+    ],
+  }
+  expect(
+    plain(report)
+      .split('\n\n')
+      .find(block => block.startsWith('TCP')),
+  ).toMatchInlineSnapshot(`
+    "TCP       10.244.1.5 refused 27,136 connections by 10.244.1.1 (first: frame 309)
+              192.0.2.53 did not answer 1 connection by 10.244.1.1 (first: frame
+                309)
+              10.96.0.10 opened none of 5 connections (2 refused, 3 not answered) by
+                10.244.1.1 (first: frame 309)
+              and so it was between 1 other pair of addresses"
+  `)
+})
+
 test('an empty capture is said in a few lines', () => {
   const file = {
     ...CAPTURE,

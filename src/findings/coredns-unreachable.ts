@@ -218,7 +218,7 @@ class CorednsUnreachable implements Observer {
     return [
       {
         severity: blind ? 'warning' : 'problem',
-        what: `${who}: ${parts.join(', ')}.${this.times(outages)}${alone}${direct}`,
+        what: `${who}: ${parts.join(', ')}.${this.unopened(servers)}${this.times(outages)}${alone}${direct}`,
         why: [
           refused.length > 0 || (servfails > 0 && dead.length === 0)
             ? '"Unreachable" means that no CoreDNS process listens, or that the service has no ready endpoint.'
@@ -248,6 +248,21 @@ kubectl get networkpolicies -A`,
         confidence: blind ? 'low' : lookups >= 2 * MIN_LOOKUPS ? 'high' : 'medium',
       },
     ]
+  }
+
+  /** A sentence where forwarders, or clients over TCP, could not even open a connection with one of these servers. */
+  private unopened(servers: ReadonlySet<AddressId>): string {
+    const vain = this.world.trace.matching.unopened.list.filter(({ server }) => servers.has(server))
+    const connections = vain.reduce((n, { refused, silent }) => n + refused + silent, 0)
+    if (connections === 0) return ''
+    const clients = whoAll(
+      this.world,
+      vain.map(({ client }) => client),
+    )
+    return ` ${clients} could not open ${plural(connections, 'TCP connection')} with ${whoAll(
+      this.world,
+      vain.map(({ server }) => server),
+    )}.`
   }
 
   /** A sentence for each time that one of the servers answered nobody. */

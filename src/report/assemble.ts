@@ -29,6 +29,7 @@ import { type Place, qualityOf } from './quality.ts'
 import type { LookupRecord } from './record-types.ts'
 import { endpointOf, lossRecord, type RecordContext, timeText } from './records.ts'
 import type { EdgeRow, EncryptedRow, EndpointRow, Report, ServerRow, WasteRow, WasteSum } from './report-types.ts'
+import { unopenedRows } from './unopened.ts'
 
 /** Rows of a table of the worst. */
 const TOP = 20
@@ -97,6 +98,7 @@ export function assemble(parts: Parts): Report {
         const { try: _, ...place } = lossRecord(context, { ...loss, try: 1 })
         return { ...place, count }
       }),
+    unopened: unopenedRows(trace.matching.unopened, context),
     slowest,
     translations: translationsOf(trace, context),
     flows: flowSums(flows.conversations, context),

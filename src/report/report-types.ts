@@ -5,6 +5,7 @@ import type {
   EncryptedOver,
   FilterRecord,
   Finding,
+  FrameRef,
   Issue,
   Outcome,
   Quantiles,
@@ -163,6 +164,8 @@ export interface Report {
   changes: ChangeRow[]
   /** Where queries and responses were lost, most first. */
   losses: LossRow[]
+  /** TCP connections with DNS servers that could not be opened, by who asked whom, most first. */
+  unopened: UnopenedRow[]
   /** The slowest lookups, slowest first. */
   slowest: LookupRecord[]
   /** Service address -> addresses that served it (DNAT pairs seen). */
@@ -177,6 +180,17 @@ export interface Report {
   }[]
   findings: Finding[]
   issues: Issue[]
+}
+
+export interface UnopenedRow {
+  client: string
+  server: string
+  /** A reset answered the SYN. */
+  refused: number
+  /** Nothing did, and it was sent again. */
+  silent: number
+  /** The first reset, or the first SYN that was sent again. */
+  frame: FrameRef
 }
 
 /** What a span of a capture came to: `dnstrail watch --every`, one a line of ndjson, and the last minute of its screen. */

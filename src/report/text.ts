@@ -15,6 +15,7 @@ import { searchLists } from './text/search-lists.ts'
 import { servers } from './text/servers.ts'
 import { slowest } from './text/slowest.ts'
 import { totals } from './text/totals.ts'
+import { unopened } from './text/unopened.ts'
 import { upstreams } from './text/upstreams.ts'
 import { wasteTable } from './text/waste.ts'
 
@@ -25,6 +26,7 @@ const SECTIONS: readonly ((report: Report, page: Page) => string[])[] = [
   encrypted,
   totals,
   losses,
+  unopened,
   findings,
   flows,
   wasteTable,
