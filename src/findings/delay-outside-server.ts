@@ -1,12 +1,11 @@
 /** delay-outside-server: answers are late, although the servers that were asked were quick. */
-
-import { NOERROR, NXDOMAIN } from '../codes.ts'
 import { type AddressId, NONE, type ServedFrom, type Time } from '../model.ts'
 import { count, plural, roughDuration, share } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
 import { pairOf } from '../trace/pair.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
+import { isAtHand } from './at-hand.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { isClusterDns, type World, whoAll } from './world.ts'
@@ -148,9 +147,7 @@ function placeOf(t: Transaction, servedFrom: ServedFrom | null): Place | null {
   if (t.lastQueryAtServer - t.lastQuery >= LATE) return 'there'
   if (t.end - t.responseAtServer >= LATE) return 'back'
   if (!t.effects) {
-    // What an alias leads to may have had to be asked for, and an error may be one of a server behind.
-    const isOwn = t.cname === NONE && (t.rcode === NOERROR || t.rcode === NXDOMAIN)
-    return isOwn && (servedFrom === 'cache' || servedFrom === 'authoritative') ? 'somewhere' : null
+    return isAtHand(t, servedFrom) ? 'somewhere' : null
   }
   let first = Number.POSITIVE_INFINITY
   let last = Number.NEGATIVE_INFINITY

@@ -10,6 +10,7 @@ import { corednsUnreachable } from './coredns-unreachable.ts'
 import { delayOutsideServer } from './delay-outside-server.ts'
 import { denialCachePressure } from './denial-cache-pressure.ts'
 import { digWithoutSearch } from './dig-without-search.ts'
+import { distantServer } from './distant-server.ts'
 import { dnsPolicy } from './dns-policy.ts'
 import { fiveSecondWait } from './five-second-wait.ts'
 import { flappingRcode } from './flapping-rcode.ts'
@@ -32,6 +33,7 @@ import { searchLineTooLong } from './search-line-too-long.ts'
 import { searchStoppedEarly } from './search-stopped-early.ts'
 import { serverErrors } from './server-errors.ts'
 import { serverOutage } from './server-outage.ts'
+import { serverStalls } from './server-stalls.ts'
 import { serviceNameWithoutDot } from './service-name-without-dot.ts'
 import { slowUpstream } from './slow-upstream.ts'
 import { stubDomains } from './stub-domains.ts'
@@ -54,6 +56,8 @@ export const RULES: readonly Rule[] = [
   upstreamOutOfDate,
   fiveSecondWait,
   delayOutsideServer,
+  serverStalls,
+  distantServer,
   proxyGap,
   upstreamSilent,
   slowUpstream,
