@@ -8,7 +8,7 @@ import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction, UNANSWERED, UNREACHED } from '../trace/transaction.ts'
 import { kept } from '../trace/transactions.ts'
 import { FrameSample } from './frame-sample.ts'
-import type { Draft, Observer, Rule } from './rule.ts'
+import { type Concluded, type Draft, type Observer, type Rule, tellsOf } from './rule.ts'
 import { saidOf, staleAdvice } from './server-outage.ts'
 import { clientRole, isClusterDns, serverRole, type World, whoAll } from './world.ts'
 
@@ -170,7 +170,7 @@ class CorednsUnreachable implements Observer {
     failing.frames.add(t)
   }
 
-  conclude(): Draft[] {
+  conclude(earlier: readonly Concluded[]): Draft[] {
     // Everything came again: it is no capture of one direction.
     const isDead = this.answered === 0 && this.world.trace.oneWay.isDead
     const dead = this.dead.filter(({ client, server, forService }) => {
@@ -210,7 +210,10 @@ class CorednsUnreachable implements Observer {
       ? ' The capture holds no answer at all: it may show one direction only.'
       : isDead && refused.length === 0
         ? ' The capture holds no answer at all, and nearly everything was asked again, as after silence.'
-        : this.othersWereServed(silent)
+        : tellsOf(earlier, 'blocked-ports', new Set(silent.map(d => d.client)))
+          ? ' Which source ports that hits, blocked-ports tells.'
+          : this.othersWereServed(silent)
+    const isByPort = refused.length === 0 && servfails === 0 && tellsOf(earlier, 'blocked-ports', clients)
     const direct = this.servedDirectly(dead, clients)
     const outages = this.world.trace.outages.conclude().filter(({ server }) => servers.has(server))
     const stale = staleAdvice(this.world, outages)
@@ -232,11 +235,13 @@ class CorednsUnreachable implements Observer {
         advice:
           stale !== null
             ? stale
-            : isNodeLocal
-              ? 'Look at the pod of NodeLocal DNSCache on the node of these clients: its restarts, its memory limit, its log.'
-              : refused.length + servfails >= silent.length
-                ? 'Look at the CoreDNS pods and at the endpoints of kube-dns; then at NetworkPolicies that leave out port 53 (UDP and TCP).'
-                : 'Look for a NetworkPolicy or firewall rule that leaves out port 53 (UDP and TCP) between these pods and CoreDNS; then at the CoreDNS pods.',
+            : isByPort
+              ? 'First mend what blocked-ports tells of: these clients get answers on other source ports.'
+              : isNodeLocal
+                ? 'Look at the pod of NodeLocal DNSCache on the node of these clients: its restarts, its memory limit, its log.'
+                : refused.length + servfails >= silent.length
+                  ? 'Look at the CoreDNS pods and at the endpoints of kube-dns; then at NetworkPolicies that leave out port 53 (UDP and TCP).'
+                  : 'Look for a NetworkPolicy or firewall rule that leaves out port 53 (UDP and TCP) between these pods and CoreDNS; then at the CoreDNS pods.',
         snippet: `kubectl -n kube-system get pods -l k8s-app=${isNodeLocal ? 'node-local-dns' : 'kube-dns'} -o wide
 kubectl -n kube-system get endpointslices -l kubernetes.io/service-name=kube-dns
 kubectl get networkpolicies -A`,

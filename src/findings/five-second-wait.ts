@@ -8,7 +8,7 @@ import { Tally } from '../trace/tally.ts'
 import { SHORTEST_TIMEOUT } from '../trace/timers.ts'
 import { ANSWERED, isBusy, isFinal, type Transaction, UNREACHED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
-import type { Draft, Observer, Rule } from './rule.ts'
+import { type Concluded, type Draft, type Observer, type Rule, tellsOf } from './rule.ts'
 import { isDuring } from './server-outage.ts'
 import { type World, whoAll } from './world.ts'
 
@@ -111,7 +111,7 @@ class FiveSecondWait implements Observer {
     }
   }
 
-  conclude(): Draft[] {
+  conclude(earlier: readonly Concluded[]): Draft[] {
     const outages = this.world.trace.outages.conclude()
     const during = this.sent.filter(({ server, time }) => isDuring(outages, server, time)).length
     // Where a server answered nobody, no packet was lost, and that finding tells of it.
@@ -128,7 +128,9 @@ class FiveSecondWait implements Observer {
           this.sides.before >= this.sides.behind
             ? 'Of A and AAAA from one port just one was lost: the mark of the race in connection tracking (conntrack insert_failed).'
             : 'The resolver asks again only when its timer ends: 5 s in glibc and Go, 2.5 s in musl.',
-        advice: this.advice(),
+        advice: tellsOf(earlier, 'blocked-ports', clients)
+          ? 'First mend what blocked-ports tells of: the packets of some source ports are lost, and no others.'
+          : this.advice(),
         snippet: this.snippet(),
         count: this.lookups,
         share: this.lookups / this.all,

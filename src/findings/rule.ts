@@ -72,3 +72,9 @@ export interface Concluded {
 /** The servers that the earlier findings of this code name. */
 export const serversOf = (earlier: readonly Concluded[], code: string): ReadonlySet<AddressId> =>
   new Set(earlier.flatMap(finding => (finding.code === code ? [...finding.servers] : [])))
+
+/** Whether an earlier finding of this code tells of all of these clients. */
+export const tellsOf = (earlier: readonly Concluded[], code: string, clients: Iterable<AddressId>): boolean => {
+  const told = new Set(earlier.flatMap(finding => (finding.code === code ? [...finding.clients] : [])))
+  return told.size > 0 && [...clients].every(client => told.has(client))
+}

@@ -3,6 +3,7 @@ import { aaaaNxdomainContradiction } from './aaaa-nxdomain-contradiction.ts'
 import { aaaaUseless } from './aaaa-useless.ts'
 import { answerTooLate } from './answer-too-late.ts'
 import { autopathInconsistent, autopathSeen } from './autopath-seen.ts'
+import { blockedPorts } from './blocked-ports.ts'
 import { cacheHitShare } from './cache-hit-share.ts'
 import { chainBudget } from './chain-budget.ts'
 import { clientProfile } from './client-profile.ts'
@@ -48,6 +49,7 @@ import { wasteLeavesCluster } from './waste-leaves-cluster.ts'
 import { wildcardSuffix } from './wildcard-suffix.ts'
 
 export const RULES: readonly Rule[] = [
+  blockedPorts,
   corednsUnreachable,
   serverOutage,
   nodePathFails,
