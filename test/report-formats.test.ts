@@ -43,6 +43,19 @@ test('hops as lines in a pipe', () => {
   `)
 })
 
+test('a rare rcode has its name, and what was cut short is no error', () => {
+  const outcomes = [
+    written('text', HOP_COLUMNS, [{ ...HOP, outcome: 'other', rcode: 4 }]),
+    written('text', HOP_COLUMNS, [{ ...HOP, outcome: 'truncated', rcode: 0 }]),
+    written('text', LOOKUP_COLUMNS, [lookup({ id: 'L1', outcome: 'other' })]),
+  ]
+  expect(outcomes.map(text => /NOTIMP|cut short \(TC\)|unusable reply/.exec(text)?.[0])).toEqual([
+    'NOTIMP',
+    'cut short (TC)',
+    'unusable reply',
+  ])
+})
+
 test('messages as lines in a pipe', () => {
   expect(
     `\n${written('text', MESSAGE_COLUMNS, [MESSAGE, { ...MESSAGE, response: true, rcode: 3, cut: true }])}`,

@@ -2,7 +2,7 @@
 import { duration, timeOfDay } from '../quantities.ts'
 import type { Column } from './columns.ts'
 import type { HopRecord } from './record-types.ts'
-import { BROKEN_OUTCOMES, nameText, OUTCOME_WORDS, ROLE_WORDS, who } from './words.ts'
+import { BROKEN_OUTCOMES, hopOutcome, nameText, ROLE_WORDS, who } from './words.ts'
 
 /** What the server is; empty where that is not known. */
 const serverRole = ({ to }: HopRecord) => (to.role === 'unknown' ? '' : ROLE_WORDS[to.role])
@@ -50,7 +50,7 @@ export const HOP_COLUMNS: readonly Column<HopRecord>[] = [
     key: 'outcome',
     title: 'outcome',
     value: h => h.outcome,
-    text: h => OUTCOME_WORDS[h.outcome],
+    text: hopOutcome,
     width: 14,
     keep: 'start',
     least: 12,

@@ -1,8 +1,10 @@
 /** What people call the outcomes, roles and kinds of waste; the short codes stay in json and csv. */
+import { rcodeName } from '../codes.ts'
 import type { Outcome, Role, WasteKind } from '../model.ts'
 import { plural } from '../quantities.ts'
 import type { EndpointRecord } from './record-types.ts'
 
+/** "Other" is a rare rcode (FORMERR, NOTIMP) or, of a lookup, also an answer that was only cut short: what people see of a hop names it. */
 export const OUTCOME_WORDS: Record<Outcome, string> = {
   answered: 'answered',
   nodata: 'empty answer',
@@ -13,9 +15,13 @@ export const OUTCOME_WORDS: Record<Outcome, string> = {
   'capture-ended': 'capture ended',
   truncated: 'cut short (TC)',
   unreachable: 'unreachable',
-  other: 'other error',
+  other: 'unusable reply',
   'not-captured': 'not captured',
 }
+
+/** What came of a hop: a rare rcode by its name. */
+export const hopOutcome = ({ outcome, rcode }: { outcome: Outcome; rcode: number | null }): string =>
+  outcome === 'other' && rcode !== null ? rcodeName(rcode) : OUTCOME_WORDS[outcome]
 
 /** Outcomes with which the application got no usable reply; worth a warning colour. "No such name" is a failure, and a reply. */
 export const BROKEN_OUTCOMES: ReadonlySet<Outcome> = new Set([

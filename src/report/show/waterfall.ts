@@ -2,7 +2,6 @@
  * The picture: every hop a bar on one time axis, its numbers beside it. The bars need room; numbers that leave it no room stand in a
  * table below. Plain characters, so that it can be pasted anywhere, and nothing is said by colour alone.
  */
-import { rcodeName } from '../../codes.ts'
 import { duration } from '../../quantities.ts'
 import { type Column, cellText } from '../columns.ts'
 import { escapeText } from '../escape.ts'
@@ -11,7 +10,7 @@ import type { CandidateRecord, HopRecord } from '../record-types.ts'
 import { shorten } from '../shorten.ts'
 import { tableLines } from '../table.ts'
 import { note, type Page } from '../text/page.ts'
-import { BROKEN_OUTCOMES, OUTCOME_WORDS } from '../words.ts'
+import { BROKEN_OUTCOMES, hopOutcome, OUTCOME_WORDS } from '../words.ts'
 import { type Axis, axis, BREAK, signed } from './axis.ts'
 import { type Branch, branches, millisecondsBetween } from './branches.ts'
 import type { Shown } from './choice.ts'
@@ -132,7 +131,7 @@ function numbers({ lookup, hops }: Shown): Column<HopRecord>[] {
       key: 'outcome',
       title: 'outcome',
       value: hop => hop.outcome,
-      text: outcomeText,
+      text: hopOutcome,
       color: hop => (BROKEN_OUTCOMES.has(hop.outcome) ? 'bad' : null),
     },
     { key: 'servedFrom', title: 'served from', value: hop => hop.servedFrom, drop: 3 },
@@ -147,9 +146,6 @@ const inSeveralFiles = (hops: readonly HopRecord[]): boolean =>
 
 /** Said only where others took part of the wait. */
 const ownTime = (hop: HopRecord): number | null => (hop.ownMs === hop.waitMs ? null : hop.ownMs)
-
-const outcomeText = ({ outcome, rcode }: HopRecord): string =>
-  outcome === 'other' && rcode !== null ? rcodeName(rcode) : OUTCOME_WORDS[outcome]
 
 interface Shares {
   beside: Column<HopRecord>[]
