@@ -69,7 +69,7 @@ class NdotsWaste implements Observer {
     const { search } = waste.kinds
     this.wasted += search
     if (n >= 2) this.withTwoDots += search
-    this.wait += waste.wait
+    this.wait += waste.wait - waste.silentWait
     this.bytes += bytesOfSearch(lookup)
     if (this.walk === null || lookup.candidates.length > this.walk.domains.length + 1) {
       const domains = lookup.suffixes.slice(0, lookup.deciding).filter(suffix => suffix !== null)

@@ -183,11 +183,16 @@ function addTo(suffix: Suffix, transactions: readonly Transaction[], lookup: Loo
   let hit = false
   let denied = false
   let end = Number.NaN
+  /** A packet that was lost costs as much under any name. */
+  let lost = 0
   for (const t of transactions) {
     suffix.queries += 1 + t.retransmissions
     if (t.state === ANSWERED && t.rcode === NOERROR) hit = true
     else if (t.state === ANSWERED && t.rcode === NXDOMAIN) denied = true
-    if (!Number.isNaN(t.end) && !(t.end <= end)) end = t.end
+    if (!Number.isNaN(t.end) && !(t.end <= end)) {
+      end = t.end
+      lost = t.lastQuery - t.start
+    }
   }
   if (hit) suffix.hits++
   else if (denied) {
@@ -196,5 +201,5 @@ function addTo(suffix: Suffix, transactions: readonly Transaction[], lookup: Loo
     if (suffix.names.size < MOST_NAMES) suffix.names.add(lookup.base)
     suffix.clients.add(lookup.client)
   }
-  if (!Number.isNaN(end)) suffix.wait += end - transactions[0].start
+  if (!Number.isNaN(end)) suffix.wait += Math.max(0, end - transactions[0].start - lost)
 }

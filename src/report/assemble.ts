@@ -389,6 +389,7 @@ export function wasteOf(trace: Trace, context: RecordContext, sums: Sums): Repor
     bySuffix: rowsOf([...sums.bySuffix], (_, keyed) => `answered ${keyed.answered} of ${keyed.lookups}`).map(row => ({
       ...row,
       nxdomainWaitMs: null,
+      silentWaitMs: null,
       reachedCoredns: null,
       leftCluster: null,
     })),
@@ -429,6 +430,7 @@ function wasteSum(keyed: KeyedWaste): WasteSum {
     nxdomain,
     nxdomainBytes: nxdomain === null || Number.isNaN(sums.nxdomainBytes) ? null : sums.nxdomainBytes,
     nxdomainWaitMs: nxdomain === null || !isTimed ? null : Math.round(sums.nxdomainWait / 1e3) / 1e3,
+    silentWaitMs: !isTimed ? null : Math.round(sums.silentWait / 1e3) / 1e3,
     bytes: Number.isNaN(sums.bytes) ? null : sums.bytes,
     totalBytes: Number.isNaN(sums.totalBytes) ? null : sums.totalBytes,
     waitMs: !isTimed ? null : Math.round(sums.wait / 1e3) / 1e3,

@@ -93,6 +93,8 @@ export interface WasteSum {
   /** The part of the wasted bytes and of the time waited that went to answers NXDOMAIN. */
   nxdomainBytes: number | null
   nxdomainWaitMs: number | null
+  /** The part of the time waited that went to answers that did not come, until they were asked for again or given up. */
+  silentWaitMs: number | null
   bytes: number | null
   /** Bytes of all queries and responses, wasted or not. */
   totalBytes: number | null

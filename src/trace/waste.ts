@@ -7,7 +7,7 @@ import { NONE, TCP, type Time, type WasteKind } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import { hasAnswer } from './outcome.ts'
 import { Spans } from './spans.ts'
-import { FAN_OUT_GAP } from './timers.ts'
+import { FAN_OUT_GAP, SHORTEST_TIMEOUT } from './timers.ts'
 import { ANSWERED, CLOCK_SLACK, type Transaction, UNSEEN } from './transaction.ts'
 
 /** Sums over one lookup's queries. */
@@ -26,6 +26,8 @@ export interface LookupWasteSums {
   totalBytes: number
   /** The part of the wait during which no needed transaction was open. */
   wait: Time
+  /** Of it, what the resolver waited for answers that did not come: fewer queries make that rarer, and no shorter. */
+  silentWait: Time
 }
 
 /** True if the transaction as a whole was wasted; its retransmissions always are. */
@@ -123,17 +125,52 @@ export function sumWaste(lookup: Lookup, parts = sumCandidates(lookup)): LookupW
   sums.wait = 0
   if (Number.isNaN(wait)) return sums
   const until = start + wait
-  spans.clear()
-  for (const { transactions } of candidates)
-    for (const t of transactions) if (t.waste === null) spans.add(t.start, Number.isNaN(t.end) ? until : t.end)
+  addNeeded(candidates, until)
   const open = spans.covered(start, until)
   sums.wait = Math.max(0, wait - open)
+  if (sums.wait >= SHORTEST_TIMEOUT) sums.silentWait = silentWaitOf(lookup, until, open)
   if (sums.nxdomain === 0) return sums
+  if (sums.silentWait > 0) addNeeded(candidates, until)
   for (const { transactions } of candidates)
     for (const t of transactions)
       if (t.waste !== null && t.rcode === NXDOMAIN && !Number.isNaN(t.end)) spans.add(t.start, t.end)
   sums.nxdomainWait = spans.covered(start, until) - open
   return sums
+}
+
+/** Fills `spans` with the times during which what is needed was open. */
+function addNeeded(candidates: readonly Candidate[], until: Time): void {
+  spans.clear()
+  for (const { transactions } of candidates)
+    for (const t of transactions) if (t.waste === null) spans.add(t.start, Number.isNaN(t.end) ? until : t.end)
+}
+
+/**
+ * The times until a question was asked again, or the walk went on without an answer. `spans` hold what is needed, which was open for `open`.
+ * Rare, so a walk over all for each will do.
+ */
+function silentWaitOf({ candidates, start }: Lookup, until: Time, open: Time): Time {
+  for (const { transactions } of candidates) {
+    for (const t of transactions) {
+      if (t.lastQuery - t.start >= SHORTEST_TIMEOUT) spans.add(t.start, t.lastQuery)
+      const again = firstAfter(transactions, t, t.qtype)
+      if (again !== null) spans.add(t.lastQuery, again)
+      else if (Number.isNaN(t.end)) spans.add(t.lastQuery, firstAfter(candidates.flatMap(allOf), t, NONE) ?? until)
+    }
+  }
+  return spans.covered(start, until) - open
+}
+
+const allOf = ({ transactions }: Candidate): readonly Transaction[] => transactions
+
+/** When a query of this type, or of any, went out after a timer; null where none did. */
+function firstAfter(transactions: readonly Transaction[], { lastQuery }: Transaction, qtype: number): Time | null {
+  let first: Time | null = null
+  for (const x of transactions) {
+    if (x.start - lastQuery < SHORTEST_TIMEOUT || (qtype !== NONE && x.qtype !== qtype)) continue
+    if (first === null || x.start < first) first = x.start
+  }
+  return first
 }
 
 /** Wasted queries whose response was NXDOMAIN; null where none of their responses was captured. */
@@ -177,13 +214,22 @@ export function noWaste(): LookupWasteSums {
     bytes: 0,
     totalBytes: 0,
     wait: 0,
+    silentWait: 0,
   }
 }
 
 function clearWaste(sums: LookupWasteSums): void {
   const { kinds } = sums
   sums.queries = kinds.search = kinds.fanOut = kinds.retransmission = kinds.truncation = kinds.family = 0
-  sums.untold = sums.nxdomain = sums.nxdomainBytes = sums.nxdomainWait = sums.bytes = sums.totalBytes = sums.wait = 0
+  sums.untold =
+    sums.nxdomain =
+    sums.nxdomainBytes =
+    sums.nxdomainWait =
+    sums.bytes =
+    sums.totalBytes =
+    sums.wait =
+    sums.silentWait =
+      0
 }
 
 export function addWaste(sum: LookupWasteSums, more: LookupWasteSums): void {
@@ -200,4 +246,5 @@ export function addWaste(sum: LookupWasteSums, more: LookupWasteSums): void {
   sum.bytes += more.bytes
   sum.totalBytes += more.totalBytes
   sum.wait += more.wait
+  sum.silentWait += more.silentWait
 }

@@ -83,7 +83,7 @@ function waste({ waste }: Report): string[] {
     waste.bytes === null
       ? ''
       : bytes(waste.bytes) + (waste.totalBytes === null ? '' : ` of ${bytes(waste.totalBytes)}`),
-    waste.waitMs ? `${roughDuration(waste.waitMs)} of waiting` : '',
+    waste.waitMs ? `${roughDuration(waste.waitMs)} of waiting${silentWait(waste)}` : '',
     waste.reachedCoredns === null ? '' : `${count(waste.reachedCoredns)} reached CoreDNS`,
     waste.leftCluster === null ? '' : `${count(waste.leftCluster)} left the cluster`,
   ]
@@ -98,6 +98,16 @@ function waste({ waste }: Report): string[] {
   const kinds = WASTE_KINDS.filter(kind => waste[kind] > 0).sort((a, b) => waste[b] - waste[a])
   sentences.push(`why: ${kinds.map(kind => `${count(waste[kind])} ${WASTE_WORDS[kind]}`).join(', ')}`)
   return sentences
+}
+
+/** Below this part of the waiting it is no word worth. */
+const MUCH_SILENT = 0.1
+const ALL_SILENT = 0.99
+
+/** Who reads what search domains cost would think that a shorter list spares it. */
+function silentWait({ waitMs, silentWaitMs }: Report['waste']): string {
+  if (!waitMs || silentWaitMs === null || silentWaitMs < MUCH_SILENT * waitMs) return ''
+  return ` (${silentWaitMs >= ALL_SILENT * waitMs ? 'all' : roughDuration(silentWaitMs)} of it for answers that did not come)`
 }
 
 /** Fewer show little of what else a cluster asks for. */
