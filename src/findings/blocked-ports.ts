@@ -4,7 +4,7 @@ import { count, plural } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
 import { ANSWERED, UNANSWERED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
-import type { Draft, Observer, Rule } from './rule.ts'
+import { type Draft, type Observer, type Rule, sureFrom } from './rule.ts'
 import { type World, whoAll } from './world.ts'
 
 /** Different ports without an answer, side by side: one lost packet in two would be so by chance once in a thousand times. */
@@ -113,7 +113,7 @@ nft list ruleset | grep -n sport; iptables-save | grep -e --sport   # on the nod
         clients,
         servers,
         frames,
-        confidence: inRange >= 2 * MIN_PORTS ? 'high' : 'medium',
+        confidence: sureFrom(inRange, MIN_PORTS),
       },
     ]
   }

@@ -6,7 +6,7 @@ import { Tally } from '../trace/tally.ts'
 import { SHORTEST_TIMEOUT } from '../trace/timers.ts'
 import { ANSWERED, isUntold } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
-import { type Concluded, type Draft, type Observer, type Rule, serversOf } from './rule.ts'
+import { type Concluded, type Draft, type Observer, type Rule, serversOf, sureFrom } from './rule.ts'
 import { type World, whoAll, zoneOf } from './world.ts'
 
 /** One candidate that waits is a lost packet; from two on the search list multiplies it. */
@@ -102,7 +102,7 @@ class ChainBudget implements Observer {
         clients: this.clients.keys(),
         servers,
         frames: this.frames,
-        confidence: this.lookups >= 5 * MIN_LOOKUPS ? 'high' : 'medium',
+        confidence: sureFrom(this.lookups, MIN_LOOKUPS),
       },
     ]
   }

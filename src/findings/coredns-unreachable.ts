@@ -8,7 +8,7 @@ import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction, UNANSWERED, UNREACHED } from '../trace/transaction.ts'
 import { kept } from '../trace/transactions.ts'
 import { FrameSample } from './frame-sample.ts'
-import { type Concluded, type Draft, type Observer, type Rule, tellsOf } from './rule.ts'
+import { type Concluded, type Draft, type Observer, type Rule, sureFrom, tellsOf } from './rule.ts'
 import { saidOf, staleAdvice } from './server-outage.ts'
 import { clientRole, isClusterDns, serverRole, type World, whoAll } from './world.ts'
 
@@ -250,7 +250,7 @@ kubectl get networkpolicies -A`,
         clients,
         servers,
         frames,
-        confidence: blind ? 'low' : lookups >= 2 * MIN_LOOKUPS ? 'high' : 'medium',
+        confidence: blind ? 'low' : sureFrom(lookups, MIN_LOOKUPS),
       },
     ]
   }

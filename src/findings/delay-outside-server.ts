@@ -7,7 +7,7 @@ import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { isAtHand } from './at-hand.ts'
 import { FrameSample } from './frame-sample.ts'
-import type { Draft, Observer, Rule } from './rule.ts'
+import { type Draft, type Observer, type Rule, sureFrom } from './rule.ts'
 import { isClusterDns, type World, whoAll } from './world.ts'
 
 /** People notice a pause of this length, and no healthy network or process makes one. */
@@ -133,7 +133,7 @@ netstat -su | grep -i 'receive buffer errors'   # on its node`
         clients: new Set(told.flatMap(l => [...l.clients])),
         servers,
         frames,
-        confidence: late >= 3 * MIN_ANSWERS ? 'high' : 'medium',
+        confidence: sureFrom(late, MIN_ANSWERS),
       },
     ]
   }

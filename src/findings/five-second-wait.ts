@@ -8,7 +8,7 @@ import { Tally } from '../trace/tally.ts'
 import { SHORTEST_TIMEOUT } from '../trace/timers.ts'
 import { ANSWERED, isBusy, isFinal, type Transaction, UNREACHED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
-import { type Concluded, type Draft, type Observer, type Rule, tellsOf } from './rule.ts'
+import { type Concluded, type Draft, type Observer, type Rule, sureFrom, tellsOf } from './rule.ts'
 import { isDuring } from './server-outage.ts'
 import { type World, whoAll } from './world.ts'
 
@@ -137,7 +137,7 @@ class FiveSecondWait implements Observer {
         clients,
         servers: this.servers,
         frames: this.frames,
-        confidence: this.lookups >= 3 * MIN_LOOKUPS ? 'high' : 'medium',
+        confidence: sureFrom(this.lookups, MIN_LOOKUPS),
       },
     ]
   }

@@ -10,7 +10,7 @@ import { isWithin } from '../trace/suffix.ts'
 import { ANSWERED, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import { Rows } from './rows.ts'
-import { type Concluded, type Draft, MOST_CLIENTS, type Observer, type Rule } from './rule.ts'
+import { type Concluded, type Draft, MOST_CLIENTS, type Observer, type Rule, sureFrom } from './rule.ts'
 import { clockTime, nameOf, type World, whoAll, zoneOf } from './world.ts'
 
 /** A name may be deleted and made again once; twice within the life of its answers is a fault. */
@@ -191,7 +191,7 @@ class FlappingRcode implements Observer {
         clients: new Set(sums.flatMap(({ clients }) => [...clients])),
         servers,
         frames,
-        confidence: answers >= 4 * MIN_EMPTY ? 'high' : 'medium',
+        confidence: sureFrom(answers, MIN_EMPTY),
         names,
       },
     ]

@@ -7,7 +7,7 @@ import { Tally } from '../trace/tally.ts'
 import { ANSWERED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
 import { Rows } from './rows.ts'
-import type { Draft, Observer, Rule } from './rule.ts'
+import { type Draft, type Observer, type Rule, sureFrom } from './rule.ts'
 import { isClusterDns, type World, whoAll } from './world.ts'
 
 /** Answers of each kind: fewer may be an odd server in between. */
@@ -130,7 +130,7 @@ class KubeDns implements Observer {
         clients: new Set(servers.flatMap(([, s]) => [...s.clients])),
         servers: addresses,
         frames,
-        confidence: cached >= 5 * MIN_ANSWERS ? 'high' : 'medium',
+        confidence: sureFrom(cached, MIN_ANSWERS),
       },
     ]
   }

@@ -7,7 +7,7 @@ import { Tally } from '../trace/tally.ts'
 import { SHORTEST_TIMEOUT } from '../trace/timers.ts'
 import { RESPONSE_LOST, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
-import type { Draft, Observer, Rule } from './rule.ts'
+import { type Draft, type Observer, type Rule, sureFrom } from './rule.ts'
 import { type World, whoAll } from './world.ts'
 
 /** One fragment may be lost anywhere. */
@@ -82,7 +82,7 @@ bufsize 1232`,
         clients: this.clients.keys(),
         servers,
         frames: this.frames,
-        confidence: this.tries >= 3 * MIN_LOOKUPS ? 'high' : 'medium',
+        confidence: sureFrom(this.tries, MIN_LOOKUPS),
       },
     ]
   }

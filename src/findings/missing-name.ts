@@ -8,7 +8,7 @@ import { Tally } from '../trace/tally.ts'
 import type { LookupWasteSums } from '../trace/waste.ts'
 import { type FewAddresses, NOBODY, withAddress } from './few-addresses.ts'
 import { FrameSample } from './frame-sample.ts'
-import { type Concluded, type Draft, MOST_CLIENTS, type Observer, type Rule } from './rule.ts'
+import { type Concluded, type Draft, MOST_CLIENTS, type Observer, type Rule, sureFrom } from './rule.ts'
 import { type World, whoAll, zoneOf } from './world.ts'
 
 /** So often nobody asks for what he does not need. */
@@ -170,7 +170,7 @@ class MissingName implements Observer {
       clients,
       servers: new Set(missing.flatMap(([, sum]) => [...sum.servers])),
       frames,
-      confidence: times >= 2 * MIN_LOOKUPS ? 'high' : 'medium',
+      confidence: sureFrom(times, MIN_LOOKUPS),
       names,
     }
   }

@@ -7,7 +7,7 @@ import { pairOf } from '../trace/pair.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED, isUntold, type Transaction } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
-import type { Draft, Observer, Rule } from './rule.ts'
+import { type Draft, type Observer, type Rule, sureFrom } from './rule.ts'
 import type { World } from './world.ts'
 
 /** A packet gets lost now and then. */
@@ -119,7 +119,7 @@ class NodePathFails implements Observer {
         clients: hit.map(way => way.client),
         servers: new Set(hit.map(way => way.server)),
         frames,
-        confidence: failed >= 3 * MIN_FAILED ? 'high' : 'medium',
+        confidence: sureFrom(failed, MIN_FAILED),
       },
     ]
   }

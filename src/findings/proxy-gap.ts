@@ -5,7 +5,7 @@ import type { Hop } from '../trace/hop.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED, type Transaction, UNANSWERED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
-import type { Draft, Observer, Rule } from './rule.ts'
+import { type Draft, type Observer, type Rule, sureFrom } from './rule.ts'
 import { isClusterDns, type World, whoAll } from './world.ts'
 
 /** A proxy needs a millisecond or two. */
@@ -147,7 +147,7 @@ kubectl get ciliumnetworkpolicies,ciliumclusterwidenetworkpolicies -A -o yaml | 
         clients: clients.map(([client]) => client),
         servers,
         frames,
-        confidence: slow + lost >= 4 * MIN_SLOW ? 'high' : 'medium',
+        confidence: sureFrom(slow + lost, MIN_SLOW),
       },
     ]
   }

@@ -69,6 +69,16 @@ export interface Concluded {
   servers: ReadonlySet<AddressId>
 }
 
+/** So many times what a finding needs to be told make it certain. */
+const SURE = 3
+
+/**
+ * Of a finding that rests on counting: at `least` it is told, as likely ("medium"), and at three times that it is certain ("high"). What rests
+ * on something else says so itself: "high" where the packets prove it, "low" where they could mean another thing as well.
+ */
+export const sureFrom = (count: number, least: number): Finding['confidence'] =>
+  count >= SURE * least ? 'high' : 'medium'
+
 /** The servers that the earlier findings of this code name. */
 export const serversOf = (earlier: readonly Concluded[], code: string): ReadonlySet<AddressId> =>
   new Set(earlier.flatMap(finding => (finding.code === code ? [...finding.servers] : [])))

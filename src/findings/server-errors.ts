@@ -11,7 +11,7 @@ import { Domains } from './domains.ts'
 import { type FewAddresses, NOBODY, withAddress } from './few-addresses.ts'
 import { adviceAgainstLoop, ForwardLoops, loopOf, WHY_LOOP } from './forward-loops.ts'
 import { FrameSample } from './frame-sample.ts'
-import { type Concluded, type Draft, type Observer, type Rule, serversOf } from './rule.ts'
+import { type Concluded, type Draft, type Observer, type Rule, serversOf, sureFrom } from './rule.ts'
 import { clockTime, isClusterDns, nameOf, type World, who, whoAll, zoneOf } from './world.ts'
 
 /** One bad name that is asked for again and again is no matter of its server; so many errors, and such a share of its answers, are. */
@@ -216,7 +216,7 @@ kubectl -n kube-system logs -l k8s-app=kube-dns --since=1h | grep -E 'ERROR|SERV
       clients: s.clients,
       servers: [address],
       frames: s.frames,
-      confidence: s.errors >= 2 * MIN_ERRORS ? 'high' : 'medium',
+      confidence: sureFrom(s.errors, MIN_ERRORS),
       names: isOwn ? [zone] : isOneDomain ? [domain] : [],
     }
   }

@@ -7,7 +7,7 @@ import { ANSWERED } from '../trace/transaction.ts'
 import { answersBy } from './answers.ts'
 import { isAtHand } from './at-hand.ts'
 import { FrameSample } from './frame-sample.ts'
-import { type Concluded, type Draft, type Observer, type Rule, serversOf } from './rule.ts'
+import { type Concluded, type Draft, type Observer, type Rule, serversOf, sureFrom } from './rule.ts'
 import { isClusterDns, serverRole, type World, who, whoAll } from './world.ts'
 
 /** An answer at hand takes a fraction of a millisecond; one that took so long was held back. */
@@ -128,7 +128,7 @@ class ServerStalls implements Observer {
       clients: held.clients,
       servers: [server],
       frames: held.frames,
-      confidence: stalls.count >= 3 * MIN_STALLS && stalls.atOnce >= 3 * MIN_AT_ONCE ? 'high' : 'medium',
+      confidence: sureFrom(Math.min(stalls.count, stalls.atOnce), MIN_STALLS),
     }
   }
 }

@@ -5,7 +5,7 @@ import type { Hop } from '../trace/hop.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED, isUntold } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
-import type { Draft, Observer, Rule } from './rule.ts'
+import { type Draft, type Observer, type Rule, sureFrom } from './rule.ts'
 import { serverRole, type World, who } from './world.ts'
 
 /** A connection may break once. */
@@ -120,7 +120,7 @@ iptables -t raw -S | grep -w 53   # on the node, for NodeLocal DNSCache`,
         clients: s.clients,
         servers: [address],
         frames: s.frames,
-        confidence: s.tcpFailed >= 2 * MIN_FAILED ? ('high' as const) : ('medium' as const),
+        confidence: sureFrom(s.tcpFailed, MIN_FAILED),
       }))
   }
 }

@@ -8,7 +8,7 @@ import { Histogram } from '../trace/quantiles.ts'
 import { Tally } from '../trace/tally.ts'
 import { ANSWERED } from '../trace/transaction.ts'
 import { FrameSample } from './frame-sample.ts'
-import type { Draft, Observer, Rule } from './rule.ts'
+import { type Draft, type Observer, type Rule, sureFrom } from './rule.ts'
 import { isClusterDns, type World, who } from './world.ts'
 
 /** A few queries tell nothing of a median. */
@@ -128,7 +128,7 @@ forward . ${this.world.tables.addresses.text(way.server)} {
       clients: way.clients,
       servers: [way.server],
       frames: way.frames,
-      confidence: udpMs !== null && times.count >= 5 * MIN_QUERIES ? 'high' : 'medium',
+      confidence: udpMs === null ? 'medium' : sureFrom(times.count, MIN_QUERIES),
     }
   }
 }

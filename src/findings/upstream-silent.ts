@@ -8,7 +8,7 @@ import { ANSWERED, UNANSWERED, UNREACHED } from '../trace/transaction.ts'
 import { Domains } from './domains.ts'
 import { adviceAgainstLoop, ForwardLoops, loopOf, WHY_LOOP } from './forward-loops.ts'
 import { FrameSample } from './frame-sample.ts'
-import type { Concluded, Draft, Observer, Rule } from './rule.ts'
+import { type Concluded, type Draft, type Observer, type Rule, sureFrom } from './rule.ts'
 import { clockTime, isClusterDns, serverRole, type World, who, whoAll } from './world.ts'
 
 /** A packet gets lost now and then. */
@@ -184,7 +184,7 @@ class UpstreamSilent implements Observer {
       clients: s.clients,
       servers: [address],
       frames: s.frames,
-      confidence: s.silent >= 2 * MIN_SILENT ? 'high' : 'medium',
+      confidence: sureFrom(s.silent, MIN_SILENT),
       names: oneDomain ? [domain] : [],
     }
   }
