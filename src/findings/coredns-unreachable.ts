@@ -1,7 +1,7 @@
 /** coredns-unreachable: pods get no answer from the cluster's DNS at all, while perhaps the node resolves. */
-import { SERVFAIL } from '../codes.ts'
+import { A, AAAA, SERVFAIL, typeName } from '../codes.ts'
 import { type AddressId, NONE, TCP, type Time } from '../model.ts'
-import { plural } from '../quantities.ts'
+import { count, plural } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
 import type { Outage } from '../trace/outages.ts'
 import { Tally } from '../trace/tally.ts'
@@ -23,6 +23,9 @@ const MIN_QUERIES = 2
 const STEP: Time = 1e9
 /** Times at which a server answered nobody that are told. */
 const MOST_TIMES = 3
+/** The requestor's UDP payload size (RFC 6891 6.2.3), and the largest with which no answer comes in fragments (DNS flag day 2020). */
+const EDNS_SIZE = 0xffff
+const MIN_LARGE = 1232
 /** Dead lookups that are remembered one by one. */
 const MOST_DEAD = 5_000
 
@@ -289,7 +292,11 @@ kubectl get networkpolicies -A`,
     )
     if (alone.length === 0) return ''
     const clients = new Set(alone.map(d => d.client))
-    return ` Others were answered while ${whoAll(this.world, clients)} waited in vain, which speaks for a policy against these pods.`
+    const others = ` Others were answered while ${whoAll(this.world, clients)} waited in vain`
+    const type = largeTypeOf(alone)
+    return type === null
+      ? `${others}, which speaks for a policy against these pods.`
+      : `${others}. Either a policy shuts these pods out, or answers come in fragments, which are dropped on their way: all that they asked for is ${type}, with room for more than ${count(MIN_LARGE)} bytes. "dig +bufsize=${MIN_LARGE} ${type} NAME" in the pod tells: it is answered if fragments are dropped.`
   }
 
   /** A sentence where somebody who asks an upstream server directly was answered in the same time. */
@@ -318,6 +325,14 @@ kubectl get networkpolicies -A`,
     )
     return ` Meanwhile ${clients}, asking ${servers} directly, got ${plural(answered, 'answer')}: the node resolves, pods do not.`
   }
+}
+
+/** The type that all of these asked for, if it is one of large answers and fragments are welcome; null without. */
+function largeTypeOf(dead: readonly Dead[]): string | null {
+  const [{ first }] = dead
+  if (first.qtype === A || first.qtype === AAAA) return null
+  const isLarge = dead.every(d => d.first.qtype === first.qtype && (d.first.edns & EDNS_SIZE) > MIN_LARGE)
+  return isLarge ? typeName(first.qtype) : null
 }
 
 /** From the first query to the last one. */
