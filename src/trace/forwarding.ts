@@ -145,7 +145,8 @@ export class Forwarding {
       source => source !== server && this.asksFrom(server, source),
     )
     const twin = this.twins.of(server)
-    return twin === NONE || sources.includes(twin) ? sources : [...sources, twin]
+    // Two addresses that are only asked make no forwarder of a server.
+    return twin === NONE || this.asked[twin] === undefined || sources.includes(twin) ? sources : [...sources, twin]
   }
 
   /** The answering addresses of the forwarder that asks from `source`. */
