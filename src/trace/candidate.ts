@@ -157,14 +157,22 @@ export const FRAGMENTED = 1500
 export const isTorn = (t: Transaction): boolean =>
   t.state === ANSWERED && t.transport !== TCP && t.responseSize > FRAGMENTED && (t.content & CONTENT_CUT) !== 0
 
-/** The walk ends at a candidate with addresses or other records, unless one leg says that the name does not exist (musl goes on). */
-export function isPositive(candidate: Candidate): boolean {
-  let positive = false
-  for (const t of candidate.transactions) {
+/**
+ * The walk ends at a candidate with addresses or other records, unless one leg says that the name does not exist: musl goes on then. It asks
+ * for both from one port; where each leg has a port of its own, one with addresses is enough (Go).
+ */
+export function isPositive({ transactions }: Candidate): boolean {
+  let positive: Transaction | null = null
+  let denied: Transaction | null = null
+  for (const t of transactions) {
     if (t.state !== ANSWERED) continue
-    if (t.rcode === NXDOMAIN) return false
-    if (t.rcode === NOERROR && t.answerCount > 0 && !(t.addresses === 0 && t.content & HAS_CNAME && isFamily(t.qtype)))
-      positive = true
+    if (t.rcode === NXDOMAIN) denied = t
+    else if (hasRecords(t)) positive = t
   }
-  return positive
+  if (positive === null || denied === null) return positive !== null
+  return positive.qtype !== denied.qtype && positive.clientPort !== denied.clientPort && positive.transport !== TCP
 }
+
+/** Records that end a walk: for an address a CNAME alone does not. */
+const hasRecords = (t: Transaction): boolean =>
+  t.rcode === NOERROR && t.answerCount > 0 && !(t.addresses === 0 && t.content & HAS_CNAME && isFamily(t.qtype))
