@@ -11,7 +11,7 @@ import { Endpoints } from './endpoints.ts'
 import { ForwardedAnswers } from './forwarded-answers.ts'
 import { BUDGET, Forwarding } from './forwarding.ts'
 import { Grouping } from './grouping.ts'
-import { habitsOf } from './habits.ts'
+import { type Habits, habitsOf } from './habits.ts'
 import type { Hop } from './hop.ts'
 import { inwardOf } from './inward.ts'
 import { type Lookup, transactionsOf } from './lookup.ts'
@@ -268,7 +268,9 @@ export class Trace {
     if (closed.length === 0) return
     this.closed = []
     const now = all ? this.matching.now : Number.POSITIVE_INFINITY
-    const resolvers = closed.map(lookup => this.closeLookup(lookup, now))
+    // All show their clients' habits before the first is judged by them: they stand in no order of time.
+    const habits = closed.map(lookup => this.learnHabits(lookup))
+    const resolvers = closed.map((lookup, i) => this.closeLookup(lookup, habits[i], now))
     closed.forEach((lookup, i) => {
       if (portions.mayBeTorn(lookup)) this.mend(lookup, resolvers[i])
       else if (this.wentElsewhere(lookup)) tellLess(lookup)
@@ -279,14 +281,19 @@ export class Trace {
     })
   }
 
-  /** Names a lookup and decides its outcome as if nothing were missing of it. */
-  private closeLookup(lookup: Lookup, now: Time): Resolver {
+  private learnHabits(lookup: Lookup): Habits {
     for (const t of transactionsOf(lookup)) this.giveUp(t)
     this.matching.loneResponses.complete(lookup)
-    const { asked, timedIn } = lookup.candidates[0].transactions[0]
-    const knowledge = this.searchLists.of(lookup.client, asked)
+    const knowledge = this.searchLists.of(lookup.client, lookup.candidates[0].transactions[0].asked)
     const habits = habitsOf(lookup, this.profiles.of(lookup.client), knowledge)
     this.profiles.noteWalk(lookup.client, habits)
+    return habits
+  }
+
+  /** Names a lookup and decides its outcome as if nothing were missing of it. */
+  private closeLookup(lookup: Lookup, habits: Habits, now: Time): Resolver {
+    const { asked, timedIn } = lookup.candidates[0].transactions[0]
+    const knowledge = this.searchLists.of(lookup.client, asked)
     const shown = resolverOf(habits)
     const usual = resolverNamed(this.profiles.of(lookup.client).resolver)
     // Where walks may have exchanged legs, they look like those of another one.
