@@ -6,6 +6,7 @@ import { A, AAAA, NOERROR, TC } from '../codes.ts'
 import { CONTENT_CUT, HAS_ASKED_TYPE, type Outcome, TCP, type Time } from '../model.ts'
 import { errorOnSocket, isTorn } from './candidate.ts'
 import { endsCutShort, isAnyCutShort, isRepeatedOverTcp } from './cut-short.ts'
+import { failureTold } from './failure.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import { outcomeOfRcode } from './rcode-outcome.ts'
 import type { Resolver } from './resolvers.ts'
@@ -208,11 +209,7 @@ export function decide(lookup: Lookup, { resolver, usual, seen, withoutTcp }: Ci
   const unseen = outcomes[last] === 'not-captured' ? last : -1
   lookup.deciding = positive >= 0 ? positive : stopped >= 0 ? stopped : unseen >= 0 ? unseen : asIs >= 0 ? asIs : last
   lookup.outcome = outcomes[lookup.deciding]
-  if (positive < 0 && unseen < 0 && resolver.name === 'glibc' && lookup.suffixes[0] !== null) {
-    // glibc remembers: "no data" of any candidate comes before "try again" of any, before what the last one said.
-    if (outcomes.includes('nodata')) lookup.outcome = 'nodata'
-    else if (outcomes.includes('servfail')) lookup.outcome = 'servfail'
-  }
+  if (positive < 0 && unseen < 0) lookup.outcome = failureTold(lookup, resolver) ?? lookup.outcome
   if (Number.isNaN(end)) setWait(lookup, resolver, timeout, seen)
   else {
     lookup.end = end
