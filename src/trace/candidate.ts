@@ -119,6 +119,19 @@ function isAnsweredElsewhere({ transactions }: Candidate, t: Transaction, time: 
 export const isError = (t: Transaction): boolean =>
   t.state === UNREACHED || (t.state === ANSWERED && t.rcode !== NOERROR && t.rcode !== NXDOMAIN)
 
+/** A was denied, and AAAA brought an error or nothing, asked again: musl goes on to the next candidate, but not at once. */
+export function isHalfDenied({ transactions }: Candidate, time: Time): boolean {
+  const [a] = transactions
+  if (a.qtype !== A || a.rcode !== NXDOMAIN || !endedBy(a, time)) return false
+  let tries = 0
+  for (const t of transactions) {
+    if (t.qtype !== AAAA) continue
+    if (endedBy(t, time) && !isError(t)) return false
+    tries += 1 + t.retransmissions
+  }
+  return tries > 1
+}
+
 export function latest(transactions: Transaction[], qtype: number): Transaction | null {
   for (let i = transactions.length - 1; i >= 0; i--) if (transactions[i].qtype === qtype) return transactions[i]
   return null

@@ -6,6 +6,7 @@ import type { NameId, Time } from '../model.ts'
 import {
   awaitsRetry,
   isFamily,
+  isHalfDenied,
   isPositive,
   lastQueryOf,
   lastSeen,
@@ -120,8 +121,8 @@ function fitAfterAnswer(
   if (order === NEXT && gap <= late && knowledge.position.get(to) !== 0) return follows(LAST_RESORT, gap)
   // K4a: it had no answer to the one before (that was lost on its way), and goes on when its timer fires with what no walk begins with.
   const silence = t.start - lastQueryOf(candidate)
-  if (isTimer(silence) && isPunctual(silence) && order !== UNKNOWN_ORDER && beginsNoWalk(to, nameText, knowledge))
-    return follows(LAST_RESORT, silence)
+  const isDue = (isTimer(silence) && isPunctual(silence)) || isTimeOver(candidate, t.start)
+  if (isDue && order !== UNKNOWN_ORDER && beginsNoWalk(to, nameText, knowledge)) return follows(LAST_RESORT, silence)
   // Where its query was not captured it may have begun at once.
   if (order === NEXT && t.withoutQuery && gap <= LATE_ANSWER) return follows(LAST_RESORT, gap)
   // The same where only its answer was not: a slow one, as nothing else begins like that.
@@ -150,9 +151,8 @@ function fitAfterSilence(
   if (order === UNKNOWN_ORDER && knowledge.complete) return fitsNot()
   // K4; but Go that asks only once (attempts:1) goes on with the next name.
   const goesOnAtOnce = isPunctual(silence) && (hasPortPerLeg(lookup) || hasTwoPorts(candidate))
-  return isTimer(silence) && isWholeSeconds(silence) && (goesOnAtOnce || !awaitsRetry(candidate))
-    ? follows(order === NEXT ? BY_TIMER : BY_MOMENT, silence)
-    : fitsNot()
+  const isDue = isTimer(silence) && isWholeSeconds(silence) && (goesOnAtOnce || !awaitsRetry(candidate))
+  return isDue || isTimeOver(candidate, t.start) ? follows(order === NEXT ? BY_TIMER : BY_MOMENT, silence) : fitsNot()
 }
 
 /** ndots is hardly ever 0, so a bare label comes first only of who was never seen to begin with a search domain. */
@@ -166,6 +166,12 @@ function isOutOfTurn(lookup: Lookup, t: Transaction): boolean {
   const legs = isFamily(t.qtype) ? legsBefore(lookup) : null
   if (legs === null) return false
   return lacksLeg(lookup) || (legs[1].start >= legs[0].end && legs[0].qtype !== t.qtype)
+}
+
+/** K4b: musl hears no error, and waits all of its time for the leg that it lacks: from the candidate's first query. */
+function isTimeOver(candidate: Candidate, time: Time): boolean {
+  const { start } = candidate.transactions[0]
+  return isPunctual(time - start) && isTimer(time - start) && isHalfDenied(candidate, time)
 }
 
 function isHalfSeen({ transactions }: Candidate): boolean {

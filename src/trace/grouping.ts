@@ -2,6 +2,7 @@
  * Transactions of one client become lookups: legs are paired, retries joined, candidates chained. Which of the open lookups takes a
  * transaction is decided in fitting.ts; here they are kept, and closed when nothing can join them any more.
  */
+import { NXDOMAIN } from '../codes.ts'
 import type { AddressId, Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
 import { isError, isPositive, isTorn } from './candidate.ts'
@@ -266,7 +267,9 @@ export class Grouping {
 
   /** How long after an answer to its last candidate. */
   private closesAfter(lookup: Lookup, candidate: Candidate): Time {
-    if (candidate.transactions.some(isError)) return CLOSE_ANSWERED
+    // Where A was denied musl goes on, but waits its time for the other leg before.
+    if (candidate.transactions.some(isError))
+      return candidate.transactions[0].rcode === NXDOMAIN ? CLOSE_UNFINISHED : CLOSE_ANSWERED
     if (candidate.transactions.some(isTorn)) return CLOSE_UNFINISHED
     const [{ client, asked }] = candidate.transactions
     // Its other leg was lost on its way here, and comes again.
