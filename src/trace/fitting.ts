@@ -16,7 +16,7 @@ import {
   settledAt,
 } from './candidate.ts'
 import { BY_MOMENT, BY_TIMER, fitsNot, follows, IN_TURN, joins, LAST_RESORT, LATE, NEAR, TIED } from './fit.ts'
-import { fitSameName, hasPortPerLeg, lacksLeg, legsBefore } from './leg-fit.ts'
+import { fitSameName, hasPortPerLeg, isWalkAgain, lacksLeg, legsBefore } from './leg-fit.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import type { SearchKnowledge } from './search-knowledge.ts'
 import { baseSettled, firstBase, LATER, NEXT, orderOf, UNKNOWN_ORDER, WRONG_ORDER } from './step-order.ts'
@@ -65,7 +65,8 @@ function fitNext(
   const kind = kindOf(lookup, t)
   if (kind === OTHER_KIND) return fitsNot()
   // K5a: no resolver asks for a name twice: what began as it is does not end with it again.
-  if (candidateOf(lookup, t.qname) !== null) return fitsNot()
+  const known = candidateOf(lookup, t.qname)
+  if (known !== null) return isWalkAgain(lookup, t) ? joins(known, LATE, 0) : fitsNot()
   splitAt(step, base)
   const { from, to } = step
   // K2

@@ -172,6 +172,7 @@ function fitAnsweredTwin(
     if (t.transport === TCP && hasFallback(all, t, knowledge.lag)) return joins(candidate, IN_TURN, after)
     if (after < FAN_OUT_GAP && isLarge(candidate)) return joins(candidate, LATE, after)
   }
+  if (lookup.candidates.length > 1 && isWalkAgain(lookup, t)) return joins(candidate, LATE, 0)
   // K8: a new lookup.
   return fitsNot()
 }
@@ -217,6 +218,20 @@ function isPartnerOfRepeat(all: Transaction[], t: Transaction): boolean {
     else if (x.qtype === t.qtype) return false
   }
   return earlier
+}
+
+/** L6a: glibc had no room for the answer, and walks once more from the start, at once. */
+export function isWalkAgain(lookup: Lookup, t: Transaction): boolean {
+  const { candidates } = lookup
+  const last = candidates[candidates.length - 1]
+  if (!isLarge(last) || hasPortPerLeg(lookup) || !sameProfile(last.transactions[0], t)) return false
+  let seen = Number.NEGATIVE_INFINITY
+  for (const { transactions } of candidates)
+    for (const x of transactions) {
+      const moment = endedBy(x, t.start) ? x.end : x.lastQuery
+      if (moment > seen) seen = moment
+    }
+  return t.start - seen < FAN_OUT_GAP
 }
 
 /** True where a known list has more for it: its client has not gone on, and has had no answer that would end its search. */
