@@ -28,14 +28,13 @@ import {
   isTimer,
   isWholeSeconds,
   LATE_ANSWER,
+  RESTART_GAP,
   SEQUENTIAL_GAP,
   STEP_GAP,
   THROTTLED,
 } from './timers.ts'
 import { type Transaction, UNSEEN } from './transaction.ts'
 
-/** Starting a program takes longer than this, going on with a walk does not. */
-const RESTART_GAP: Time = 10e6
 /** A domain from the middle of the list never starts a walk, so its step may be late: a starved pod. */
 const LATE_STEP_GAP: Time = 1.5e9
 

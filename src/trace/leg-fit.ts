@@ -2,7 +2,7 @@
  * How a transaction fits the candidate whose name it asks for again: the other leg, a retry, a copy to another server, TCP after truncation.
  * Comments name the grouping rules of ARCHITECTURE.md where they decide.
  */
-import { NXDOMAIN } from '../codes.ts'
+import { NOERROR, NXDOMAIN } from '../codes.ts'
 import { TCP, type Time } from '../model.ts'
 import {
   endedBy,
@@ -34,6 +34,7 @@ import {
   LATE_ANSWER,
   LEG_GAP,
   LONGEST_TIMER,
+  RESTART_GAP,
   SEQUENTIAL_GAP,
   STEP_GAP,
   THROTTLED,
@@ -73,6 +74,9 @@ function fitOtherLeg(lookup: Lookup, candidate: Candidate, t: Transaction, knowl
   // L2: a sequential leg, on the same port (single-request), or from a new one (single-request-reopen, host, nslookup).
   if (!Number.isNaN(last.end) && last.end <= t.start + SLACK && t.start - last.end <= SEQUENTIAL_GAP + knowledge.lag)
     return joins(candidate, samePort ? TIED : ALIKE, t.start - last.end)
+  // L2: a busy machine is late with it; another program would have to be started first.
+  if (last.rcode === NOERROR && last.end <= t.start && t.start - last.end <= RESTART_GAP && sameProfile(all[0], t))
+    return joins(candidate, LACKING, t.start - last.end)
   // L2: a starved pod.
   if (isDue(lookup, candidate, t, knowledge)) return joins(candidate, samePort ? TIED : LACKING, t.start - last.end)
   // L1: both at once, from two ports.

@@ -20,6 +20,8 @@ export const LEG_GAP: Time = 50e6
 export const STEP_GAP: Time = 50e6
 /** A sequential leg follows the first one's answer within this (L2); a tool that is started again takes longer. */
 export const SEQUENTIAL_GAP: Time = 5e6
+/** Starting a program takes longer than this, going on with a walk does not. */
+export const RESTART_GAP: Time = 10e6
 /** A pod whose time is used up stands still for up to a tenth of a second (CFS): between two legs, or before the name as it is. */
 export const THROTTLED: Time = 150e6
 /** Who has no answer after this asks again. */
