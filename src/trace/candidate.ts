@@ -25,6 +25,11 @@ export function hasOtherIdAtPort(all: Transaction[], t: Transaction): boolean {
   return false
 }
 
+export function hasOtherId(all: Transaction[], t: Transaction): boolean {
+  for (const { dnsId } of all) if (dnsId !== t.dnsId) return true
+  return false
+}
+
 /** The same stub resolver as far as one query shows: flags and OPT. Cookies come and go with the server (c-ares). */
 export const sameProfile = (a: Transaction, b: Transaction): boolean =>
   a.queryFlags === b.queryFlags && (a.edns < 0 ? -1 : a.edns & 0x1ffff) === (b.edns < 0 ? -1 : b.edns & 0x1ffff)

@@ -3,20 +3,21 @@
  * transaction is decided in fitting.ts; here they are kept, and closed when nothing can join them any more.
  */
 import { NXDOMAIN } from '../codes.ts'
-import type { AddressId, Time } from '../model.ts'
+import { type AddressId, TCP, type Time } from '../model.ts'
 import type { Names } from '../wire/names.ts'
-import { isError, isPositive, isTorn } from './candidate.ts'
+import { endedBy, hasOtherId, isError, isPositive, isTorn, latest } from './candidate.ts'
 import { fit, NOTHING_FITS } from './fit.ts'
 import { fitOf, mayBeginWalk } from './fitting.ts'
 import { exchangeLegs } from './leg-exchange.ts'
-import { isUnfinished, lacksLeg } from './leg-fit.ts'
+import { isLoneRetry, isUnfinished, lacksLeg } from './leg-fit.ts'
 import { addTransaction, type Candidate, type Lookup, newCandidate, newLookup } from './lookup.ts'
 import { NOTHING_KNOWN, type SearchKnowledge } from './search-knowledge.ts'
 import type { SearchLists } from './searchlist.ts'
 import { firstBase } from './step-order.ts'
 import type { Steps } from './steps.ts'
 import { beginsWithBase } from './suffix.ts'
-import { type Transaction, UNSEEN } from './transaction.ts'
+import { isTimer, LEG_GAP } from './timers.ts'
+import { ANSWERED, isFinal, type Transaction, UNSEEN } from './transaction.ts'
 import type { Twins } from './twins.ts'
 
 /** A lookup is closed when nothing can follow: a final answer is older than this (legs in sequence, TCP, MX), ... */
@@ -37,6 +38,10 @@ const MOST_OPEN = 256
 
 /** Open lookups of all; where there are more, those are closed early that wait in silence. */
 const MOST_OPEN_IN_ALL = 40_000
+
+/** Enough to believe that answers do not reach their clients; and how many lookups there may be for each point of it. */
+const ENOUGH_EVIDENCE = 2
+const MOST_PER_POINT = 1000
 
 /** Width of a slot of the calendar, in which it stands when what is open is looked at again. */
 const SPAN: Time = 10e6
@@ -74,6 +79,8 @@ export class Grouping {
   private next = false
   private candidate: Candidate | null = null
   private made = 0
+  /** What speaks for answers that clients did not get: evidenceOfLoss. */
+  private unreceived = 0
   private bucketsMade = 0
   /** How many lookups are open. */
   private open = 0
@@ -96,11 +103,18 @@ export class Grouping {
     const bucket = this.bucketOf(this.twins.hostOf(t.client), this.names.head(t.qname))
     this.touch(bucket)
     const knowledge = bucket.lookups.length > 0 ? this.searchLists.of(t.client, t.asked) : NOTHING_KNOWN
-    const best = this.bestFor(t, bucket.lookups, knowledge) ?? this.goingOn(t, bucket.lookups, knowledge)
+    let best = this.bestFor(t, bucket.lookups, knowledge)
+    let points = best && !this.next && this.candidate ? evidenceOfLoss(this.candidate, t) : 0
+    let isLone = points === 1 && isLoneRetry(this.candidate as Candidate, t)
+    if (isLone && !this.isLossy) {
+      best = null
+      points = 0
+      isLone = false
+    }
+    best ??= this.goingOn(t, bucket.lookups, knowledge)
     const { next, candidate } = this
     if (!best) {
-      const lookup = newLookup(++this.made, t, this.names.text(t.qname))
-      t.lookup = lookup.number
+      const lookup = this.splitOff(t, bucket.lookups) ?? this.begin(t)
       if (bucket.lookups.length >= MOST_OPEN) this.closed(bucket.lookups.shift() as Lookup)
       else this.open++
       for (const other of bucket.lookups) if (t.start - other.latest <= UNDER_WAY) lookup.crowded = other.crowded = true
@@ -114,7 +128,35 @@ export class Grouping {
       const { candidates } = best
       candidates.push(newCandidate(this.names.text(t.qname), t))
       if (candidates.length === 2) best.settledBase = firstBase(this.steps.of(candidates[0].qname, t.qname), knowledge)
-    } else if (candidate) addTransaction(candidate, t)
+    } else if (candidate) {
+      if (isLone) best.loneRetry = t
+      else this.unreceived += points
+      addTransaction(candidate, t)
+    }
+  }
+
+  private begin(t: Transaction): Lookup {
+    const lookup = newLookup(++this.made, t, this.names.text(t.qname))
+    t.lookup = lookup.number
+    return lookup
+  }
+
+  /** The other family is asked as well, so what was taken for a retry of one began a lookup of its own; null where that is not so. */
+  private splitOff(t: Transaction, lookups: readonly Lookup[]): Lookup | null {
+    for (const before of lookups) {
+      const first = before.loneRetry
+      if (first === null || first.qname !== t.qname || first.qtype === t.qtype || t.start - first.start > LEG_GAP)
+        continue
+      const { transactions } = before.candidates[before.candidates.length - 1]
+      transactions.splice(transactions.indexOf(first), 1)
+      before.loneRetry = null
+      before.closesAt = Number.NaN
+      const lookup = this.begin(first)
+      addTransaction(lookup.candidates[0], t)
+      t.lookup = lookup.number
+      return lookup
+    }
+    return null
   }
 
   /** The open lookup that it fits best, and how: `next` and `candidate`. */
@@ -275,8 +317,13 @@ export class Grouping {
     // Its other leg was lost on its way here, and comes again.
     if (lacksLeg(lookup) && !this.searchLists.of(client, asked).isTorn) return CLOSE_UNFINISHED
     if (isPositive(candidate) || (lookup.candidates.length > 1 && isBare(lookup, candidate)))
-      return CLOSE_FINAL + this.searchLists.lagOf(client)
+      return this.isLossy ? CLOSE_UNFINISHED : CLOSE_FINAL + this.searchLists.lagOf(client)
     return isUnfinished(lookup, this.searchLists.of(client, asked)) ? CLOSE_UNFINISHED : CLOSE_ANSWERED
+  }
+
+  /** Answers that the capture shows do not reach their clients: what ends a walk may be asked for again, too. */
+  private get isLossy(): boolean {
+    return this.unreceived >= ENOUGH_EVIDENCE && this.unreceived * MOST_PER_POINT >= this.made
   }
 
   /** To be looked at again after that time. */
@@ -299,6 +346,17 @@ export class Grouping {
 function chainOf(client: AddressId, head: number): number {
   const hash = Math.imul(client, 0x9e37_79b1) ^ Math.imul(head, 0x85eb_ca6b)
   return (hash ^ (hash >>> 15)) & (CHAINS - 1)
+}
+
+/** A timer fired, though the capture shows a final answer: one id is proof, and two queries that have ids of their own are. */
+function evidenceOfLoss({ transactions }: Candidate, t: Transaction): number {
+  const twin = latest(transactions, t.qtype)
+  if (twin === null || twin.state !== ANSWERED || !isFinal(twin) || twin.transport === TCP) return 0
+  if (!endedBy(twin, t.start) || !isTimer(t.start - twin.lastQuery)) return 0
+  // Some programs give all their queries one id.
+  if (twin.dnsId === t.dnsId) return hasOtherId(transactions, t) ? ENOUGH_EVIDENCE : 0
+  // What asks for one family may ask for it every few seconds.
+  return transactions.some(x => x.qtype !== t.qtype) ? 1 : 0
 }
 
 /** A walk that came to the name as it is has no further candidate. */

@@ -6,6 +6,7 @@ import { NOERROR, NXDOMAIN } from '../codes.ts'
 import { TCP, type Time } from '../model.ts'
 import {
   endedBy,
+  hasOtherId,
   hasOtherIdAtPort,
   hasOtherTypeAtPort,
   hasTcpSince,
@@ -22,7 +23,20 @@ import {
   sameProfile,
   settledAt,
 } from './candidate.ts'
-import { ALIKE, BY_MOMENT, BY_TIMER, CERTAIN, fitsNot, IN_TURN, joins, LACKING, LATE, NEAR, TIED } from './fit.ts'
+import {
+  ALIKE,
+  BY_MOMENT,
+  BY_TIMER,
+  CERTAIN,
+  fitsNot,
+  IN_TURN,
+  joins,
+  LACKING,
+  LAST_RESORT,
+  LATE,
+  NEAR,
+  TIED,
+} from './fit.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import type { SearchKnowledge } from './search-knowledge.ts'
 import { behind, endsWithSuffix } from './suffix.ts'
@@ -144,7 +158,11 @@ function fitAnsweredTwin(
   // L4, L4a
   if (twin.clientPort === t.clientPort && twin.dnsId === t.dnsId && gap < LONGEST_TIMER)
     return joins(candidate, TIED, gap)
-  if (isUnreceived(lookup, candidate, twin, t, knowledge)) return joins(candidate, ALIKE, gap)
+  if (isUnreceived(candidate, twin, t)) {
+    if (isUnfinished(lookup, knowledge) || (t.dnsId === twin.dnsId && hasOtherId(all, t)))
+      return joins(candidate, ALIKE, gap)
+    if (isLoneRetry(candidate, t)) return joins(candidate, LAST_RESORT, gap)
+  }
   // L4: the partner of a leg that has just been asked again, on its socket.
   if (t.dnsId === twin.dnsId && hasOtherTypeAtPort(all, t, t.start - LEG_GAP)) return joins(candidate, TIED, gap)
   // L4a: not all fragments of the answer came through, and the client asks again.
@@ -198,19 +216,24 @@ function isDue({ candidates }: Lookup, candidate: Candidate, t: Transaction, { l
 
 /**
  * The answer was lost between where it was captured and the client: the same question after a timer, with its id; or, of who gives each query
- * an id and a socket (Go), after whole seconds, instead of the next candidate.
+ * an id and a socket (Go), after whole seconds.
  */
-function isUnreceived(
-  lookup: Lookup,
-  { transactions }: Candidate,
-  twin: Transaction,
-  t: Transaction,
-  knowledge: SearchKnowledge,
-): boolean {
+function isUnreceived({ transactions }: Candidate, twin: Transaction, t: Transaction): boolean {
   const silence = t.start - twin.lastQuery
   if (!isTimer(silence) || twin.end - twin.lastQuery >= silence || !sameProfile(twin, t)) return false
-  if (!isUnfinished(lookup, knowledge)) return false
   return t.dnsId === twin.dnsId || (isPunctual(silence) && !hasOtherTypeAtPort(transactions, twin))
+}
+
+/** One family again of a name that has an address: a lookup of its own would ask for both (grouping.ts looks whether it does). */
+export function isLoneRetry(candidate: Candidate, t: Transaction): boolean {
+  if (!isPositive(candidate)) return false
+  let isOfTwo = false
+  for (const x of candidate.transactions) {
+    if (x.qtype === t.qtype) continue
+    if (t.start - x.start <= LEG_GAP) return false
+    isOfTwo = true
+  }
+  return isOfTwo
 }
 
 /** The other family has just been asked again, on this query's socket, where none of the first round was. */

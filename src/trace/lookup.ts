@@ -24,6 +24,8 @@ export interface Lookup {
   /** While it is open: length of the base that its first step settled, 0 before; and since when nothing can join it, NaN while that may change. */
   settledBase: number
   closesAt: Time
+  /** The latest query that joined it as a retry of one family, though the capture shows that one answered; null without. */
+  loneRetry: Transaction | null
   /** Its client had another one under way for a name that begins alike: candidates of the two may be exchanged. */
   crowded: boolean
 
@@ -79,6 +81,7 @@ export function newLookup(number: number, t: Transaction, name: string): Lookup 
     latest: t.start,
     settledBase: 0,
     closesAt: Number.NaN,
+    loneRetry: null,
     crowded: false,
     transactions: null,
     partial: false,
