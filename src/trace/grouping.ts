@@ -41,7 +41,7 @@ const MOST_OPEN_IN_ALL = 40_000
 
 /** Enough to believe that answers do not reach their clients; and how many lookups there may be for each point of it. */
 const ENOUGH_EVIDENCE = 2
-const MOST_PER_POINT = 1000
+const MOST_PER_POINT = 100
 
 /** Width of a slot of the calendar, in which it stands when what is open is looked at again. */
 const SPAN: Time = 10e6
