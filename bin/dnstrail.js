@@ -11,10 +11,10 @@ const MB = 1 << 20
 // The larger the heap, the more is done about it, so that no capture with some thousand names and clients takes more than 150 MB. Told to
 // save memory, V8 moves together what is left at each collection (a third of the heap would be holes after some millions of frames), and
 // shrinks the nursery: that takes another tenth of the time. A heap that is large all the same is that of a flood, or of tens of thousands
-// of clients; to collect it each time that it grew by a fifth would take longer than the analysis.
+// of clients; to collect it each time that it grew by a seventh would take longer than the analysis.
 const MODES = [
   { until: 72 * MB, nursery: 16 * MB, growing: 35, saves: false },
-  { until: 160 * MB, nursery: 4 * MB, growing: 20, saves: true },
+  { until: 160 * MB, nursery: 4 * MB, growing: 14, saves: true },
   { until: Number.POSITIVE_INFINITY, nursery: 16 * MB, growing: 60, saves: false },
 ]
 
