@@ -182,6 +182,7 @@ export const HAS_SOA = 16
 export const CONTENT_CUT = 32
 
 /** Messages.edns: NONE without OPT, else the UDP size in the low 16 bits and these. */
+export const EDNS_SIZE = 0xffff
 export const EDNS_DO = 1 << 16
 export const EDNS_COOKIE = 1 << 17
 export const EDNS_OTHER_OPTION = 1 << 18

@@ -1,4 +1,4 @@
-/** How many answers there were between an asker and a server, and how many of them came quickly. */
+/** How many answers there were between an asker and a server, and how many of them took longer than something. */
 import type { EdgeSum } from '../trace/sums.ts'
 import type { World } from './world.ts'
 

@@ -14,8 +14,8 @@ const MIN_SHARE = 0.8
 /** Other ports that got answers. */
 const MIN_OTHERS = 20
 const PORTS = 1 << 16
-/** Clients of which ports are remembered, and ports of each. */
-const MOST = 256
+/** Clients of which ports are remembered, and queries without an answer. */
+const MOST_CLIENTS = 256
 const MOST_SILENT = 4_000
 
 export const blockedPorts: Rule = {
@@ -37,12 +37,21 @@ export const blockedPorts: Rule = {
 
 /** Somebody who did not get an answer at least once. */
 interface Loser {
-  client: AddressId
   latestSilent: Time
   /** Answers since the latest query without one, and before it. */
   since: number
   between: number
 }
+
+/** Ports without an answer, side by side, with no answered one among them. */
+interface Run {
+  from: number
+  to: number
+  /** How many there are. */
+  ports: number
+}
+
+const NO_RUN: Run = { from: 0, to: -1, ports: 0 }
 
 class BlockedPorts implements Observer {
   private readonly world: World
@@ -63,8 +72,8 @@ class BlockedPorts implements Observer {
     if (t.state !== UNANSWERED || lookup === null || t.transport === TCP) return
     let loser = this.losers.get(t.client)
     if (loser === undefined) {
-      if (this.losers.size === MOST) return
-      loser = { client: t.client, latestSilent: t.start, since: 0, between: 0 }
+      if (this.losers.size === MOST_CLIENTS) return
+      loser = { latestSilent: t.start, since: 0, between: 0 }
       this.losers.set(t.client, loser)
     }
     if (t.start > loser.latestSilent) {
@@ -89,10 +98,9 @@ class BlockedPorts implements Observer {
   conclude(): Draft[] {
     const ports = [...new Set(this.silent.map(({ port }) => port))].sort((a, b) => a - b)
     const range = this.longestRun(ports)
-    const inRange = ports.filter(port => port >= range.from && port <= range.to).length
     let others = 0
     for (const isAnswered of this.answered) others += isAnswered
-    if (inRange < MIN_PORTS || inRange < MIN_SHARE * ports.length || others < MIN_OTHERS) return []
+    if (range.ports < MIN_PORTS || range.ports < MIN_SHARE * ports.length || others < MIN_OTHERS) return []
     const silent = this.silent.filter(({ port }) => port >= range.from && port <= range.to)
     const clients = new Set(silent.map(({ client }) => client))
     const between = [...clients].reduce((n, client) => n + (this.losers.get(client)?.between ?? 0), 0)
@@ -103,7 +111,7 @@ class BlockedPorts implements Observer {
     const asked = whoAll(this.world, servers)
     return [
       {
-        what: `None of ${plural(silent.length, 'query', 'queries')} from source ports ${range.from} to ${range.to} (${count(inRange)} different ones) got an answer from ${asked}, while the same clients (${whoAll(this.world, clients)}) got answers on ${count(others)} other ports${this.nearest(range)}.`,
+        what: `None of ${plural(silent.length, 'query', 'queries')} from source ports ${range.from} to ${range.to} (${count(range.ports)} different ones) got an answer from ${asked}, while the same clients (${whoAll(this.world, clients)}) got answers on ${count(others)} other ports${this.nearest(range)}.`,
         why: 'No lost packet and no dead server chooses ports: something on the way drops by source port, or the responses by that as their destination port.',
         advice: `Look at firewalls, security groups and network ACLs between these clients and ${asked} for rules by source port, and at NAT on the way. It is no NetworkPolicy: those know no source ports.`,
         snippet: `sysctl net.ipv4.ip_local_port_range   # in the pod
@@ -113,18 +121,17 @@ nft list ruleset | grep -n sport; iptables-save | grep -e --sport   # on the nod
         clients,
         servers,
         frames,
-        confidence: sureFrom(inRange, MIN_PORTS),
+        confidence: sureFrom(range.ports, MIN_PORTS),
       },
     ]
   }
 
-  /** The ports without an answer, side by side, with no answered one among them, of which there are most. */
-  private longestRun(ports: readonly number[]): { from: number; to: number } {
-    let best = { from: 0, to: -1, ports: 0 }
-    let run = { from: 0, to: -1, ports: 0 }
+  private longestRun(ports: readonly number[]): Run {
+    let best = NO_RUN
+    let run = NO_RUN
     for (const port of ports) {
       if (this.answered[port]) {
-        run = { from: 0, to: -1, ports: 0 }
+        run = NO_RUN
         continue
       }
       run = this.hasAnswered(run.to + 1, port)
@@ -141,7 +148,7 @@ nft list ruleset | grep -n sport; iptables-save | grep -e --sport   # on the nod
   }
 
   /** A range is better known by what lies beside it. */
-  private nearest({ from, to }: { from: number; to: number }): string {
+  private nearest({ from, to }: Run): string {
     const below = this.answered.lastIndexOf(1, from)
     const above = this.answered.indexOf(1, to)
     const ends = [below, above].filter(port => port >= 0)

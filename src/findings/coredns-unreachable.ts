@@ -1,6 +1,6 @@
 /** coredns-unreachable: pods get no answer from the cluster's DNS at all, while perhaps the node resolves. */
 import { A, AAAA, SERVFAIL, typeName } from '../codes.ts'
-import { type AddressId, NONE, TCP, type Time } from '../model.ts'
+import { type AddressId, EDNS_SIZE, NONE, TCP, type Time } from '../model.ts'
 import { count, plural } from '../quantities.ts'
 import { type Lookup, transactionsOf } from '../trace/lookup.ts'
 import type { Outage } from '../trace/outages.ts'
@@ -23,8 +23,7 @@ const MIN_QUERIES = 2
 const STEP: Time = 1e9
 /** Times at which a server answered nobody that are told. */
 const MOST_TIMES = 3
-/** The requestor's UDP payload size (RFC 6891 6.2.3), and the largest with which no answer comes in fragments (DNS flag day 2020). */
-const EDNS_SIZE = 0xffff
+/** The largest UDP size with which no answer comes in fragments (DNS flag day 2020). */
 const MIN_LARGE = 1232
 /** Dead lookups that are remembered one by one. */
 const MOST_DEAD = 5_000
@@ -236,15 +235,14 @@ class CorednsUnreachable implements Observer {
           .filter(Boolean)
           .join(' '),
         advice:
-          stale !== null
-            ? stale
-            : isByPort
-              ? 'First mend what blocked-ports tells of: these clients get answers on other source ports.'
-              : isNodeLocal
-                ? 'Look at the pod of NodeLocal DNSCache on the node of these clients: its restarts, its memory limit, its log.'
-                : refused.length + servfails >= silent.length
-                  ? 'Look at the CoreDNS pods and at the endpoints of kube-dns; then at NetworkPolicies that leave out port 53 (UDP and TCP).'
-                  : 'Look for a NetworkPolicy or firewall rule that leaves out port 53 (UDP and TCP) between these pods and CoreDNS; then at the CoreDNS pods.',
+          stale ??
+          (isByPort
+            ? 'First mend what blocked-ports tells of: these clients get answers on other source ports.'
+            : isNodeLocal
+              ? 'Look at the pod of NodeLocal DNSCache on the node of these clients: its restarts, its memory limit, its log.'
+              : refused.length + servfails >= silent.length
+                ? 'Look at the CoreDNS pods and at the endpoints of kube-dns; then at NetworkPolicies that leave out port 53 (UDP and TCP).'
+                : 'Look for a NetworkPolicy or firewall rule that leaves out port 53 (UDP and TCP) between these pods and CoreDNS; then at the CoreDNS pods.'),
         snippet: `kubectl -n kube-system get pods -l k8s-app=${isNodeLocal ? 'node-local-dns' : 'kube-dns'} -o wide
 kubectl -n kube-system get endpointslices -l kubernetes.io/service-name=kube-dns
 kubectl get networkpolicies -A`,

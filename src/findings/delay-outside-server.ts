@@ -146,9 +146,7 @@ const isHeld = ({ places }: Late): boolean => places.before + places.after > 0
 function placeOf(t: Transaction, servedFrom: ServedFrom | null): Place | null {
   if (t.lastQueryAtServer - t.lastQuery >= LATE) return 'there'
   if (t.end - t.responseAtServer >= LATE) return 'back'
-  if (!t.effects) {
-    return isAtHand(t, servedFrom) ? 'somewhere' : null
-  }
+  if (!t.effects) return isAtHand(t, servedFrom) ? 'somewhere' : null
   let first = Number.POSITIVE_INFINITY
   let last = Number.NEGATIVE_INFINITY
   for (const effect of t.effects) {

@@ -6,9 +6,8 @@ import { pairOf } from '../trace/pair.ts'
 import { Histogram } from '../trace/quantiles.ts'
 import type { EdgeSum } from '../trace/sums.ts'
 import { Tally } from '../trace/tally.ts'
-import { ANSWERED } from '../trace/transaction.ts'
 import { answersOn, slowOn } from './answers.ts'
-import { isAtHand } from './at-hand.ts'
+import { isHeldUp } from './at-hand.ts'
 import { FrameSample } from './frame-sample.ts'
 import type { Draft, Observer, Rule } from './rule.ts'
 import { isClusterDns, type World, whoAll } from './world.ts'
@@ -66,9 +65,9 @@ class DistantServer implements Observer {
     this.world = world
   }
 
-  hop({ transaction: t, lookup, servedFrom, from, networkMs }: Hop): void {
-    if (!(t.end - t.start >= FAR) || !isAtHand(t, servedFrom)) return
-    if (lookup === null || t.state !== ANSWERED || t.retransmissions > 0) return
+  hop(hop: Hop): void {
+    if (!isHeldUp(hop, FAR)) return
+    const { transaction: t, lookup, from, networkMs } = hop
     this.pairs.of(pairOf(from, t.server)).far++
     const far = this.servers.of(t.server)
     far.wait.add((t.end - t.start) / 1e6)

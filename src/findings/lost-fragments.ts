@@ -1,5 +1,5 @@
 /** lost-fragments: large answers over UDP arrive in pieces, and not all of them. */
-import { type AddressId, NONE, TCP } from '../model.ts'
+import { type AddressId, EDNS_SIZE, NONE, TCP } from '../model.ts'
 import { count, listed, plural } from '../quantities.ts'
 import { FRAGMENTED, isTorn } from '../trace/candidate.ts'
 import type { Lookup } from '../trace/lookup.ts'
@@ -53,7 +53,7 @@ class LostFragments implements Observer {
       for (const t of transactions) {
         if (!(isTorn(t) || isLost(t)) || !isRepeated(t, transactions)) continue
         lost++
-        if (t.edns !== NONE) this.edns = Math.max(this.edns, t.edns & 0xffff)
+        if (t.edns !== NONE) this.edns = Math.max(this.edns, t.edns & EDNS_SIZE)
         this.largest = Math.max(this.largest, t.responseSize)
         this.servers.of(t.server)
         this.frames.add(t)

@@ -3,9 +3,8 @@ import type { AddressId, Time } from '../model.ts'
 import { count, plural, roughDuration, share } from '../quantities.ts'
 import type { Hop } from '../trace/hop.ts'
 import { Tally } from '../trace/tally.ts'
-import { ANSWERED } from '../trace/transaction.ts'
 import { answersBy } from './answers.ts'
-import { isAtHand } from './at-hand.ts'
+import { isHeldUp } from './at-hand.ts'
 import { FrameSample } from './frame-sample.ts'
 import { type Concluded, type Draft, type Observer, type Rule, serversOf, sureFrom } from './rule.ts'
 import { isClusterDns, serverRole, type World, who, whoAll } from './world.ts'
@@ -74,9 +73,9 @@ class ServerStalls implements Observer {
     this.world = world
   }
 
-  hop({ transaction: t, lookup, servedFrom }: Hop): void {
-    if (!(t.end - t.start >= HELD) || !isAtHand(t, servedFrom)) return
-    if (lookup === null || t.state !== ANSWERED || t.retransmissions > 0) return
+  hop(hop: Hop): void {
+    if (!isHeldUp(hop, HELD)) return
+    const { transaction: t, lookup } = hop
     const held = this.servers.of(t.server)
     held.count++
     held.clients.add(lookup.client)
@@ -100,9 +99,10 @@ class ServerStalls implements Observer {
   /** Servers of the same role that went on. */
   private othersThan(server: AddressId): Set<AddressId> {
     const role = serverRole(this.world, server)
-    const others = [...this.world.trace.sums.edges.values()].map(({ to }) => to)
+    // There is an edge for every client, and each look at a server goes through all of them.
+    const servers = new Set([...this.world.trace.sums.edges.values()].map(({ to }) => to))
     return new Set(
-      others.filter(
+      [...servers].filter(
         other =>
           other !== server &&
           serverRole(this.world, other) === role &&

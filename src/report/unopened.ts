@@ -4,12 +4,12 @@ import type { RecordContext } from './records.ts'
 import type { UnopenedRow } from './report-types.ts'
 
 /** Rows of the report: the rest is in no table that anybody reads. */
-const TOP = 20
+export const MOST_UNOPENED = 20
 
 export const unopenedRows = ({ list }: Unopened, { tables, files }: RecordContext): UnopenedRow[] =>
   [...list]
     .sort((a, b) => b.refused + b.silent - a.refused - a.silent)
-    .slice(0, TOP)
+    .slice(0, MOST_UNOPENED)
     .map(({ client, server, refused, silent, frames: [file, frame] }) => ({
       client: tables.addresses.text(client),
       server: tables.addresses.text(server),

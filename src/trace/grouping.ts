@@ -39,7 +39,10 @@ const MOST_OPEN = 256
 /** Open lookups of all; where there are more, those are closed early that wait in silence. */
 const MOST_OPEN_IN_ALL = 40_000
 
-/** Enough to believe that answers do not reach their clients; and how many lookups there may be for each point of it. */
+/**
+ * Enough to believe that answers do not reach their clients; and how many lookups there may be for each point of it. With ten times as many
+ * a busy server that loses nearly nothing kept all its walks open: a quarter more time, and 33 MB.
+ */
 const ENOUGH_EVIDENCE = 2
 const MOST_PER_POINT = 100
 

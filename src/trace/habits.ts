@@ -1,6 +1,6 @@
 /** The habits that a lookup shows of its stub resolver: what resolvers.ts tells its rows by. */
 import { A, AAAA, AD, MX } from '../codes.ts'
-import { EDNS_COOKIE, NONE } from '../model.ts'
+import { EDNS_COOKIE, EDNS_SIZE, NONE } from '../model.ts'
 import type { Candidate, Lookup } from './lookup.ts'
 import { ENOUGH_QUERIES, type SearchKnowledge } from './search-knowledge.ts'
 import { beginsWithBase, dots, endsWithSuffix } from './suffix.ts'
@@ -108,7 +108,7 @@ export function habitsOf(lookup: Lookup, client: ClientHabits, knowledge: Search
   const first = candidates[0].transactions[0]
   const habits: Habits = {
     // Without ids and header (Hubble), or without its query, nothing is known of OPT either; what is no number fits no row.
-    edns: first.dnsId < 0 || first.withoutQuery ? Number.NaN : first.edns === NONE ? null : first.edns & 0xffff,
+    edns: first.dnsId < 0 || first.withoutQuery ? Number.NaN : first.edns === NONE ? null : first.edns & EDNS_SIZE,
     cookie: false,
     ad: (first.queryFlags & AD) !== 0,
     candidates: candidates.length,

@@ -4,7 +4,7 @@
  */
 import { A, AAAA, NXDOMAIN, TC } from '../codes.ts'
 import { NONE, TCP, type Time, type WasteKind } from '../model.ts'
-import type { Candidate, Lookup } from './lookup.ts'
+import { type Candidate, type Lookup, transactionsOf } from './lookup.ts'
 import { hasAnswer } from './outcome.ts'
 import { Spans } from './spans.ts'
 import { FAN_OUT_GAP, SHORTEST_TIMEOUT } from './timers.ts'
@@ -128,13 +128,13 @@ export function sumWaste(lookup: Lookup, parts = sumCandidates(lookup)): LookupW
   addNeeded(candidates, until)
   const open = spans.covered(start, until)
   sums.wait = Math.max(0, wait - open)
-  if (sums.wait >= SHORTEST_TIMEOUT) sums.silentWait = silentWaitOf(lookup, until, open)
-  if (sums.nxdomain === 0) return sums
-  if (sums.silentWait > 0) addNeeded(candidates, until)
-  for (const { transactions } of candidates)
-    for (const t of transactions)
-      if (t.waste !== null && t.rcode === NXDOMAIN && !Number.isNaN(t.end)) spans.add(t.start, t.end)
-  sums.nxdomainWait = spans.covered(start, until) - open
+  if (sums.nxdomain > 0) {
+    for (const { transactions } of candidates)
+      for (const t of transactions)
+        if (t.waste !== null && t.rcode === NXDOMAIN && !Number.isNaN(t.end)) spans.add(t.start, t.end)
+    sums.nxdomainWait = spans.covered(start, until) - open
+  }
+  if (sums.wait >= SHORTEST_TIMEOUT) sums.silentWait = silentWaitOf(lookup, until) - open
   return sums
 }
 
@@ -146,22 +146,22 @@ function addNeeded(candidates: readonly Candidate[], until: Time): void {
 }
 
 /**
- * The times until a question was asked again, or the walk went on without an answer. `spans` hold what is needed, which was open for `open`.
+ * How long something that is needed was open, or a question waited until it was asked again, or until the walk went on without an answer.
  * Rare, so a walk over all for each will do.
  */
-function silentWaitOf({ candidates, start }: Lookup, until: Time, open: Time): Time {
+function silentWaitOf(lookup: Lookup, until: Time): Time {
+  const { candidates, start } = lookup
+  addNeeded(candidates, until)
   for (const { transactions } of candidates) {
     for (const t of transactions) {
       if (t.lastQuery - t.start >= SHORTEST_TIMEOUT) spans.add(t.start, t.lastQuery)
       const again = firstAfter(transactions, t, t.qtype)
       if (again !== null) spans.add(t.lastQuery, again)
-      else if (Number.isNaN(t.end)) spans.add(t.lastQuery, firstAfter(candidates.flatMap(allOf), t, NONE) ?? until)
+      else if (Number.isNaN(t.end)) spans.add(t.lastQuery, firstAfter(transactionsOf(lookup), t, NONE) ?? until)
     }
   }
-  return spans.covered(start, until) - open
+  return spans.covered(start, until)
 }
-
-const allOf = ({ transactions }: Candidate): readonly Transaction[] => transactions
 
 /** When a query of this type, or of any, went out after a timer; null where none did. */
 function firstAfter(transactions: readonly Transaction[], { lastQuery }: Transaction, qtype: number): Time | null {

@@ -41,7 +41,7 @@ export const newTables = (limit?: number): Tables => ({
 /** IPv4 and IPv6 addresses. An IPv4-mapped IPv6 address is its own address. */
 export class Addresses {
   private readonly v4 = new Map<number, AddressId>()
-  /** The latest of these, by their last bits: looked at before the table, which takes ten times as long. */
+  /** The latest of these, by their last bits: looked at before the table, which makes a hash of each. */
   private readonly latest = new Int32Array(LATEST)
   private readonly latestIds = new Int32Array(LATEST).fill(NONE)
   private readonly v6 = new Map<string, AddressId>()

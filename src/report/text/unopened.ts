@@ -2,6 +2,7 @@
 import { basename } from 'node:path'
 import { count, plural } from '../../quantities.ts'
 import type { Report, UnopenedRow } from '../report-types.ts'
+import { MOST_UNOPENED } from '../unopened.ts'
 import { ROLE_WORDS } from '../words.ts'
 import { labelled, type Page } from './page.ts'
 
@@ -17,7 +18,8 @@ export function unopened({ unopened, servers, captures }: Report, page: Page): s
     return `${nameOf(row.server)} ${whatOf(row)} by ${row.client} (first: frame ${row.frame.number}${of})`
   })
   const more = unopened.length - sentences.length
-  if (more > 0) sentences.push(`and so it was between ${plural(more, 'other pair')} of addresses`)
+  const least = unopened.length === MOST_UNOPENED ? 'at least ' : ''
+  if (more > 0) sentences.push(`and so it was between ${least}${plural(more, 'other pair')} of addresses`)
   return labelled('TCP', sentences, page)
 }
 
